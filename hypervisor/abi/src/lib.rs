@@ -1,0 +1,18 @@
+//! The calls a guest makes to the hypervisor, defined once for both sides.
+//!
+//! riscv64 guests speak SBI (numbers from `sbi-spec`) and need nothing from here. The aarch64 and
+//! x86_64 guests use the calls below; how the numbers travel is said at each constant.
+#![no_std]
+
+/// Prints one byte. aarch64: `svc #0` with `x8` = this and `x0` = the byte. x86_64: `vmmcall`
+/// with `rax` = this and `rdi` = the byte. Returns 0.
+pub const PUTCHAR: u64 = 1;
+
+/// Ends the guest as it should end. aarch64 only: `svc #0` with `x8` = this.
+pub const EXIT: u64 = 2;
+
+/// PSCI `SYSTEM_OFF` (Arm DEN0022, §5.9), SMC32 numbering. x86_64: `vmmcall` with `rax` = this.
+pub const PSCI_SYSTEM_OFF: u64 = 0x8400_0008;
+
+/// PSCI `NOT_SUPPORTED` (Arm DEN0022, §5.2.2): the answer to every call nobody defined.
+pub const PSCI_NOT_SUPPORTED: i64 = -1;
