@@ -1,0 +1,311 @@
+//! The command line.
+
+use crate::arch::Arch;
+use crate::build::{self, Target};
+use crate::config::machine::Machine;
+use crate::config::scenario::{self, Scenario};
+use crate::config::{find_root, parse_duration};
+use crate::error::Error;
+use crate::prepare::{Request, prepare};
+use crate::report::Report;
+use crate::session::{self, Limits};
+use crate::trial::Trial;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Exit code of a run that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// Boots the hypervisor and its guests in QEMU and judges what they did.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    /// The workspace, if it is not the current folder or one above it
+    #[arg(long, global = true, env = "HARNESS_ROOT", value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    passed
+  1    failed: the guest or the hypervisor is wrong
+  2    usage or configuration error
+  3    timed out
+  4    infrastructure: QEMU or a tool is missing or did not start, a build failed
+  130  interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build, boot and judge
+    Run(RunArgs),
+    /// Build the hypervisor and its guests
+    Build {
+        /// The architecture, or all of them
+        #[arg(long, value_name = "ARCH", value_parser = one_or_all)]
+        arch: Arches,
+    },
+    /// Judge a recorded console, without a machine
+    Judge(JudgeArgs),
+    /// List architectures, scenarios and guests
+    List,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    what: What,
+    /// How long the run may take: seconds, or 500ms, 30s, 2m
+    #[arg(long, value_name = "TIME", default_value = "30", value_parser = parse_duration)]
+    timeout: Duration,
+    /// A hypervisor (or any kernel) to boot instead of building the workspace's own
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
+    /// A guest to run instead of the scenario's: ELF or flat
+    #[arg(long, value_name = "FILE")]
+    guest: Option<PathBuf>,
+    /// Where to make the run's directory [default: target/harness/runs, the newest 40 kept]
+    #[arg(long, value_name = "DIR")]
+    report_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct JudgeArgs {
+    #[command(flatten)]
+    what: What,
+    /// The recorded console
+    #[arg(value_name = "LOG")]
+    log: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct What {
+    /// The architecture
+    #[arg(long, value_enum)]
+    arch: Arch,
+    /// The scenario: its name in tests/scenarios, or a file
+    #[arg(long, value_name = "NAME|FILE", default_value = "gkernel")]
+    scenario: String,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// The console as it comes, then a paragraph
+    Human,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Clone)]
+struct Arches(Vec<Arch>);
+
+fn one_or_all(text: &str) -> Result<Arches, String> {
+    if text == "all" {
+        return Ok(Arches(Arch::ALL.to_vec()));
+    }
+    Arch::from_str(text, false)
+        .map(|arch| Arches(vec![arch]))
+        .map_err(|_| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let what = format!("the event loop could not be started: {error}");
+            return complain(&Error::infrastructure(
+                what,
+                "check the limits on open files",
+            ));
+        }
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            // Dropping the command on an interrupt is what ends QEMU and cargo.
+            result = execute(cli) => result.map_or_else(|error| complain(&error), ExitCode::from),
+            () = interrupted() => {
+                say_error("interrupted; QEMU was ended");
+                ExitCode::from(INTERRUPTED)
+            }
+        }
+    })
+}
+
+async fn execute(cli: Cli) -> Result<u8, Error> {
+    let root = find_root(cli.root.as_deref())?;
+    match cli.command {
+        Command::Run(args) => run(&root, args).await,
+        Command::Build { arch } => build_all(&root, &arch.0).await,
+        Command::Judge(args) => judge(&root, &args),
+        Command::List => list(&root),
+    }
+}
+
+async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
+    let format = args.what.format;
+    let request = Request {
+        arch: args.what.arch,
+        scenario: args.what.scenario,
+        timeout: args.timeout,
+        image: args.image,
+        guest: args.guest,
+        report_dir: args.report_dir,
+    };
+    let result = match boot(root, &request, format).await {
+        Ok(report) => Ok(report),
+        // Who asked for JSON gets JSON for everything that is a verdict, and this is one.
+        Err(error) => match Report::of_error(request.arch, &request.scenario, &error) {
+            Some(report) if format == Format::Json => Ok(report),
+            _ => Err(error),
+        },
+    };
+    result.map(|report| publish(&report, format))
+}
+
+async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, Error> {
+    let mut prepared = prepare(root, request).await?;
+    let limits = Limits {
+        timeout: request.timeout,
+        silence: prepared.scenario.silence,
+    };
+    let scenario = &prepared.scenario;
+    let mut out = Some(std::io::stdout()).filter(|_| format == Format::Human);
+    let mut live = |line: &str| {
+        // A reader that has gone, as in `| head`, is no reason to stop judging.
+        if let Some(stdout) = &mut out
+            && writeln!(stdout, "{line}").is_err()
+        {
+            out = None;
+        }
+    };
+    let dir = &mut prepared.dir;
+    let finished = session::run(&prepared.launch, &scenario.story, limits, dir, &mut live).await;
+    let finished = match finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            if let Some(report) = Report::of_error(request.arch, &scenario.name, &error) {
+                dir.write("verdict.json", &report.json());
+            }
+            return Err(error);
+        }
+    };
+    let mut report = Report::new(
+        request.arch,
+        &scenario.name,
+        &scenario.story,
+        &finished.trial,
+    )
+    .took(finished.duration);
+    report.qemu = Some(finished.qemu);
+    report.run_dir = Some(dir.path().to_owned());
+    dir.write("verdict.json", &report.json());
+    report.notes.extend(dir.trouble().map(str::to_owned));
+    Ok(report)
+}
+
+fn judge(root: &Path, args: &JudgeArgs) -> Result<u8, Error> {
+    let what = &args.what;
+    let machine = Machine::load(root, what.arch)?;
+    let scenario = Scenario::load(root, &what.scenario, &machine)?;
+    let start = std::time::Instant::now();
+    let mut trial = Trial::new(&scenario.story);
+    let log = std::fs::File::open(&args.log)
+        .map_err(|e| Error::Usage(format!("cannot open {}: {e}", args.log.display())))?;
+    trial
+        .replay_console(log)
+        .map_err(|e| Error::io("read", &args.log, &e))?;
+    let mut report = Report::new(what.arch, &scenario.name, &scenario.story, &trial);
+    report = report.took(start.elapsed());
+    report
+        .notes
+        .push("a recorded console does not tell how the machine ended".into());
+    Ok(publish(&report, what.format))
+}
+
+async fn build_all(root: &Path, arches: &[Arch]) -> Result<u8, Error> {
+    for &arch in arches {
+        let machine = Machine::load(root, arch)?;
+        let mut targets = vec![Target::Hypervisor];
+        targets.extend(build::guests(root).into_iter().map(Target::Guest));
+        for file in build::build(root, &machine, &targets).await? {
+            say(&file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string());
+        }
+    }
+    Ok(0)
+}
+
+fn list(root: &Path) -> Result<u8, Error> {
+    say("architectures:");
+    for arch in Arch::ALL {
+        let machine = Machine::load(root, arch)?;
+        say(&format!("  {arch:<10} {}", machine.qemu.program));
+    }
+    say("scenarios:");
+    for name in scenario::names(root) {
+        let (arches, about) = scenario::summary(root, &name)?;
+        let arches: Vec<_> = arches.iter().map(|arch| arch.name()).collect();
+        say(&format!("  {name:<18} {about} [{}]", arches.join(", ")));
+    }
+    say("guests:");
+    for name in build::guests(root) {
+        say(&format!("  {name}"));
+    }
+    Ok(0)
+}
+
+/// Prints a report; its exit code.
+fn publish(report: &Report, format: Format) -> u8 {
+    match format {
+        Format::Json => say(&report.json()),
+        Format::Human => {
+            let _ = write!(anstream::stdout(), "\n{}", report.human());
+        }
+    }
+    report.exit_code
+}
+
+fn complain(error: &Error) -> ExitCode {
+    say_error(&error.to_string());
+    ExitCode::from(error.exit_code())
+}
+
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn say_error(line: &str) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {line}");
+}
+
+/// Waits for Ctrl-C or another request to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::interrupt()) => {}
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::hangup()) => {}
+    }
+}

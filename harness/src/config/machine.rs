@@ -1,0 +1,287 @@
+//! `configs/machines/<arch>.toml`: the QEMU machine of an architecture and how its images are built.
+
+use super::template::{self, Values};
+use super::{Source, parse_size};
+use crate::arch::Arch;
+use crate::error::ConfigError;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Placeholders that a QEMU argument may use.
+pub const PLACEHOLDERS: [&str; 6] = [
+    "kernel",
+    "disk",
+    "pflash",
+    "qmp_fd",
+    "serial_fd",
+    "trace_log",
+];
+
+/// A machine, resolved: all paths absolute, all placeholders known.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// The architecture it is.
+    pub arch: Arch,
+    /// How its images are built.
+    pub build: Build,
+    /// How QEMU is started.
+    pub qemu: Qemu,
+    /// The FAT32 disk.
+    pub disk: Disk,
+    /// The flash.
+    pub flash: Flash,
+    /// How QEMU logs the guest's exits.
+    pub witness: Option<Witness>,
+    /// Values for the placeholders in scenarios, `{arch}` among them.
+    pub values: Values,
+}
+
+/// How an architecture's images are built.
+#[derive(Debug, Clone)]
+pub struct Build {
+    /// The target triple.
+    pub target: String,
+    /// The hypervisor's platform file.
+    pub axconfig: PathBuf,
+    /// The guest's platform file, when the guest is an ArceOS program.
+    pub guest_axconfig: Option<PathBuf>,
+    /// What QEMU's `-kernel` is given.
+    pub kernel_format: KernelFormat,
+}
+
+/// The form in which QEMU boots a hypervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelFormat {
+    /// A flat binary: the ELF file's segments laid out as in memory.
+    Bin,
+    /// The ELF file itself.
+    Elf,
+}
+
+/// How QEMU is started.
+#[derive(Debug, Clone)]
+pub struct Qemu {
+    /// The program's name or path.
+    pub program: String,
+    /// The oldest version that does, major and minor.
+    pub oldest: (u64, u64),
+    /// The machine, its devices and images.
+    pub machine: Vec<String>,
+    /// How the harness holds on to it: stopped start, QMP, serial line.
+    pub control: Vec<String>,
+    /// What stands in for `control` when someone runs the command by hand.
+    pub by_hand: Vec<String>,
+}
+
+/// The FAT32 disk.
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Whether it carries the flash's contents as `/boot/pflash.img`.
+    pub pflash_on_disk: bool,
+}
+
+/// The flash.
+#[derive(Debug, Clone)]
+pub struct Flash {
+    /// The size of the device; none when the machine has no such device.
+    pub size: Option<u64>,
+    /// The file its contents begin with.
+    pub content: PathBuf,
+}
+
+/// How QEMU is made to log what it does to the guest.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    /// The options to add.
+    pub args: Vec<String>,
+    /// The form of the log.
+    pub format: WitnessFormat,
+}
+
+/// The forms of QEMU's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WitnessFormat {
+    /// `-trace riscv_trap`
+    RiscvTrap,
+    /// `-d int` of qemu-system-aarch64
+    Aarch64Int,
+    /// `vmrun!` and `vmexit(…)!` of qemu-system-x86_64
+    X86Svm,
+}
+
+impl Machine {
+    /// Reads the machine file of an architecture.
+    pub fn load(root: &Path, arch: Arch) -> Result<Self, ConfigError> {
+        let path = Self::path(root, arch);
+        let source = Source::read(&path)?;
+        source.parse::<raw::Machine>()?.resolve(root, arch, &source)
+    }
+
+    /// Where the machine file of an architecture is.
+    pub fn path(root: &Path, arch: Arch) -> PathBuf {
+        root.join("configs/machines").join(format!("{arch}.toml"))
+    }
+}
+
+mod raw {
+    use super::*;
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    pub struct Machine {
+        arch: Spanned<Arch>,
+        build: Build,
+        qemu: Qemu,
+        disk: Disk,
+        flash: Flash,
+        witness: Option<Witness>,
+        #[serde(default)]
+        values: Values,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Build {
+        target: String,
+        axconfig: PathBuf,
+        guest_axconfig: Option<PathBuf>,
+        kernel_format: KernelFormat,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Qemu {
+        program: Spanned<String>,
+        oldest: Spanned<String>,
+        machine: Vec<Spanned<String>>,
+        by_hand: Vec<Spanned<String>>,
+        control: Vec<Spanned<String>>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Disk {
+        size: Spanned<String>,
+        #[serde(default)]
+        pflash_on_disk: bool,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Flash {
+        size: Option<Spanned<String>>,
+        content: PathBuf,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Witness {
+        args: Vec<Spanned<String>>,
+        format: WitnessFormat,
+    }
+
+    impl Machine {
+        pub fn resolve(
+            self,
+            root: &Path,
+            arch: Arch,
+            source: &Source,
+        ) -> Result<super::Machine, ConfigError> {
+            if *self.arch.get_ref() != arch {
+                let message = format!("this file is read for {arch}");
+                return Err(source.bad_value("arch", &self.arch, message));
+            }
+            if self.qemu.program.get_ref().is_empty() {
+                return Err(source.bad_value("program", &self.qemu.program, "is empty"));
+            }
+            let arguments = |key: &str, raw: Vec<Spanned<String>>| {
+                arguments(key, raw, self.flash.size.is_some(), source)
+            };
+            let size = |key: &str, value: &Spanned<String>| {
+                parse_size(value.get_ref()).map_err(|e| source.bad_value(key, value, e))
+            };
+            Ok(super::Machine {
+                arch,
+                build: super::Build {
+                    target: self.build.target,
+                    axconfig: root.join(self.build.axconfig),
+                    guest_axconfig: self.build.guest_axconfig.map(|path| root.join(path)),
+                    kernel_format: self.build.kernel_format,
+                },
+                qemu: super::Qemu {
+                    program: self.qemu.program.into_inner(),
+                    oldest: version(self.qemu.oldest.get_ref()).ok_or_else(|| {
+                        source.bad_value("oldest", &self.qemu.oldest, "is not a version like 7.2")
+                    })?,
+                    by_hand: arguments("by-hand", self.qemu.by_hand)?,
+                    machine: arguments("machine", self.qemu.machine)?,
+                    control: arguments("control", self.qemu.control)?,
+                },
+                disk: super::Disk {
+                    size: size("size", &self.disk.size)?,
+                    pflash_on_disk: self.disk.pflash_on_disk,
+                },
+                flash: super::Flash {
+                    size: self
+                        .flash
+                        .size
+                        .as_ref()
+                        .map(|v| size("size", v))
+                        .transpose()?,
+                    content: root.join(self.flash.content),
+                },
+                witness: match self.witness {
+                    Some(raw) => Some(super::Witness {
+                        args: arguments("args", raw.args)?,
+                        format: raw.format,
+                    }),
+                    None => None,
+                },
+                values: {
+                    let mut values = self.values;
+                    values.insert("arch".into(), arch.to_string());
+                    values
+                },
+            })
+        }
+    }
+
+    fn version(text: &str) -> Option<(u64, u64)> {
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    }
+
+    /// Checks that every placeholder of an argument list is one that the harness fills.
+    fn arguments(
+        key: &str,
+        raw: Vec<Spanned<String>>,
+        has_flash: bool,
+        source: &Source,
+    ) -> Result<Vec<String>, ConfigError> {
+        let mut known: Values = PLACEHOLDERS
+            .map(|name| (name.to_owned(), String::new()))
+            .into();
+        if !has_flash {
+            known.remove("pflash"); // a device without a size in [flash]
+        }
+        raw.into_iter()
+            .map(
+                |argument| match template::fill_argument(argument.get_ref(), &known) {
+                    Ok(_) => Ok(argument.into_inner()),
+                    Err(name) => {
+                        let known: Vec<_> =
+                            known.keys().map(|name| format!("{{{name}}}")).collect();
+                        let known = known.join(", ");
+                        let message = format!("no placeholder {{{name}}} here; there are {known}");
+                        Err(source.bad_value(key, &argument, message))
+                    }
+                },
+            )
+            .collect()
+    }
+}

@@ -1,0 +1,252 @@
+//! The images a machine boots from: flat kernels, the FAT32 disk, the flash.
+//!
+//! All are sparse, and written under a temporary name that is renamed when they are whole.
+
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
+use object::{Endianness, elf};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// The largest flat image; a load address far from the others is a mistake, not a request.
+const FLAT_LIMIT: u64 = 256 << 20;
+
+/// Lays an ELF file's load segments out as they are in memory, by physical address, from the lowest
+/// one up to the end of what the file holds. Bytes that are no ELF file are flat already.
+pub fn flatten(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return Ok(bytes.to_vec());
+    }
+    let file = ElfFile64::<Endianness>::parse(bytes)
+        .map_err(|error| format!("not a 64-bit ELF file: {error}"))?;
+    let endian = file.endian();
+    let mut segments = Vec::new();
+    let headers = file
+        .elf_header()
+        .program_headers(endian, bytes)
+        .map_err(|error| error.to_string())?;
+    for header in headers {
+        if header.p_type(endian) == elf::PT_LOAD && header.p_filesz(endian) > 0 {
+            let data = header
+                .data(endian, bytes)
+                .map_err(|()| "a segment is outside the file")?;
+            segments.push((header.p_paddr(endian), data));
+        }
+    }
+    let lowest = segments
+        .iter()
+        .map(|(at, _)| *at)
+        .min()
+        .ok_or("no segment to load")?;
+    let mut flat = Vec::new();
+    for (at, data) in segments {
+        let start = at - lowest;
+        if start.saturating_add(data.len() as u64) > FLAT_LIMIT {
+            return Err(format!(
+                "its segments span more than {} MiB",
+                FLAT_LIMIT >> 20
+            ));
+        }
+        let (start, end) = (start as usize, start as usize + data.len());
+        if flat.len() < end {
+            flat.resize(end, 0);
+        }
+        flat[start..end].copy_from_slice(data);
+    }
+    Ok(flat)
+}
+
+/// Makes a FAT32 disk with some files; each path is absolute and its folders are made.
+pub fn write_disk(path: &Path, size: u64, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+    write_whole(path, |file| {
+        file.set_len(size)?;
+        {
+            // One sector a cluster: below some 33 MiB even that is too few clusters for FAT32.
+            let options = FormatVolumeOptions::new()
+                .fat_type(FatType::Fat32)
+                .bytes_per_cluster(512);
+            let mut buffered = fscommon::BufStream::new(&mut *file);
+            fatfs::format_volume(&mut buffered, options)?;
+        }
+        file.seek(SeekFrom::Start(0))?;
+        let volume = FileSystem::new(fscommon::BufStream::new(&mut *file), FsOptions::new())?;
+        for (path, contents) in files {
+            let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let mut folder = volume.root_dir();
+            for part in folders.split('/').filter(|part| !part.is_empty()) {
+                folder = folder.create_dir(part)?;
+            }
+            folder.create_file(name)?.write_all(contents)?;
+        }
+        volume.unmount()
+    })
+}
+
+/// Reads a file of a disk that [`write_disk`] made.
+pub fn read_from_disk(disk: &Path, path: &str) -> io::Result<Vec<u8>> {
+    let file =
+        fscommon::BufStream::new(std::fs::File::options().read(true).write(true).open(disk)?);
+    let volume = FileSystem::new(file, FsOptions::new())?;
+    let mut contents = Vec::new();
+    volume
+        .root_dir()
+        .open_file(path.trim_start_matches('/'))?
+        .read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+/// Makes a flash image of a size that begins with some contents.
+pub fn write_flash(path: &Path, size: u64, contents: &[u8]) -> io::Result<()> {
+    if contents.len() as u64 > size {
+        return Err(io::Error::other(format!(
+            "the contents do not fit into {size} bytes"
+        )));
+    }
+    write_whole(path, |file| {
+        file.set_len(size)?;
+        file.write_all(contents)
+    })
+}
+
+/// Writes a file of plain contents.
+pub fn write_plain(path: &Path, contents: &[u8]) -> io::Result<()> {
+    write_whole(path, |file| file.write_all(contents))
+}
+
+/// Writes a file under a temporary name in its folder and renames it once it is whole.
+fn write_whole(
+    path: &Path,
+    fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".part-")
+        .tempfile_in(folder)?;
+    fill(temporary.as_file_mut())?;
+    temporary.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+    use std::time::{Duration, Instant};
+
+    /// An ELF file with load segments at the given physical addresses.
+    fn elf(segments: &[(u64, &[u8])]) -> Vec<u8> {
+        let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+        out.resize(16, 0);
+        for (value, size) in [
+            (2, 2),
+            (243, 2),
+            (1, 4),
+            (0, 8),
+            (64, 8),
+            (0, 8),
+            (0, 4),
+            (64, 2),
+            (56, 2),
+            (segments.len() as u64, 2),
+            (0, 2),
+            (0, 2),
+            (0, 2u64),
+        ] {
+            out.extend(&value.to_le_bytes()[..size as usize]);
+        }
+        let mut offset = (64 + 56 * segments.len()) as u64;
+        for (at, data) in segments {
+            let (len, more) = (data.len() as u64, data.len() as u64 + 0x1000);
+            for (value, size) in [
+                (1, 4),
+                (5, 4),
+                (offset, 8),
+                (at | 0xffff_0000_0000_0000, 8),
+                (*at, 8),
+                (len, 8),
+                (more, 8),
+                (1, 8u64),
+            ] {
+                out.extend(&value.to_le_bytes()[..size as usize]);
+            }
+            offset += len;
+        }
+        segments.iter().for_each(|(_, data)| out.extend(*data));
+        out
+    }
+
+    #[test]
+    fn segments_are_laid_out_by_physical_address_without_trailing_zeros() {
+        let file = elf(&[(0x8000_0008, b"late"), (0x8000_0000, b"early")]);
+        assert_eq!(flatten(&file).unwrap(), b"early\0\0\0late");
+    }
+
+    #[test]
+    fn what_is_no_elf_stays_and_what_is_broken_is_refused() {
+        assert_eq!(flatten(b"flat").unwrap(), b"flat");
+        assert!(flatten(b"\x7fELF").is_err());
+        assert!(flatten(&elf(&[])).unwrap_err().contains("no segment"));
+        assert!(
+            flatten(&elf(&[(0, b"a"), (1 << 40, b"b")]))
+                .unwrap_err()
+                .contains("span")
+        );
+        assert!(flatten(&elf(&[(0, b"a"), (u64::MAX, b"b")])).is_err());
+        let mut cut = elf(&[(0, b"abc")]);
+        cut.pop();
+        assert!(flatten(&cut).unwrap_err().contains("outside"));
+    }
+
+    #[test]
+    fn the_disk_is_fat32_sparse_quick_and_holds_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a, b.img");
+        let guest: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
+        let files = [
+            ("/sbin/gkernel".into(), guest),
+            ("/boot/cmdline".into(), b"nonce=1".to_vec()),
+        ];
+        let start = Instant::now();
+        write_disk(&path, 64 << 20, &files).unwrap();
+        let took = start.elapsed();
+        for (name, contents) in &files {
+            assert!(
+                read_from_disk(&path, name).unwrap() == *contents,
+                "{name} differs"
+            );
+        }
+        let disk = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
+        let volume = FileSystem::new(disk, FsOptions::new()).unwrap();
+        assert_eq!(volume.fat_type(), FatType::Fat32);
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!(meta.len(), 64 << 20);
+        assert!(
+            meta.blocks() * 512 < 3 << 20,
+            "{} bytes on disk",
+            meta.blocks() * 512
+        );
+        // Ten times the budget: this must not fail on a busy machine; `harness bench` has the figure.
+        assert!(took < Duration::from_millis(500), "{took:?}");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "a temporary file is left"
+        );
+    }
+
+    #[test]
+    fn flash_is_sparse_and_begins_with_its_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flash.img");
+        write_flash(&path, 32 << 20, b"pfld").unwrap();
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!(meta.len(), 32 << 20);
+        assert!(meta.blocks() * 512 < 1 << 20);
+        assert!(std::fs::read(&path).unwrap().starts_with(b"pfld\0"));
+        assert!(write_flash(&path, 2, b"pfld").is_err());
+    }
+}

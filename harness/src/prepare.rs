@@ -1,0 +1,287 @@
+//! From what the user asks for to a machine that can be started: builds, images, the command.
+
+use crate::arch::Arch;
+use crate::build::{self, Target};
+use crate::config::machine::{KernelFormat, Machine};
+use crate::config::scenario::{Guest, Scenario};
+use crate::config::template::{self, Values};
+use crate::error::Error;
+use crate::image;
+use crate::qemu::Launch;
+use crate::rundir::RunDir;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The flash's contents on the disk: whole pages, so that the hypervisor can copy pages.
+const PAGE: usize = 4096;
+
+/// What a run is asked to be.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The architecture.
+    pub arch: Arch,
+    /// The scenario's name or file.
+    pub scenario: String,
+    /// How long the run may take.
+    pub timeout: Duration,
+    /// A hypervisor to boot instead of the workspace's own.
+    pub image: Option<PathBuf>,
+    /// A guest to run instead of the scenario's.
+    pub guest: Option<PathBuf>,
+    /// Where the run's directory is made.
+    pub report_dir: Option<PathBuf>,
+}
+
+/// A machine that can be started.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The scenario it is for.
+    pub scenario: Scenario,
+    /// How to start it.
+    pub launch: Launch,
+    /// Where its records go.
+    pub dir: RunDir,
+}
+
+/// What was booted, for `run.json`.
+#[derive(Debug, Serialize)]
+struct Booted {
+    harness: &'static str,
+    arch: Arch,
+    scenario: String,
+    hypervisor: Hashed,
+    guest: Option<Hashed>,
+    flash: Hashed,
+}
+
+#[derive(Debug, Serialize)]
+struct Hashed {
+    file: PathBuf,
+    sha256: String,
+}
+
+/// A file that becomes part of what is booted.
+struct Part {
+    file: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    fn read(file: PathBuf) -> Result<Self, Error> {
+        let bytes = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        Ok(Self { file, bytes })
+    }
+
+    fn hashed(&self) -> Hashed {
+        let digest = Sha256::digest(&self.bytes);
+        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Hashed {
+            file: self.file.clone(),
+            sha256,
+        }
+    }
+
+    fn flat(&self) -> Result<Vec<u8>, Error> {
+        image::flatten(&self.bytes).map_err(|error| {
+            Error::Usage(format!("{} cannot be booted: {error}", self.file.display()))
+        })
+    }
+}
+
+/// Builds and writes all that a run needs.
+pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
+    let machine = Machine::load(root, request.arch)?;
+    let scenario = Scenario::load(root, &request.scenario, &machine)?;
+    for file in request.image.iter().chain(&request.guest) {
+        if !file.is_file() {
+            return Err(Error::Usage(format!("there is no file {}", file.display())));
+        }
+    }
+    let guest = request
+        .guest
+        .clone()
+        .map(Guest::File)
+        .or_else(|| scenario.guest.clone());
+    let (kernel, program) = programs(root, &machine, request, guest.as_ref()).await?;
+    let flash = Part::read(
+        scenario
+            .flash
+            .clone()
+            .unwrap_or_else(|| machine.flash.content.clone()),
+    )?;
+
+    let label = format!("{}-{}", request.arch, scenario.name);
+    let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
+    let booted = Booted {
+        harness: env!("CARGO_PKG_VERSION"),
+        arch: request.arch,
+        scenario: scenario.name.clone(),
+        hypervisor: kernel.hashed(),
+        guest: program.as_ref().map(Part::hashed),
+        flash: flash.hashed(),
+    };
+    dir.write(
+        "run.json",
+        &serde_json::to_string_pretty(&booted).expect("plain data"),
+    );
+    // A guest given by hand takes the place of the scenario's, under the name its story uses.
+    let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
+    let program = program.as_ref().map(Part::flat).transpose()?;
+    let values = write_images(&machine, &dir, &kernel, guest_name.zip(program), &flash)?;
+    let launch = launch(&machine, &scenario, &values);
+    dir.write("command.txt", &commands(&machine, &launch, &values));
+    Ok(Prepared {
+        scenario,
+        launch,
+        dir,
+    })
+}
+
+/// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
+async fn programs(
+    root: &Path,
+    machine: &Machine,
+    request: &Request,
+    guest: Option<&Guest>,
+) -> Result<(Part, Option<Part>), Error> {
+    let mut targets = Vec::new();
+    if request.image.is_none() {
+        targets.push(Target::Hypervisor);
+    }
+    if let Some(Guest::Program(name)) = guest {
+        targets.push(Target::Guest(name.clone()));
+    }
+    let mut built = build::build(root, machine, &targets).await?.into_iter();
+    let mut next_built = || built.next().expect("one file for each target");
+    let kernel = request.image.clone().unwrap_or_else(&mut next_built);
+    let program = match guest {
+        Some(Guest::File(file)) => Some(Part::read(file.clone())?),
+        Some(Guest::Program(_)) => Some(Part::read(next_built())?),
+        None => None,
+    };
+    Ok((Part::read(kernel)?, program))
+}
+
+/// Writes the images into the run's directory; the values of QEMU's placeholders.
+fn write_images(
+    machine: &Machine,
+    dir: &RunDir,
+    kernel: &Part,
+    guest: Option<(String, Vec<u8>)>,
+    flash: &Part,
+) -> Result<Values, Error> {
+    let at = |name: &str| dir.path().join(name);
+    let written = |path: PathBuf, result: std::io::Result<()>| match result {
+        Ok(()) => Ok(path.to_string_lossy().into_owned()),
+        Err(error) => Err(Error::io("write", &path, &error)),
+    };
+    let kernel = match machine.build.kernel_format {
+        KernelFormat::Bin => image::write_plain(&at("kernel"), &kernel.flat()?),
+        KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
+    };
+    let mut files = Vec::new();
+    let mut cmdline = format!("nonce={}", nonce()?);
+    if let Some((name, program)) = guest {
+        cmdline += &format!(" guest={name}");
+        files.push((format!("/sbin/{name}"), program));
+    }
+    files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
+    if machine.disk.pflash_on_disk {
+        let mut pages = flash.bytes.clone();
+        pages.resize(pages.len().next_multiple_of(PAGE), 0);
+        files.push(("/boot/pflash.img".into(), pages));
+    }
+    let disk = image::write_disk(&at("disk.img"), machine.disk.size, &files);
+    let mut values = Values::new();
+    values.insert("kernel".into(), written(at("kernel"), kernel)?);
+    values.insert("disk".into(), written(at("disk.img"), disk)?);
+    if let Some(size) = machine.flash.size {
+        let flash = image::write_flash(&at("pflash.img"), size, &flash.bytes);
+        values.insert("pflash".into(), written(at("pflash.img"), flash)?);
+    }
+    values.insert(
+        "trace_log".into(),
+        at("witness.log").to_string_lossy().into_owned(),
+    );
+    for descriptor in ["qmp_fd", "serial_fd"] {
+        values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
+    }
+    Ok(values)
+}
+
+/// A token that the guest cannot know.
+fn nonce() -> Result<String, Error> {
+    use std::io::Read;
+    let mut bytes = [0; 16];
+    let source = Path::new("/dev/urandom");
+    fs::File::open(source)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|e| Error::io("read", source, &e))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn launch(machine: &Machine, scenario: &Scenario, values: &Values) -> Launch {
+    let witness = machine
+        .witness
+        .as_ref()
+        .filter(|_| !scenario.witness.is_empty());
+    let args = machine.qemu.control.iter().chain(&machine.qemu.machine);
+    let args = args.chain(witness.iter().flat_map(|witness| &witness.args));
+    Launch {
+        program: machine.qemu.program.clone(),
+        oldest: machine.qemu.oldest,
+        args: filled(args, values),
+    }
+}
+
+fn filled<'a>(args: impl Iterator<Item = &'a String>, values: &Values) -> Vec<String> {
+    args.map(|argument| {
+        template::fill_argument(argument, values).expect("the machine file was checked for these")
+    })
+    .collect()
+}
+
+/// The command as it is run, and as one would paste it.
+fn commands(machine: &Machine, launch: &Launch, values: &Values) -> String {
+    let by_hand = filled(
+        machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
+        values,
+    );
+    let line = |args: &[String]| {
+        let words = std::iter::once(&launch.program)
+            .chain(args)
+            .map(|word| quoted(word));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "# by hand: the same machine, its serial line on this terminal\n{}\n\n\
+         # as it was run: stopped at first, control and serial line on inherited sockets\n# {}\n",
+        line(&by_hand),
+        line(&launch.args)
+    )
+}
+
+/// A word as a POSIX shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("if=none,id=x"), "if=none,id=x");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,96 @@
+//! QEMU: the process, its control connection, and getting both to the point where a guest may run.
+
+pub mod process;
+pub mod qmp;
+
+pub use process::Qemu;
+
+use crate::error::Error;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+
+/// How long QEMU may take from its start to a working control connection.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How much of QEMU's stderr an error quotes.
+const QUOTED: usize = 2000;
+
+/// How to start QEMU.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The program's name or path.
+    pub program: String,
+    /// The oldest version that does.
+    pub oldest: (u64, u64),
+    /// Its arguments, with the two descriptors' numbers still as placeholders.
+    pub args: Vec<String>,
+}
+
+/// Starts QEMU with its machine stopped, proves over QMP that it accepts its arguments, and sets
+/// the machine going.
+///
+/// Gives the process and QEMU's version. Whatever fails here is the set-up's fault: no guest has
+/// run yet.
+pub async fn start(launch: &Launch) -> Result<(Qemu, String), Error> {
+    let mut qemu = Qemu::spawn(launch)?;
+    // A QEMU that ends early closes the connection, so this needs no look at the process.
+    let problem = match tokio::time::timeout(START_LIMIT, set_going(&mut qemu.qmp, launch)).await {
+        Ok(Ok(Started::Running(version))) => return Ok((qemu, version.text)),
+        Ok(Ok(Started::TooOld(version))) => {
+            let (major, minor) = launch.oldest;
+            return Err(Error::infrastructure(
+                format!("{} is version {}", launch.program, version.text),
+                format!("install QEMU {major}.{minor} or later"),
+            ));
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!(
+            "it said nothing on its control connection for {} s",
+            START_LIMIT.as_secs()
+        ),
+    };
+    qemu.stop().await;
+    let status = qemu
+        .exit_status()
+        .map_or(String::new(), |status| format!(" ({status})"));
+    let said = quote_stderr(&mut qemu).await;
+    Err(Error::infrastructure(
+        format!(
+            "{} did not start its machine{status}: {problem}{said}",
+            launch.program
+        ),
+        "check the arguments in the machine file (configs/machines) and QEMU's version",
+    ))
+}
+
+enum Started {
+    Running(qmp::Version),
+    TooOld(qmp::Version),
+}
+
+async fn set_going(qmp: &mut qmp::Qmp, launch: &Launch) -> Result<Started, qmp::QmpError> {
+    let version = qmp.handshake().await?;
+    if !version.at_least(launch.oldest) {
+        return Ok(Started::TooOld(version));
+    }
+    qmp.execute("cont", serde_json::Value::Null).await?;
+    Ok(Started::Running(version))
+}
+
+async fn quote_stderr(qemu: &mut Qemu) -> String {
+    let mut said = vec![0; QUOTED];
+    let mut length = 0;
+    let read = async {
+        while let Ok(n @ 1..) = qemu.stderr.read(&mut said[length..]).await {
+            length += n;
+        }
+    };
+    // Bounded: a process that QEMU left behind may hold the pipe open.
+    let _ = tokio::time::timeout(Duration::from_millis(200), read).await;
+    let lines = said[..length]
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| format!("\n  | {}", crate::serial::normalise(line)))
+        .collect()
+}

@@ -1,0 +1,234 @@
+//! A run's directory: all that is needed to understand the run, or to repeat it by hand.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `command.txt` | the QEMU command, and the one to paste into a shell |
+//! | `run.json` | versions, and hashes of what was booted |
+//! | `console.raw`, `console.log` | the serial line, byte for byte and normalised |
+//! | `qemu.stderr` | QEMU's own messages |
+//! | `events.jsonl` | what the judge was told, with times |
+//! | `verdict.json` | the verdict; missing when the run was cut short |
+//! | `kernel`, `disk.img`, `pflash.img` | what was booted |
+//!
+//! Everything is written as it happens. When the disk is full the run goes on without its records,
+//! and its report says so.
+
+use crate::error::Error;
+use crate::event::{Event, Record};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How many directories of earlier runs are kept.
+const KEPT: usize = 40;
+
+/// The directory of one run.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    console_raw: File,
+    console_log: File,
+    stderr: File,
+    events: File,
+    pending: Vec<u8>,
+    pending_log: Vec<u8>,
+    trouble: Option<String>,
+}
+
+impl RunDir {
+    /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
+    /// usually are, where only the newest are.
+    pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
+        let usual = root.join("target/harness/runs");
+        let parent = parent.unwrap_or(&usual);
+        fs::create_dir_all(parent).map_err(|e| Error::io("make", parent, &e))?;
+        if parent == usual {
+            prune(parent);
+        }
+        let path = make_unique(parent, label)?;
+        let file = |name: &str| {
+            let path = path.join(name);
+            File::create(&path).map_err(|e| Error::io("write", &path, &e))
+        };
+        Ok(Self {
+            console_raw: file("console.raw")?,
+            console_log: file("console.log")?,
+            stderr: file("qemu.stderr")?,
+            events: file("events.jsonl")?,
+            pending: Vec::new(),
+            pending_log: Vec::new(),
+            trouble: None,
+            path,
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What could not be written, if anything.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Writes a small file at once.
+    pub fn write(&mut self, name: &str, contents: &str) {
+        let result = fs::write(self.path.join(name), contents);
+        self.note(result);
+    }
+
+    /// Keeps bytes of the serial line as they came.
+    pub fn console(&mut self, bytes: &[u8]) {
+        let result = self.console_raw.write_all(bytes);
+        self.note(result);
+    }
+
+    /// Keeps bytes of QEMU's stderr as they came.
+    pub fn stderr(&mut self, bytes: &[u8]) {
+        let result = self.stderr.write_all(bytes);
+        self.note(result);
+    }
+
+    /// Keeps an event; [`flush`](Self::flush) writes what was kept.
+    pub fn event(&mut self, at: Duration, event: &Event<'_>) {
+        if let Event::Line { text } = event {
+            self.pending_log.extend_from_slice(text.as_bytes());
+            self.pending_log.push(b'\n');
+        }
+        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
+        serde_json::to_writer(
+            &mut self.pending,
+            &Record {
+                t,
+                event: event.clone(),
+            },
+        )
+        .expect("an event is plain data");
+        self.pending.push(b'\n');
+    }
+
+    /// Writes the events kept since the last time.
+    pub fn flush(&mut self) {
+        let result = self.events.write_all(&self.pending);
+        self.note(result);
+        let result = self.console_log.write_all(&self.pending_log);
+        self.note(result);
+        self.pending.clear();
+        self.pending_log.clear();
+    }
+
+    fn note(&mut self, result: std::io::Result<()>) {
+        if let Err(error) = result {
+            let trouble = format!("{} is incomplete: {error}", self.path.display());
+            self.trouble.get_or_insert(trouble);
+        }
+    }
+}
+
+/// Makes `<UTC time>-<label>-<pid>`, with a further number if there are several a second.
+fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let stem = format!(
+        "{}-{label}-{}",
+        now.replace(['-', ':'], ""),
+        std::process::id()
+    );
+    for attempt in 0..1000 {
+        let suffix = if attempt == 0 {
+            String::new()
+        } else {
+            format!("-{attempt}")
+        };
+        let path = parent.join(format!("{stem}{suffix}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::io("make", &path, &error)),
+        }
+    }
+    Err(Error::infrastructure(
+        "a thousand runs within a second",
+        "use --report-dir",
+    ))
+}
+
+/// Removes the oldest runs. Only directories that look like runs are touched, and none that is
+/// young enough to be still in use by another harness.
+fn prune(parent: &Path) {
+    let mut runs: Vec<_> = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| looks_like_a_run(&entry.file_name().to_string_lossy()))
+        .filter(|entry| entry.path().join("events.jsonl").is_file())
+        .map(|entry| entry.path())
+        .collect();
+    runs.sort();
+    let surplus = (runs.len() + 1).saturating_sub(KEPT);
+    for run in runs.into_iter().take(surplus) {
+        let young = fs::metadata(&run)
+            .and_then(|m| m.modified())
+            .is_ok_and(|modified| {
+                modified
+                    .elapsed()
+                    .is_ok_and(|age| age < Duration::from_secs(60))
+            });
+        if !young || run.join("verdict.json").is_file() {
+            // Another harness may be pruning too; whoever comes second finds nothing.
+            let _ = fs::remove_dir_all(run);
+        }
+    }
+}
+
+fn looks_like_a_run(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() > 17
+        && bytes[..8].iter().all(u8::is_ascii_digit)
+        && bytes[8] == b'T'
+        && bytes[9..15].iter().all(u8::is_ascii_digit)
+        && bytes[15..17] == *b"Z-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_never_share_a_directory_and_events_can_be_read_back() {
+        let root = tempfile::tempdir().unwrap();
+        let mut first = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
+        let second = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
+        assert_ne!(first.path(), second.path());
+        let event = Event::line("a \"quoted\" line \u{e9}");
+        first.event(Duration::from_millis(1500), &event);
+        first.flush();
+        let text = fs::read_to_string(first.path().join("events.jsonl")).unwrap();
+        let record: Record<'_> = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(record, Record { t: 1.5, event });
+        assert_eq!(first.trouble(), None);
+    }
+
+    #[test]
+    fn only_the_newest_runs_are_kept_and_nothing_else_is_touched() {
+        let root = tempfile::tempdir().unwrap();
+        let parent = root.path().join("target/harness/runs");
+        for day in 10..29 {
+            for hour in 10..14 {
+                let run = parent.join(format!("202001{day}T{hour}0000Z-x-1"));
+                fs::create_dir_all(&run).unwrap();
+                fs::write(run.join("events.jsonl"), "").unwrap();
+                fs::write(run.join("verdict.json"), "").unwrap();
+            }
+        }
+        fs::create_dir_all(parent.join("mine")).unwrap();
+        fs::create_dir_all(parent.join("20200101T000000Z-notes")).unwrap();
+        let run = RunDir::create(root.path(), None, "x").unwrap();
+        let left = fs::read_dir(&parent).unwrap().count();
+        assert_eq!(left, KEPT + 2);
+        assert!(run.path().is_dir() && parent.join("mine").is_dir());
+        assert!(!parent.join("20200110T100000Z-x-1").exists());
+        assert!(parent.join("20200128T130000Z-x-1").exists());
+    }
+}

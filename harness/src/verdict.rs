@@ -1,0 +1,268 @@
+//! What came of a run: one value, whatever happened.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How a machine is meant to end, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndKind {
+    /// The guest of QEMU, that is the hypervisor, switched the machine off.
+    Shutdown,
+    /// The machine was reset.
+    Reset,
+    /// The machine reported a panic to QEMU.
+    Panic,
+}
+
+impl fmt::Display for EndKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EndKind::Shutdown => "shutdown",
+            EndKind::Reset => "reset",
+            EndKind::Panic => "panic",
+        })
+    }
+}
+
+/// How a machine really ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum MachineEnd {
+    /// As QEMU reported it over QMP.
+    Reported {
+        /// What kind of end it was.
+        kind: EndKind,
+        /// QEMU's own word for it.
+        reason: String,
+    },
+    /// QEMU went without reporting an end of its machine.
+    Unreported {
+        /// How: an exit status, a signal, or a reason that is not the guest's.
+        status: String,
+    },
+    /// A recorded console does not tell.
+    NotRecorded,
+}
+
+impl fmt::Display for MachineEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MachineEnd::Reported { kind, reason } => write!(f, "{kind} ({reason})"),
+            MachineEnd::Unreported { status } => f.write_str(status),
+            MachineEnd::NotRecorded => f.write_str("not recorded"),
+        }
+    }
+}
+
+/// The clocks that can run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// The whole run, `--timeout`.
+    Run,
+    /// One step, `within`.
+    Step,
+    /// No step reached for too long, `silence`; chatter does not count.
+    Silence,
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Clock::Run => "run",
+            Clock::Step => "step",
+            Clock::Silence => "silence",
+        })
+    }
+}
+
+/// Whose business a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Nobody's: a pass.
+    Nobody,
+    /// The guest program's.
+    Guest,
+    /// The hypervisor's.
+    Hypervisor,
+    /// One of these two; the console does not tell which.
+    GuestOrHypervisor,
+    /// The machine's: QEMU or its firmware.
+    Machine,
+    /// The set-up's: a missing tool, a failed build, a full disk.
+    Setup,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Nobody => "nobody",
+            Fault::Guest => "the guest",
+            Fault::Hypervisor => "the hypervisor",
+            Fault::GuestOrHypervisor => "the guest or the hypervisor",
+            Fault::Machine => "the machine (QEMU)",
+            Fault::Setup => "the set-up",
+        })
+    }
+}
+
+/// The verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[must_use = "a verdict that nobody looks at is a test that cannot fail"]
+pub enum Verdict {
+    /// Every step in order, no forbidden line, the expected end, and the witness agrees.
+    Pass,
+    /// The machine ended as it should, but before its story was complete.
+    MissingMarker {
+        /// The last step reached.
+        last: Option<String>,
+        /// The step that did not come.
+        next: String,
+    },
+    /// A line that may come only once came out of its turn.
+    Diverged {
+        /// The line.
+        line: String,
+        /// The step it belongs to.
+        belongs_to: String,
+        /// The step that was awaited; none when all had been reached.
+        awaited: Option<String>,
+    },
+    /// A line that must not come, or too many lines.
+    ForbiddenOutput {
+        /// The line.
+        line: String,
+        /// The pattern or limit that forbids it.
+        rule: String,
+    },
+    /// The hypervisor ended the guest.
+    GuestKilled {
+        /// The exit that ended it, in the hypervisor's words.
+        exit: String,
+    },
+    /// The machine ended otherwise than it should.
+    EarlyExit {
+        /// How it ended.
+        status: MachineEnd,
+        /// How it should have ended.
+        expected: EndKind,
+    },
+    /// A clock ran out.
+    Timeout {
+        /// Which one.
+        clock: Clock,
+        /// The step that was awaited.
+        step: String,
+        /// Seconds since the last step was reached.
+        silent_for: f64,
+    },
+    /// QEMU's own log contradicts the story.
+    WitnessDisagrees {
+        /// Each contradiction.
+        because: Vec<String>,
+    },
+    /// The set-up kept the machine from being judged.
+    Infrastructure {
+        /// What went wrong.
+        what: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+impl Verdict {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Verdict::Pass => 0,
+            Verdict::MissingMarker { .. }
+            | Verdict::Diverged { .. }
+            | Verdict::ForbiddenOutput { .. }
+            | Verdict::GuestKilled { .. }
+            | Verdict::EarlyExit { .. }
+            | Verdict::WitnessDisagrees { .. } => 1,
+            Verdict::Timeout { .. } => 3,
+            Verdict::Infrastructure { .. } => 4,
+        }
+    }
+
+    /// The verdict's name, as in its JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::MissingMarker { .. } => "missing-marker",
+            Verdict::Diverged { .. } => "diverged",
+            Verdict::ForbiddenOutput { .. } => "forbidden-output",
+            Verdict::GuestKilled { .. } => "guest-killed",
+            Verdict::EarlyExit { .. } => "early-exit",
+            Verdict::Timeout { .. } => "timeout",
+            Verdict::WitnessDisagrees { .. } => "witness-disagrees",
+            Verdict::Infrastructure { .. } => "infrastructure",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Pass => f.write_str("the whole story, in order, and the expected end"),
+            Verdict::MissingMarker { next, .. } => {
+                write!(f, "the machine ended before step `{next}` came")
+            }
+            Verdict::Diverged {
+                line,
+                belongs_to,
+                awaited: Some(awaited),
+            } => write!(
+                f,
+                "step `{awaited}` was awaited, but a line of step `{belongs_to}` came: {line}"
+            ),
+            Verdict::Diverged {
+                line,
+                belongs_to,
+                awaited: None,
+            } => {
+                write!(
+                    f,
+                    "step `{belongs_to}` may come only once, but came again: {line}"
+                )
+            }
+            Verdict::ForbiddenOutput { line, rule } => {
+                write!(f, "a forbidden line ({rule}): {line}")
+            }
+            Verdict::GuestKilled { exit } => {
+                write!(f, "the hypervisor ended the guest: {exit}")
+            }
+            Verdict::EarlyExit { status, expected } => {
+                write!(
+                    f,
+                    "the machine's end should have been {expected}, but was: {status}"
+                )
+            }
+            Verdict::Timeout {
+                clock,
+                step,
+                silent_for,
+            } => {
+                write!(
+                    f,
+                    "the {clock} clock ran out while step `{step}` was awaited; \
+                     no step had been reached for {silent_for:.1} s"
+                )
+            }
+            Verdict::WitnessDisagrees { because } => {
+                write!(
+                    f,
+                    "QEMU's own log contradicts the console: {}",
+                    because.join("; ")
+                )
+            }
+            Verdict::Infrastructure { what, hint } => {
+                write!(f, "{what}\n  what to do: {hint}")
+            }
+        }
+    }
+}
