@@ -1,2 +1,33 @@
-//! The hypervisor.
-#![no_std]
+//! A hypervisor on the ArceOS crates, for riscv64 (H-extension), aarch64 and x86_64 (AMD SVM).
+//!
+//! It declares the memory of one guest, loads the guest from the disk, runs it and says how it
+//! ended. Three rules carry it:
+//!
+//! * **Declared memory.** A guest reaches the RAM and the device windows that were declared for
+//!   it ([`guest`]), and nothing else. There is no fall-back mapping.
+//! * **One loop.** [`run`] knows no architecture, and the architectures (`arch/*`) know no policy:
+//!   they turn registers into an [`exit::Exit`], a plain value, and back.
+//! * **No claim without the fact.** `Hypervisor ok!` is printed only when the guest asked for its
+//!   end; every other end is a `Hypervisor error:` line. The host survives both and powers off.
+//!
+//! Everything but `arch`, `loader` and `boot` builds on the host too, where scripted vCPUs test it.
+#![cfg_attr(target_os = "none", no_std)]
+
+extern crate alloc;
+
+#[cfg(target_os = "none")]
+mod arch;
+#[cfg(target_os = "none")]
+pub mod boot;
+pub mod error;
+pub mod event;
+pub mod exit;
+pub mod guest;
+pub mod hypercall;
+#[cfg(target_os = "none")]
+mod loader;
+pub mod memory;
+pub mod params;
+pub mod run;
+pub mod stage2;
+pub mod vcpu;

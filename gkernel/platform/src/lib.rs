@@ -1,0 +1,26 @@
+//! ArceOS platform of a riscv64 guest.
+//!
+//! The platform crate for QEMU's `virt` drives the UART itself. A guest has no UART: it was not
+//! declared for it, and a touch would end it. So this platform speaks SBI for the console and for
+//! power, and has nothing else. It maps the flash window as a device.
+#![no_std]
+
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+mod boot;
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+mod platform;
+
+/// The constants of `configs/axconfig/riscv64-guest.toml`, as `AX_CONFIG_PATH` names it.
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[expect(
+    missing_docs,
+    reason = "generated from the platform file, which is commented"
+)]
+pub mod config {
+    axconfig_macros::include_configs!(path_env = "AX_CONFIG_PATH");
+    axplat::assert_str_eq!(
+        PACKAGE,
+        env!("CARGO_PKG_NAME"),
+        "AX_CONFIG_PATH names the platform file of another platform"
+    );
+}

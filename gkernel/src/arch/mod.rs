@@ -1,0 +1,26 @@
+//! The architectures of the guests. This file is the only place that chooses one.
+//!
+//! Each gives the same names: `FLASH`, `UPPER_CASE_WORDS`, `print`, `greet`, `read_flash` and
+//! `shutdown`.
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::*;
+
+#[cfg(target_arch = "riscv64")]
+mod riscv64;
+#[cfg(target_arch = "riscv64")]
+pub use riscv64::*;
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::*;
+
+#[cfg(not(any(
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "x86_64"
+)))]
+compile_error!("the guests know aarch64, riscv64 and x86_64");

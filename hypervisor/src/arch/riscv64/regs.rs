@@ -1,0 +1,111 @@
+//! CSRs of the hypervisor extension, and the registers that a world switch saves.
+
+use core::arch::asm;
+
+/// Reads a CSR by name.
+macro_rules! csr_read {
+    ($csr:literal) => {{
+        let value: u64;
+        // SAFETY: reading these CSRs has no effect on memory or control flow.
+        unsafe { ::core::arch::asm!(concat!("csrr {}, ", $csr), out(reg) value, options(nostack)) };
+        value
+    }};
+}
+
+/// Writes a CSR by name. The caller says in a SAFETY argument why the value is right.
+macro_rules! csr_write {
+    ($csr:literal, $value:expr) => {
+        ::core::arch::asm!(concat!("csrw ", $csr, ", {}"), in(reg) $value, options(nostack))
+    };
+}
+
+pub(super) use {csr_read, csr_write};
+
+/// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
+/// floating-point unit in its initial state for the guest. The host is built without it.
+pub const SSTATUS_SPP: u64 = 1 << 8;
+/// `sstatus.SPIE`.
+pub const SSTATUS_SPIE: u64 = 1 << 5;
+/// `sstatus.FS` = Initial.
+pub const SSTATUS_FS_INITIAL: u64 = 1 << 13;
+/// `sstatus.FS`, all its bits.
+pub const SSTATUS_FS: u64 = 3 << 13;
+/// `vsstatus.UXL` / `hstatus.VSXL` = 64 bits.
+pub const XL_64: u64 = 2 << 32;
+
+/// `hstatus.SPV`: `sret` enters the guest.
+pub const HSTATUS_SPV: u64 = 1 << 7;
+/// `hstatus.SPVP`: HLV and HSV act as VS.
+pub const HSTATUS_SPVP: u64 = 1 << 8;
+/// `hstatus.VTW`: WFI in VS-mode comes to us after a while instead of waiting.
+pub const HSTATUS_VTW: u64 = 1 << 21;
+
+/// `hgatp.MODE` = Sv39x4.
+pub const HGATP_SV39X4: u64 = 8 << 60;
+
+/// `hcounteren.TM`: the guest may read `time`.
+pub const HCOUNTEREN_TM: u64 = 1 << 1;
+
+/// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
+/// breakpoint (3), misaligned load and store (4, 6), a call from its user mode (8), and the page
+/// faults of its own tables (12, 13, 15). Everything else comes here.
+pub const HEDELEG: u64 =
+    1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 12 | 1 << 13 | 1 << 15;
+
+/// The guest's software, timer and external interrupts go to the guest.
+pub const HIDELEG: u64 = 1 << 2 | 1 << 6 | 1 << 10;
+
+/// What a world switch saves and restores; `enter.S` knows it by the offsets.
+#[repr(C)]
+#[derive(Default)]
+pub struct Context {
+    /// The guest's x0 to x31; x0 is unused.
+    pub guest_x: [u64; 32],
+    /// The guest's program counter.
+    pub guest_sepc: u64,
+    /// `sstatus` while the guest runs.
+    pub guest_sstatus: u64,
+    /// `hstatus` while the guest runs.
+    pub guest_hstatus: u64,
+    /// The host's ra, sp, gp, tp, s0 to s11.
+    pub host_saved: [u64; 16],
+    /// The host's `sstatus`.
+    pub host_sstatus: u64,
+    /// The host's `hstatus`.
+    pub host_hstatus: u64,
+    /// The host's `stvec`.
+    pub host_stvec: u64,
+    /// The host's `sscratch`.
+    pub host_sscratch: u64,
+}
+
+/// Whether this hart has the H-extension: `misa` cannot be read from here, so `hstatus` is read
+/// with `stvec` pointing behind the read. Without the extension that is an illegal instruction.
+pub fn has_hypervisor_extension() -> bool {
+    let found: u64;
+    // SAFETY: interrupts are off while `stvec` leads to the local label, so the only trap that can
+    // go there is that of the one CSR read; it overwrites sepc, scause, stval and sstatus.SPP and
+    // SPIE, which hold nothing across here, and SIE, which is put back at the end. The label is
+    // aligned to 4, as stvec demands.
+    unsafe {
+        asm!(
+            "csrrci {status}, sstatus, 2",
+            "la     {tmp}, 1f",
+            "csrrw  {tmp}, stvec, {tmp}",
+            "li     {found}, 0",
+            "csrr   {junk}, hstatus",
+            "li     {found}, 1",
+            ".p2align 2",
+            "1:",
+            "csrw   stvec, {tmp}",
+            "andi   {status}, {status}, 2",
+            "csrs   sstatus, {status}",
+            status = out(reg) _,
+            tmp = out(reg) _,
+            junk = out(reg) _,
+            found = out(reg) found,
+            options(nostack),
+        );
+    }
+    found == 1
+}

@@ -1,0 +1,102 @@
+//! The vCPU of riscv64.
+
+use core::{
+    arch::{asm, global_asm},
+    mem::offset_of,
+};
+
+use super::{
+    exit, regs,
+    regs::{Context, csr_write},
+    sbi,
+};
+use crate::{
+    exit::{Exit, Reply},
+    vcpu,
+};
+
+global_asm!(
+    include_str!("enter.S"),
+    guest = const offset_of!(Context, guest_x),
+    guest_sepc = const offset_of!(Context, guest_sepc),
+    guest_sstatus = const offset_of!(Context, guest_sstatus),
+    guest_hstatus = const offset_of!(Context, guest_hstatus),
+    host = const offset_of!(Context, host_saved),
+    host_sstatus = const offset_of!(Context, host_sstatus),
+    host_hstatus = const offset_of!(Context, host_hstatus),
+    host_stvec = const offset_of!(Context, host_stvec),
+    host_sscratch = const offset_of!(Context, host_sscratch),
+);
+
+unsafe extern "C" {
+    fn hv_riscv64_enter(context: *mut Context);
+}
+
+/// A VS-mode guest on this hart.
+pub struct Vcpu {
+    context: Context,
+    /// The convention of the call that waits for its answer.
+    convention: sbi::Convention,
+}
+
+impl Vcpu {
+    /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
+    /// `a1` (device tree) zero. `root` is the host-physical address of its Sv39x4 root.
+    pub fn new(entry: u64, root: u64) -> Self {
+        let context = Context {
+            guest_sepc: entry,
+            guest_sstatus: regs::SSTATUS_SPP
+                | regs::SSTATUS_SPIE
+                | regs::SSTATUS_FS_INITIAL
+                | regs::XL_64,
+            guest_hstatus: regs::HSTATUS_SPV
+                | regs::HSTATUS_SPVP
+                | regs::HSTATUS_VTW
+                | regs::XL_64,
+            ..Context::default()
+        };
+        // SAFETY: none of these CSRs affects HS-mode. hgatp points to Sv39x4 tables that the
+        // caller keeps alive while the vCPU runs; the fence drops what an earlier guest left.
+        unsafe {
+            csr_write!("hedeleg", regs::HEDELEG);
+            csr_write!("hideleg", regs::HIDELEG);
+            csr_write!("hcounteren", regs::HCOUNTEREN_TM);
+            csr_write!("hvip", 0u64);
+            csr_write!("htimedelta", 0u64);
+            csr_write!("hgatp", regs::HGATP_SV39X4 | root >> 12);
+            csr_write!("vsstatus", regs::XL_64 | (regs::SSTATUS_FS_INITIAL & regs::SSTATUS_FS));
+            csr_write!("vstvec", 0u64);
+            csr_write!("vsscratch", 0u64);
+            csr_write!("vsatp", 0u64);
+            csr_write!("vsie", 0u64);
+            asm!(".option push", ".option arch, +h", "hfence.gvma", ".option pop");
+        }
+        Self { context, convention: sbi::Convention::Standard }
+    }
+}
+
+impl vcpu::Vcpu for Vcpu {
+    fn enter(&mut self) -> Exit {
+        axhal::asm::disable_irqs();
+        // SAFETY: the context is valid and exclusively borrowed; interrupts are off, as the
+        // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
+        // declared for it.
+        unsafe { hv_riscv64_enter(&mut self.context) };
+        let trap = exit::Trap::read();
+        // A pending interrupt of the host is taken here, by the host's own handler.
+        axhal::asm::enable_irqs();
+        let (exit, convention) = exit::decode(&trap, &self.context.guest_x);
+        self.convention = convention;
+        exit
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        sbi::encode(reply, self.convention, &mut self.context.guest_x);
+        // An ECALL is four bytes long, and sepc is its own address.
+        self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
+    }
+
+    fn pc(&self) -> u64 {
+        self.context.guest_sepc
+    }
+}

@@ -1,0 +1,64 @@
+//! What can go wrong before a guest runs, and whose fault it is.
+
+use core::fmt;
+
+/// An error of the hypervisor. Each says who can mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The machine lacks something: the text names it and the QEMU option that gives it.
+    Machine(&'static str),
+    /// A file on the disk is missing or cannot be read.
+    File {
+        /// Its path on the disk.
+        path: alloc::string::String,
+        /// What is wrong with it.
+        what: FileFault,
+    },
+    /// The hypervisor ran out of memory.
+    OutOfMemory {
+        /// What it was needed for.
+        purpose: &'static str,
+    },
+    /// The guest's memory map is declared wrongly: a defect of the hypervisor.
+    Layout(&'static str),
+}
+
+/// What is wrong with a file on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// There is none.
+    Missing,
+    /// It has no bytes.
+    Empty,
+    /// It has more bytes than the room for it, which is given.
+    TooLarge {
+        /// Room, in bytes.
+        room: usize,
+    },
+    /// Reading it failed.
+    Unreadable,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(what) => write!(f, "the machine is not fit: {what}"),
+            Self::File { path, what } => write!(f, "{path}: {what}"),
+            Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
+            Self::Layout(what) => write!(f, "the guest's memory map is wrong: {what}"),
+        }
+    }
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("no such file on the disk"),
+            Self::Empty => f.write_str("the file is empty"),
+            Self::TooLarge { room } => {
+                write!(f, "the file is larger than the {room} bytes of room for it")
+            }
+            Self::Unreadable => f.write_str("the file cannot be read"),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Pages of host memory that belong to one guest: zeroed when taken, zeroed again when given back.
+
+use core::{ptr::NonNull, slice};
+
+/// The size of a page on every architecture here, in bytes.
+pub const PAGE: u64 = 4096;
+
+/// A run of host pages, contiguous in host-physical memory.
+pub struct Region {
+    start: NonNull<u8>,
+    pages: usize,
+    align: usize,
+}
+
+impl Region {
+    /// Takes `pages` zeroed pages whose host-physical address is a multiple of `align` bytes (a
+    /// power of two, at least a page). `None` if there is no such run.
+    pub fn new(pages: usize, align: u64) -> Option<Self> {
+        let align = usize::try_from(align).ok()?;
+        debug_assert!(align.is_power_of_two() && align >= PAGE as usize);
+        let start = backend::take(pages, align)?;
+        let mut region = Self { start, pages, align };
+        region.bytes_mut().fill(0);
+        Some(region)
+    }
+
+    /// The host-physical address of the first byte.
+    pub fn hpa(&self) -> u64 {
+        backend::hpa(self.start)
+    }
+
+    /// The size in bytes.
+    pub fn len(&self) -> u64 {
+        self.pages as u64 * PAGE
+    }
+
+    /// True for a region without pages.
+    pub fn is_empty(&self) -> bool {
+        self.pages == 0
+    }
+
+    /// The contents. The guest must not run while the borrow lives; there is one CPU, and
+    /// entering the guest needs the vCPU, not this, so the run loop keeps to it by its shape.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `start` points to `pages` pages that this region owns and that are initialised
+        // (zeroed by `new`); `&self` keeps writers away.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.pages * PAGE as usize) }
+    }
+
+    /// The contents, to be changed. As for [`Self::bytes`].
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as in `bytes`; `&mut self` makes the borrow exclusive. In `new` the pages hold
+        // arbitrary bytes, which are valid as `u8`, and are filled at once.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE as usize) }
+    }
+
+    /// The contents as 64-bit words, as page tables and control blocks have them.
+    pub fn words_mut(&mut self) -> &mut [u64] {
+        // SAFETY: as in `bytes_mut`; a page is aligned for u64 and any bits are a u64.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.pages * 512) }
+    }
+
+    /// A pointer to the first byte.
+    pub fn as_ptr<T>(&self) -> *mut T {
+        self.start.as_ptr().cast()
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // What one guest wrote, the next owner of these pages must not see.
+        self.bytes_mut().fill(0);
+        backend::give_back(self.start, self.pages, self.align);
+    }
+}
+
+#[cfg(target_os = "none")]
+mod backend {
+    use super::PAGE;
+    use axalloc::{UsageKind, global_allocator};
+    use axhal::mem::virt_to_phys;
+    use core::ptr::NonNull;
+
+    pub fn take(pages: usize, align: usize) -> Option<NonNull<u8>> {
+        let start = global_allocator().alloc_pages(pages, align, UsageKind::VirtMem).ok()?;
+        NonNull::new(start as *mut u8)
+    }
+
+    pub fn give_back(start: NonNull<u8>, pages: usize, _align: usize) {
+        global_allocator().dealloc_pages(start.as_ptr() as usize, pages, UsageKind::VirtMem);
+    }
+
+    pub fn hpa(start: NonNull<u8>) -> u64 {
+        virt_to_phys((start.as_ptr() as usize).into()).as_usize() as u64
+    }
+
+    const _: () = assert!(PAGE == axhal::mem::PAGE_SIZE_4K as u64);
+}
+
+/// On the host, for tests: the heap, with addresses that are their own physical addresses.
+#[cfg(not(target_os = "none"))]
+mod backend {
+    use super::PAGE;
+    use alloc::alloc::{alloc_zeroed, dealloc};
+    use core::{alloc::Layout, ptr::NonNull};
+
+    fn layout(pages: usize, align: usize) -> Option<Layout> {
+        Layout::from_size_align(pages.checked_mul(PAGE as usize)?, align).ok()
+    }
+
+    pub fn take(pages: usize, align: usize) -> Option<NonNull<u8>> {
+        let layout = layout(pages, align).filter(|layout| layout.size() > 0)?;
+        // SAFETY: the layout is not of size zero.
+        NonNull::new(unsafe { alloc_zeroed(layout) })
+    }
+
+    pub fn give_back(start: NonNull<u8>, pages: usize, align: usize) {
+        if let Some(layout) = layout(pages, align) {
+            // SAFETY: `start` came from `take` with the same pages and alignment.
+            unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+
+    pub fn hpa(start: NonNull<u8>) -> u64 {
+        start.as_ptr() as u64
+    }
+}

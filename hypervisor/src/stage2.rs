@@ -1,0 +1,127 @@
+//! Radix page tables for the second stage: one walk for every format that has 4 KiB pages and
+//! 512 entries a table (Sv39x4, AMD nested paging). The format says what an entry looks like.
+
+use alloc::collections::BTreeMap;
+use core::marker::PhantomData;
+
+use crate::{
+    guest::{Kind, MapError, Permits, Translation},
+    memory::{PAGE, Region},
+};
+
+/// How a format writes its entries.
+pub trait Format {
+    /// Number of levels; level 0 holds the leaves of 4 KiB.
+    const LEVELS: u32;
+    /// Bits by which the root's index is wider than 9 (Sv39x4: 2, so the root is four pages).
+    const ROOT_EXTRA_BITS: u32;
+
+    /// An entry that maps memory at `hpa`. `level` is 0 for a page and 1 for a block of 2 MiB.
+    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64;
+
+    /// An entry that points to the next table, at `hpa`.
+    fn table(hpa: u64) -> u64;
+
+    /// The host-physical address of the table that `entry` points to; `None` for a leaf.
+    fn next_table(entry: u64) -> Option<u64>;
+}
+
+/// The tables of one guest. Every table is owned here, so that dropping this frees them all and a
+/// walk can only ever touch memory that is a table.
+pub struct Tables<F> {
+    root: Region,
+    /// All tables but the root, by host-physical address.
+    tables: BTreeMap<u64, Region>,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Tables<F> {
+    /// The first address that the tables cannot express.
+    pub const LIMIT: u64 = 1 << (12 + 9 * F::LEVELS + F::ROOT_EXTRA_BITS);
+
+    /// Tables that map nothing. The root is aligned to its size, as the formats demand.
+    pub fn new() -> Result<Self, MapError> {
+        let pages = 1usize << F::ROOT_EXTRA_BITS;
+        let root = Region::new(pages, pages as u64 * PAGE).ok_or(MapError::OutOfMemory)?;
+        Ok(Self { root, tables: BTreeMap::new(), format: PhantomData })
+    }
+
+    /// The host-physical address of the root.
+    pub fn root(&self) -> u64 {
+        self.root.hpa()
+    }
+
+    /// The entry for `gpa` at `level`, making the tables above it where they are missing.
+    fn entry(&mut self, gpa: u64, level: u32) -> Result<&mut u64, MapError> {
+        let mut at = F::LEVELS - 1;
+        let mut table = None;
+        while at > level {
+            let index = index::<F>(gpa, at);
+            let found = self.words(table)[index];
+            let next = match found {
+                0 => self.grow(table, index)?,
+                entry => F::next_table(entry).ok_or(MapError::Misuse)?,
+            };
+            table = Some(next);
+            at -= 1;
+        }
+        Ok(&mut self.words(table)[index::<F>(gpa, level)])
+    }
+
+    /// Hangs a new table into `table[index]` and returns its address.
+    fn grow(&mut self, table: Option<u64>, index: usize) -> Result<u64, MapError> {
+        let new = Region::new(1, PAGE).ok_or(MapError::OutOfMemory)?;
+        let hpa = new.hpa();
+        self.tables.insert(hpa, new);
+        self.words(table)[index] = F::table(hpa);
+        Ok(hpa)
+    }
+
+    fn words(&mut self, table: Option<u64>) -> &mut [u64] {
+        match table {
+            None => self.root.words_mut(),
+            Some(hpa) => self.tables.get_mut(&hpa).expect("entries point to our tables").words_mut(),
+        }
+    }
+}
+
+/// The bytes that one entry at `level` maps.
+const fn span(level: u32) -> u64 {
+    PAGE << (9 * level)
+}
+
+fn index<F: Format>(gpa: u64, level: u32) -> usize {
+    let bits = if level + 1 == F::LEVELS { 9 + F::ROOT_EXTRA_BITS } else { 9 };
+    ((gpa >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
+}
+
+impl<F: Format> Translation for Tables<F> {
+    fn map(
+        &mut self,
+        gpa: u64,
+        hpa: u64,
+        size: u64,
+        permits: Permits,
+        kind: Kind,
+    ) -> Result<(), MapError> {
+        if gpa % PAGE != 0 || hpa % PAGE != 0 || size % PAGE != 0 {
+            return Err(MapError::Misuse);
+        }
+        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
+        let end = end.ok_or(MapError::OutOfRange)?;
+        let (mut gpa, mut hpa) = (gpa, hpa);
+        while gpa < end {
+            let block = span(1);
+            let fits = gpa % block == 0 && hpa % block == 0 && end - gpa >= block;
+            let level = u32::from(fits);
+            let entry = self.entry(gpa, level)?;
+            if *entry != 0 {
+                return Err(MapError::Misuse);
+            }
+            *entry = F::leaf(hpa, level, permits, kind);
+            gpa += span(level);
+            hpa += span(level);
+        }
+        Ok(())
+    }
+}
