@@ -30,6 +30,9 @@ pub struct Step {
     pub name: String,
     /// The regular expression its lines match.
     pub pattern: String,
+    /// What such a line looks like even when it says something else. A line that matches this but
+    /// not the pattern is the step gone wrong.
+    pub near: Option<String>,
     /// Who prints it.
     pub by: Option<By>,
     /// Whether such a line at any other point is wrong.
@@ -57,8 +60,11 @@ pub struct Story {
     steps: Vec<Step>,
     forbidden: Vec<Forbidden>,
     end: EndKind,
-    /// All patterns at once: the steps', the forbidden ones, and [`KILLED`] at the line's start.
+    /// All patterns at once: the steps', the forbidden ones, [`KILLED`] at the line's start, and
+    /// those of `near`.
     patterns: RegexSet,
+    /// The steps that the patterns of `near` belong to.
+    near: Vec<usize>,
 }
 
 impl Story {
@@ -74,13 +80,18 @@ impl Story {
                 .iter()
                 .map(|step| &step.pattern)
                 .chain(forbidden.iter().map(|forbidden| &forbidden.pattern))
-                .chain([&killed]),
+                .chain([&killed])
+                .chain(steps.iter().filter_map(|step| step.near.as_ref())),
         )?;
+        let near = (0..steps.len())
+            .filter(|&i| steps[i].near.is_some())
+            .collect();
         Ok(Self {
             steps,
             forbidden,
             end,
             patterns,
+            near,
         })
     }
 
@@ -92,6 +103,16 @@ impl Story {
     /// How the machine has to end.
     pub fn end(&self) -> EndKind {
         self.end
+    }
+
+    /// The step that a line, which is not its turn's, belongs to in a way that must not be.
+    fn stray(&self, matches: &regex::SetMatches) -> Option<&Step> {
+        let near_from = self.steps.len() + self.forbidden.len() + 1;
+        let unique = (0..self.steps.len()).filter(|&i| self.steps[i].unique && matches.matched(i));
+        let near = self.near.iter().enumerate().filter_map(|(nth, &step)| {
+            (matches.matched(near_from + nth) && !matches.matched(step)).then_some(step)
+        });
+        unique.chain(near).next().map(|step| &self.steps[step])
     }
 
     /// Whose business a verdict is, as far as the console tells.
@@ -112,7 +133,14 @@ impl Story {
         match verdict {
             Verdict::Pass => Fault::Nobody,
             Verdict::MissingMarker { next, .. } => step(next),
-            Verdict::Diverged { belongs_to, .. } => step(belongs_to),
+            Verdict::Diverged {
+                belongs_to,
+                awaited,
+                ..
+            } => match awaited {
+                Some(awaited) if step(awaited) != step(belongs_to) => Fault::GuestOrHypervisor,
+                _ => step(belongs_to),
+            },
             Verdict::ForbiddenOutput { rule, .. } => owner(
                 self.forbidden
                     .iter()
@@ -220,12 +248,7 @@ impl<'s> Judge<'s> {
             self.take(index, line);
             return ControlFlow::Continue(());
         }
-        let stray = story
-            .steps
-            .iter()
-            .enumerate()
-            .find(|(i, s)| s.unique && matches.matched(*i));
-        if let Some((_, step)) = stray {
+        if let Some(step) = story.stray(&matches) {
             return ControlFlow::Break(Verdict::Diverged {
                 line: line.into(),
                 belongs_to: step.name.clone(),

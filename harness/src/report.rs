@@ -174,7 +174,7 @@ impl Report {
 
     fn explain(&self, out: &mut String) {
         let mut line = |name: &str, text: String| {
-            let _ = writeln!(out, "  {name:<18} {text}");
+            let _ = writeln!(out, "{}", format!("  {name:<18} {text}").trim_end());
         };
         line(
             "verdict:",

@@ -53,7 +53,7 @@ pub async fn run<'s>(
     dir: &mut RunDir,
     live: &mut dyn FnMut(&str),
 ) -> Result<Finished<'s>, Error> {
-    let (mut qemu, version) = qemu::start(launch).await?;
+    let (mut qemu, version) = qemu::start(launch, limits.timeout).await?;
     let now = Instant::now();
     let mut session = Session {
         trial: Trial::new(story),
@@ -66,6 +66,7 @@ pub async fn run<'s>(
         console_bytes: 0,
         stderr_bytes: 0,
         end: None,
+        exited: None,
     };
     session.follow(&mut qemu).await;
     let duration = session.started.elapsed();
@@ -90,6 +91,8 @@ struct Session<'s, 'r> {
     stderr_bytes: usize,
     /// How the machine ended, as far as QEMU has said.
     end: Option<MachineEnd>,
+    /// How QEMU's process ended.
+    exited: Option<String>,
 }
 
 /// The sources of events that have not dried up.
@@ -139,10 +142,10 @@ impl Session<'_, '_> {
                     open.process = false;
                     let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
                     self.note("qemu", format!("ended: {status}"));
-                    self.end.get_or_insert(MachineEnd::Unreported { status: format!("QEMU ended ({status})") });
+                    self.exited = Some(format!("QEMU ended ({status})"));
                 }
             }
-            if self.end.is_some() && drained_by.is_none() {
+            if (self.end.is_some() || self.exited.is_some()) && drained_by.is_none() {
                 drained_by = Some(Instant::now() + DRAIN);
             }
         }
@@ -153,7 +156,12 @@ impl Session<'_, '_> {
     fn conclude(&mut self) {
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.finish(|line| self.line(&line));
-        if let Some(end) = self.end.take() {
+        // What QEMU reported counts; that its process is gone says nothing of the machine.
+        let unreported = self
+            .exited
+            .take()
+            .map(|status| MachineEnd::Unreported { status });
+        if let Some(end) = self.end.take().or(unreported) {
             self.feed(&Event::End(end));
         }
     }

@@ -122,7 +122,7 @@ pub enum Verdict {
         /// The step that did not come.
         next: String,
     },
-    /// A line that may come only once came out of its turn.
+    /// A line of the story came out of its turn, a second time, or saying something else.
     Diverged {
         /// The line.
         line: String,

@@ -147,6 +147,7 @@ mod raw {
     struct Entry {
         name: Spanned<String>,
         pattern: Spanned<String>,
+        near: Option<Spanned<String>>,
         by: Option<By>,
         arches: Option<Vec<Arch>>,
         #[serde(default)]
@@ -190,7 +191,7 @@ mod raw {
             let mut forbidden = Vec::new();
             for forbid in self.forbidden {
                 if applies(&forbid.arches, machine.arch) {
-                    let pattern = context.pattern(&forbid.pattern)?;
+                    let pattern = context.pattern("pattern", &forbid.pattern)?;
                     forbidden.push(Forbidden {
                         pattern,
                         by: forbid.by,
@@ -235,7 +236,11 @@ mod raw {
             }
             Ok(Step {
                 name: name.to_owned(),
-                pattern: context.pattern(&self.pattern)?,
+                pattern: context.pattern("pattern", &self.pattern)?,
+                near: self
+                    .near
+                    .map(|near| context.pattern("near", &near))
+                    .transpose()?,
                 by: self.by,
                 unique: self.unique,
                 optional: self.optional,
@@ -255,8 +260,8 @@ mod raw {
 
     impl Context<'_> {
         /// Fills the placeholders of a pattern and checks that it is one.
-        fn pattern(&self, raw: &Spanned<String>) -> Result<String, ConfigError> {
-            let bad = |message| self.source.bad_value("pattern", raw, message);
+        fn pattern(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
+            let bad = |message| self.source.bad_value(key, raw, message);
             let text = template::fill(raw.get_ref(), &self.machine.values, regex::escape).map_err(
                 |name| {
                     let arch = self.machine.arch;

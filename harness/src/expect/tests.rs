@@ -5,6 +5,7 @@ fn step(name: &str) -> Step {
     Step {
         name: name.into(),
         pattern: format!("^{name}$"),
+        near: None,
         by: None,
         unique: false,
         optional: false,
@@ -188,4 +189,23 @@ fn a_timeout_names_the_awaited_step() {
     assert_eq!(judge.feed(&timeout), at("a"));
     assert_eq!(judge.feed(&Event::line("a")), ControlFlow::Continue(()));
     assert_eq!(judge.feed(&timeout), at(AT_THE_END));
+}
+
+#[test]
+fn a_step_that_says_something_else_is_named_at_once() {
+    let mut magic = step("magic: pfld");
+    magic.near = Some("^magic:".into());
+    let story = story(vec![step("a"), magic, step("b")]);
+    let verdict = judge(&story, &["a", "magic: dlfp", "b"]);
+    let (line, belongs_to) = ("magic: dlfp".into(), "magic: pfld".to_owned());
+    let awaited = Some(belongs_to.clone());
+    assert_eq!(
+        verdict,
+        Verdict::Diverged {
+            line,
+            belongs_to,
+            awaited
+        }
+    );
+    assert_eq!(judge(&story, &["a", "magic: pfld", "b"]), Verdict::Pass);
 }

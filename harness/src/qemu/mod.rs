@@ -9,8 +9,9 @@ use crate::error::Error;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
-/// How long QEMU may take from its start to a working control connection.
-const START_LIMIT: Duration = Duration::from_secs(10);
+/// How long QEMU may take from its start to a working control connection: as long as the run, but
+/// within these bounds.
+const START_LIMIT: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
 /// How much of QEMU's stderr an error quotes.
 const QUOTED: usize = 2000;
@@ -31,10 +32,11 @@ pub struct Launch {
 ///
 /// Gives the process and QEMU's version. Whatever fails here is the set-up's fault: no guest has
 /// run yet.
-pub async fn start(launch: &Launch) -> Result<(Qemu, String), Error> {
+pub async fn start(launch: &Launch, timeout: Duration) -> Result<(Qemu, String), Error> {
+    let limit = timeout.clamp(START_LIMIT[0], START_LIMIT[1]);
     let mut qemu = Qemu::spawn(launch)?;
     // A QEMU that ends early closes the connection, so this needs no look at the process.
-    let problem = match tokio::time::timeout(START_LIMIT, set_going(&mut qemu.qmp, launch)).await {
+    let problem = match tokio::time::timeout(limit, set_going(&mut qemu.qmp, launch)).await {
         Ok(Ok(Started::Running(version))) => return Ok((qemu, version.text)),
         Ok(Ok(Started::TooOld(version))) => {
             let (major, minor) = launch.oldest;
@@ -46,7 +48,7 @@ pub async fn start(launch: &Launch) -> Result<(Qemu, String), Error> {
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!(
             "it said nothing on its control connection for {} s",
-            START_LIMIT.as_secs()
+            limit.as_secs()
         ),
     };
     qemu.stop().await;
@@ -69,10 +71,12 @@ enum Started {
 }
 
 async fn set_going(qmp: &mut qmp::Qmp, launch: &Launch) -> Result<Started, qmp::QmpError> {
-    let version = qmp.handshake().await?;
+    let version = qmp.greeting().await?;
     if !version.at_least(launch.oldest) {
         return Ok(Started::TooOld(version));
     }
+    qmp.execute("qmp_capabilities", serde_json::Value::Null)
+        .await?;
     qmp.execute("cont", serde_json::Value::Null).await?;
     Ok(Started::Running(version))
 }

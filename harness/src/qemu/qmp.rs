@@ -84,8 +84,8 @@ impl Qmp {
         }
     }
 
-    /// Takes the greeting and enters command mode, from where on events are reported.
-    pub async fn handshake(&mut self) -> Result<Version, QmpError> {
+    /// Takes the greeting. Events are reported once `qmp_capabilities` has been executed.
+    pub async fn greeting(&mut self) -> Result<Version, QmpError> {
         let greeting = self.message().await?;
         let version = &greeting["QMP"]["version"];
         let number = |name| version["qemu"][name].as_u64();
@@ -97,7 +97,6 @@ impl Qmp {
         };
         let package = version["package"].as_str().unwrap_or_default();
         let text = format!("{major}.{minor}.{} {package}", number("micro").unwrap_or(0));
-        self.execute("qmp_capabilities", Value::Null).await?;
         Ok(Version {
             major,
             minor,
@@ -218,7 +217,8 @@ mod tests {
                  {{\"event\": \"SHUTDOWN\", \"data\": {{\"reason\": \"guest-reset\"}}}}\n"
             );
             theirs.write_all(script.as_bytes()).await.unwrap();
-            let version = qmp.handshake().await.unwrap();
+            let version = qmp.greeting().await.unwrap();
+            qmp.execute("qmp_capabilities", Value::Null).await.unwrap();
             assert_eq!(version.text, "10.0.2 Debian");
             assert!(
                 version.at_least((7, 2)) && version.at_least((10, 0)) && !version.at_least((10, 1))
@@ -240,7 +240,7 @@ mod tests {
             let error = qmp.execute("cont", Value::Null).await.unwrap_err();
             assert_eq!(error.to_string(), "it refused the command cont: no");
             theirs.write_all(b"SSH-2.0-stranger\n").await.unwrap();
-            assert!(matches!(qmp.handshake().await, Err(QmpError::Protocol(_))));
+            assert!(matches!(qmp.greeting().await, Err(QmpError::Protocol(_))));
         });
     }
 }

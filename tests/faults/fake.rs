@@ -1,0 +1,167 @@
+//! The fake QEMU: speaks enough QMP to be believed, then plays a case's script.
+
+use crate::cases::{Act, CASES};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::FromRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+/// Plays a case; returns when its script is over.
+pub fn play(case: &str, pids: &Path, qmp: &str, serial: &str) -> ExitCode {
+    let case = CASES
+        .iter()
+        .find(|c| c.name == case)
+        .expect("the bed knows its cases");
+    remember(pids, std::process::id());
+    let mut fake = Fake {
+        qmp: Some(inherited(qmp)),
+        serial: Some(inherited(serial)),
+        pids,
+    };
+    for act in case.script {
+        if let Some(code) = fake.act(act) {
+            return code;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn remember(pids: &Path, pid: u32) {
+    fs::write(pids.join(pid.to_string()), "").expect("the bed can be written to");
+}
+
+fn inherited(number: &str) -> UnixStream {
+    let number = number.parse().expect("a descriptor's number");
+    // SAFETY: the harness passes the numbers of two sockets that this process inherits for itself;
+    // each is taken once.
+    unsafe { UnixStream::from_raw_fd(number) }
+}
+
+struct Fake<'a> {
+    qmp: Option<UnixStream>,
+    serial: Option<UnixStream>,
+    pids: &'a Path,
+}
+
+impl Fake<'_> {
+    /// Does one thing; gives the exit code if it is the last.
+    fn act(&mut self, act: &Act) -> Option<ExitCode> {
+        match act {
+            Act::Boot => {
+                self.act(&Act::Greet(10));
+                self.obey("qmp_capabilities");
+                self.obey("cont");
+            }
+            Act::Greet(major) => self.send(json!({"QMP": {"version": {
+                "qemu": {"major": major, "minor": 0, "micro": 0}, "package": "fake"
+            }, "capabilities": []}})),
+            Act::Obey(command) => self.obey(command),
+            Act::Refuse(command) => {
+                self.await_command(command);
+                self.send(json!({"error": {"class": "GenericError", "desc": "not today"}}));
+            }
+            Act::Qmp(text) => self.send_raw(text.as_bytes()),
+            Act::Event(name, reason) => {
+                self.send(json!({"event": name, "data": {"guest": true, "reason": reason}}));
+            }
+            Act::Say(text) => self.say(text.as_bytes()),
+            Act::Bytes(bytes) => self.say(bytes),
+            Act::EachByte(text) => text.bytes().for_each(|byte| self.say(&[byte])),
+            Act::Stderr(text) => eprintln!("{text}"),
+            Act::CloseSerial => self.serial = None,
+            Act::CloseQmp => self.qmp = None,
+            Act::Exit(code) => return Some(ExitCode::from(*code)),
+            Act::Abort => std::process::abort(),
+            Act::Kill(signal) => self.kill_self(signal),
+            Act::IgnoreTerm => ignore_term(),
+            Act::Flood(line) => {
+                let block = format!("{line}\n").repeat(1000);
+                // Ends when the harness has had enough and kills this process.
+                while self.serial.as_mut()?.write_all(block.as_bytes()).is_ok() {}
+            }
+            Act::EndlessLine => {
+                let block = [b'x'; 1 << 16];
+                while self.serial.as_mut()?.write_all(&block).is_ok() {}
+            }
+            Act::Grandchild => self.leave_grandchild(),
+            Act::Hang => hang(),
+        }
+        None
+    }
+
+    fn obey(&mut self, command: &str) {
+        self.await_command(command);
+        self.send(json!({"return": {}}));
+    }
+
+    /// Reads a byte at a time: a reader that buffers would swallow the next command.
+    fn await_command(&mut self, command: &str) {
+        let qmp = self.qmp.as_ref().expect("the script has not closed it");
+        let mut line = String::new();
+        BufReader::with_capacity(1, qmp)
+            .read_line(&mut line)
+            .expect("the harness speaks");
+        assert!(line.contains(command), "{line:?} came instead of {command}");
+    }
+
+    fn send(&mut self, message: serde_json::Value) {
+        self.send_raw(format!("{message}\r\n").as_bytes());
+    }
+
+    fn send_raw(&mut self, bytes: &[u8]) {
+        if let Some(qmp) = &mut self.qmp {
+            // The harness may have hung up already, as it may on a real QEMU.
+            let _ = qmp.write_all(bytes);
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        if let Some(serial) = &mut self.serial {
+            let _ = serial.write_all(bytes);
+        }
+    }
+
+    fn kill_self(&self, signal: &str) {
+        let pid = std::process::id().to_string();
+        Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .expect("there is a kill");
+        hang();
+    }
+
+    /// Starts a process that inherits stderr and both connections, and outlives this one.
+    fn leave_grandchild(&self) {
+        let child = Command::new("sleep")
+            .arg("60")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("there is a sleep");
+        remember(self.pids, child.id());
+    }
+}
+
+fn ignore_term() {
+    use std::os::raw::c_int;
+    unsafe extern "C" {
+        fn signal(signum: c_int, handler: usize) -> usize;
+    }
+    const SIGTERM: c_int = 15;
+    const SIG_IGN: usize = 1;
+    // SAFETY: SIG_IGN is a valid disposition, and no handler code is installed.
+    unsafe { signal(SIGTERM, SIG_IGN) };
+}
+
+/// Waits to be killed.
+fn hang() {
+    // A pipe to oneself never ends; unlike a sleep it has no length that could be wrong.
+    let (mut reader, writer) = std::io::pipe().expect("descriptors are left");
+    let _ = std::io::copy(
+        &mut reader,
+        &mut File::create("/dev/null").expect("it exists"),
+    );
+    drop(writer);
+}
