@@ -7,7 +7,8 @@ use crate::{
     error::Error,
     event::{Console, Events},
     exit::Outcome,
-    guest::GuestMemory,
+    guest::{GuestMemory, Permits, Translation},
+    layout::{Flash, Layout},
     loader,
     params::Params,
     run::run,
@@ -29,19 +30,36 @@ pub fn boot() {
 
 fn run_guest(params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Error> {
     arch::enable()?;
-    let layout = arch::LAYOUT;
+    let Layout { entry, words, .. } = arch::LAYOUT;
     let mut memory = GuestMemory::new(arch::new_tables()?);
-    events.allocating(layout.words, layout.ram.0, layout.ram.1);
-    arch::declare(&mut memory)?;
+    declare(&arch::LAYOUT, &mut memory, events)?;
 
     let path = format!("/sbin/{}", params.guest);
     events.loading(&path);
-    let len = loader::load(&path, layout.entry, &mut memory)?;
-    events.loaded(layout.words, &path, len, layout.entry);
+    let len = loader::load(&path, entry, &mut memory)?;
+    events.loaded(words, &path, len, entry);
 
     let mut vcpu = arch::new_vcpu(&mut memory)?;
     events.entering(vcpu.pc());
     Ok(run(&mut vcpu, &mut memory, events))
+}
+
+/// Gives the guest its windows.
+fn declare<T: Translation>(
+    layout: &Layout,
+    memory: &mut GuestMemory<T>,
+    events: &mut Events<Serial>,
+) -> Result<(), Error> {
+    let main = layout.ram.first().ok_or(Error::Layout("there is no RAM"))?;
+    events.allocating(layout.words, main.gpa, main.size);
+    for ram in layout.ram {
+        memory.add_ram(ram.name, ram.gpa, ram.size)?;
+    }
+    const FLASH: &str = "pflash";
+    match layout.flash {
+        Flash::Device { gpa, size, hpa } => memory.add_device(FLASH, gpa, size, hpa, Permits::READ),
+        Flash::Image { gpa, path } => memory.add_image(FLASH, gpa, loader::flash(path)?),
+    }
 }
 
 /// The machine's serial console.

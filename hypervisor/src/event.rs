@@ -58,7 +58,13 @@ pub struct Events<C> {
 impl<C: Console> Events<C> {
     /// A printer onto `console`, with event lines if there is a `nonce`.
     pub fn new(console: C, nonce: Option<String>) -> Self {
-        Self { console, nonce, sequence: 0, guest_line: Vec::new(), counts: Counts::default() }
+        Self {
+            console,
+            nonce,
+            sequence: 0,
+            guest_line: Vec::new(),
+            counts: Counts::default(),
+        }
     }
 
     /// What was counted so far.
@@ -81,11 +87,15 @@ impl<C: Console> Events<C> {
         match words {
             MemoryWords::Megabytes => {
                 let size = size >> 20;
-                self.line(format_args!("Pre-allocating {size} MB guest RAM at {gpa:#x}..."));
+                self.line(format_args!(
+                    "Pre-allocating {size} MB guest RAM at {gpa:#x}..."
+                ));
             }
             MemoryWords::Kilobytes => {
                 let size = size >> 10;
-                self.line(format_args!("Pre-allocating {size} KB guest RAM at GPA {gpa:#x}..."));
+                self.line(format_args!(
+                    "Pre-allocating {size} KB guest RAM at GPA {gpa:#x}..."
+                ));
             }
             MemoryWords::Pages { .. } => {}
         }
@@ -101,7 +111,9 @@ impl<C: Console> Events<C> {
         match words {
             MemoryWords::Pages { stack, stack_end } => {
                 let pages = len.div_ceil(crate::memory::PAGE as usize);
-                self.line(format_args!("Loaded {len} bytes ({pages} pages) from {path}"));
+                self.line(format_args!(
+                    "Loaded {len} bytes ({pages} pages) from {path}"
+                ));
                 self.line(format_args!("Guest stack: {stack:#x} - {stack_end:#x}"));
             }
             _ => self.line(format_args!("Loaded {len} bytes from {path}")),
@@ -130,7 +142,7 @@ impl<C: Console> Events<C> {
     pub fn mapped(&mut self, fault: &Fault, window: &str) {
         let (gpa, access) = (fault.gpa, fault.access.name());
         self.line(format_args!(
-            "VM exit: nested page fault at {gpa:#010x} ({access}): mapped {window}"
+            "VM exit: nested page fault at {gpa:#010X} ({access}): mapped {window}"
         ));
         self.event(format_args!(
             "exit kind=npf gpa={gpa:#x} access={access} action=map window={window}"
@@ -165,7 +177,11 @@ impl<C: Console> Events<C> {
     /// The guest ended. Success is claimed here and nowhere else.
     pub fn ended(&mut self, outcome: &Outcome) {
         self.finish_guest_line();
-        let Counts { exits, faults, calls } = self.counts;
+        let Counts {
+            exits,
+            faults,
+            calls,
+        } = self.counts;
         match outcome {
             Outcome::Shutdown => self.line(format_args!("Shutdown vm normally!")),
             Outcome::Killed { reason, pc } => {
@@ -173,7 +189,9 @@ impl<C: Console> Events<C> {
             }
         }
         let what = End(outcome);
-        self.event(format_args!("end {what} exits={exits} npf={faults} hypercalls={calls}"));
+        self.event(format_args!(
+            "end {what} exits={exits} npf={faults} hypercalls={calls}"
+        ));
         if *outcome == Outcome::Shutdown {
             self.line(format_args!("Hypervisor ok!"));
         }
@@ -258,8 +276,15 @@ impl Display for Reason {
         match self {
             Self::Fault(fault, refusal) => {
                 let (gpa, access) = (fault.gpa, fault.access.name());
-                let walk = if fault.during_walk { " while walking the guest's tables" } else { "" };
-                write!(f, "nested page fault at {gpa:#010x} ({access}){walk}: {refusal}")
+                let walk = if fault.during_walk {
+                    " while walking the guest's tables"
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "nested page fault at {gpa:#010X} ({access}){walk}: {refusal}"
+                )
             }
             Self::Idle => {
                 f.write_str("the guest waits for an interrupt, and nothing is there to raise one")

@@ -21,9 +21,15 @@ pub struct Permits {
 
 impl Permits {
     /// Loads only: a flash device.
-    pub const READ: Self = Self { write: false, execute: false };
+    pub const READ: Self = Self {
+        write: false,
+        execute: false,
+    };
     /// Everything: RAM.
-    pub const ALL: Self = Self { write: true, execute: true };
+    pub const ALL: Self = Self {
+        write: true,
+        execute: true,
+    };
 
     /// Whether `access` is among them.
     pub const fn allow(self, access: Access) -> bool {
@@ -96,7 +102,11 @@ pub struct GuestMemory<T> {
 impl<T: Translation> GuestMemory<T> {
     /// An empty map.
     pub fn new(tables: T) -> Self {
-        Self { windows: Vec::new(), mapped: BTreeSet::new(), tables }
+        Self {
+            windows: Vec::new(),
+            mapped: BTreeSet::new(),
+            tables,
+        }
     }
 
     /// The tables, for the architecture to point the CPU at.
@@ -111,8 +121,11 @@ impl<T: Translation> GuestMemory<T> {
         let align = if size >= BLOCK { BLOCK } else { PAGE };
         let gpas = self.free_range(gpa, size)?;
         let pages = usize::try_from(size / PAGE).map_err(|_| Error::Layout("RAM too large"))?;
-        let ram = Region::new(pages, align).ok_or(Error::OutOfMemory { purpose: "guest RAM" })?;
-        self.tables.map(gpa, ram.hpa(), size, Permits::ALL, Kind::Normal)?;
+        let ram = Region::new(pages, align).ok_or(Error::OutOfMemory {
+            purpose: "guest RAM",
+        })?;
+        self.tables
+            .map(gpa, ram.hpa(), size, Permits::ALL, Kind::Normal)?;
         self.declare(name, gpas, Permits::ALL, Backing::Ram(ram));
         Ok(())
     }
@@ -139,7 +152,15 @@ impl<T: Translation> GuestMemory<T> {
     pub fn add_image(&mut self, name: &'static str, gpa: u64, bytes: Vec<u8>) -> Result<(), Error> {
         let size = (bytes.len() as u64).next_multiple_of(PAGE);
         let gpas = self.free_range(gpa, size)?;
-        self.declare(name, gpas, Permits::READ, Backing::Image { bytes, copies: Vec::new() });
+        self.declare(
+            name,
+            gpas,
+            Permits::READ,
+            Backing::Image {
+                bytes,
+                copies: Vec::new(),
+            },
+        );
         Ok(())
     }
 
@@ -183,27 +204,34 @@ impl<T: Translation> GuestMemory<T> {
 
     /// `len` bytes of RAM at `gpa`, if all of them lie in one RAM window.
     pub fn ram(&self, gpa: u64, len: u64) -> Option<&[u8]> {
-        self.windows.iter().find_map(|window| match &window.backing {
-            Backing::Ram(ram) => ram.bytes().get(inside(&window.gpas, gpa, len)?),
-            _ => None,
-        })
+        self.windows
+            .iter()
+            .find_map(|window| match &window.backing {
+                Backing::Ram(ram) => ram.bytes().get(inside(&window.gpas, gpa, len)?),
+                _ => None,
+            })
     }
 
     /// As [`Self::ram`], to be changed.
     pub fn ram_mut(&mut self, gpa: u64, len: u64) -> Option<&mut [u8]> {
-        self.windows.iter_mut().find_map(|window| match &mut window.backing {
-            Backing::Ram(ram) => {
-                let range = inside(&window.gpas, gpa, len)?;
-                ram.bytes_mut().get_mut(range)
-            }
-            _ => None,
-        })
+        self.windows
+            .iter_mut()
+            .find_map(|window| match &mut window.backing {
+                Backing::Ram(ram) => {
+                    let range = inside(&window.gpas, gpa, len)?;
+                    ram.bytes_mut().get_mut(range)
+                }
+                _ => None,
+            })
     }
 
     /// The number of bytes of RAM from `gpa` to the end of its window; 0 outside RAM.
     pub fn room_at(&self, gpa: u64) -> u64 {
         let holds = |w: &&Window| matches!(w.backing, Backing::Ram(_)) && w.gpas.contains(&gpa);
-        self.windows.iter().find(holds).map_or(0, |window| window.gpas.end - gpa)
+        self.windows
+            .iter()
+            .find(holds)
+            .map_or(0, |window| window.gpas.end - gpa)
     }
 
     fn declare(
@@ -213,16 +241,29 @@ impl<T: Translation> GuestMemory<T> {
         permits: Permits,
         backing: Backing,
     ) {
-        self.windows.push(Window { name, gpas, permits, backing });
+        self.windows.push(Window {
+            name,
+            gpas,
+            permits,
+            backing,
+        });
     }
 
     /// The range of a new window: whole pages, not empty, and over no other window.
     fn free_range(&self, gpa: u64, size: u64) -> Result<Range<u64>, Error> {
-        let end = gpa.checked_add(size).ok_or(Error::Layout("a window wraps around"))?;
+        let end = gpa
+            .checked_add(size)
+            .ok_or(Error::Layout("a window wraps around"))?;
         if size == 0 || gpa % PAGE != 0 || size % PAGE != 0 {
-            return Err(Error::Layout("a window is empty or not made of whole pages"));
+            return Err(Error::Layout(
+                "a window is empty or not made of whole pages",
+            ));
         }
-        if self.windows.iter().any(|other| gpa < other.gpas.end && other.gpas.start < end) {
+        if self
+            .windows
+            .iter()
+            .any(|other| gpa < other.gpas.end && other.gpas.start < end)
+        {
             return Err(Error::Layout("two windows overlap"));
         }
         Ok(gpa..end)
@@ -232,7 +273,9 @@ impl<T: Translation> GuestMemory<T> {
 impl From<MapError> for Error {
     fn from(error: MapError) -> Self {
         match error {
-            MapError::OutOfMemory => Self::OutOfMemory { purpose: "page tables" },
+            MapError::OutOfMemory => Self::OutOfMemory {
+                purpose: "page tables",
+            },
             MapError::OutOfRange => Self::Layout("a window is beyond the reach of the tables"),
             MapError::Misuse => Self::Layout("a window is mapped twice or not page-aligned"),
         }
@@ -251,7 +294,10 @@ fn inside(gpas: &Range<u64>, gpa: u64, len: u64) -> Option<Range<usize>> {
 /// A new page with what `bytes` has at `offset`, and zeros behind their end.
 fn copy_page(bytes: &[u8], offset: u64) -> Option<Region> {
     let mut page = Region::new(1, PAGE)?;
-    let rest = usize::try_from(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or(&[]);
+    let rest = usize::try_from(offset)
+        .ok()
+        .and_then(|offset| bytes.get(offset..))
+        .unwrap_or(&[]);
     let len = rest.len().min(PAGE as usize);
     page.bytes_mut()[..len].copy_from_slice(&rest[..len]);
     Some(page)

@@ -37,7 +37,10 @@ pub fn answer<T: Translation, C: Console>(
         Call::Shutdown { announce, failed } => {
             events.shutdown_call(announce);
             return ControlFlow::Break(if failed {
-                Outcome::Killed { reason: Reason::ReportedFailure, pc }
+                Outcome::Killed {
+                    reason: Reason::ReportedFailure,
+                    pc,
+                }
             } else {
                 Outcome::Shutdown
             });

@@ -24,6 +24,7 @@ pub mod event;
 pub mod exit;
 pub mod guest;
 pub mod hypercall;
+pub mod layout;
 #[cfg(target_os = "none")]
 mod loader;
 pub mod memory;

@@ -36,7 +36,9 @@ pub fn load<T: Translation>(
     memory: &mut GuestMemory<T>,
 ) -> Result<usize, Error> {
     let room = memory.room_at(gpa);
-    let target = memory.ram_mut(gpa, room).ok_or(Error::Layout("the image lies outside RAM"))?;
+    let target = memory
+        .ram_mut(gpa, room)
+        .ok_or(Error::Layout("the image lies outside RAM"))?;
     read(path, target)
 }
 
@@ -51,11 +53,17 @@ pub fn flash(path: &str) -> Result<Vec<u8>, Error> {
 /// Reads the file at `path` into `target`, from the start to its end. A short read is normal
 /// (axfs gives at most a sector a call); only a read of 0 bytes is the end.
 fn read(path: &str, target: &mut [u8]) -> Result<usize, Error> {
-    let fail = |what| Error::File { path: path.to_string(), what };
+    let fail = |what| Error::File {
+        path: path.to_string(),
+        what,
+    };
     let mut file = File::open(path).map_err(|_| fail(missing_or_unreadable(path)))?;
     let mut len = 0;
     while len < target.len() {
-        match file.read(&mut target[len..]).map_err(|_| fail(FileFault::Unreadable))? {
+        match file
+            .read(&mut target[len..])
+            .map_err(|_| fail(FileFault::Unreadable))?
+        {
             0 => break,
             count => len += count,
         }
@@ -73,5 +81,9 @@ fn missing_or_unreadable(path: &str) -> FileFault {
     let listed = read_dir(folder).is_ok_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() == name))
     });
-    if listed { FileFault::Unreadable } else { FileFault::Missing }
+    if listed {
+        FileFault::Unreadable
+    } else {
+        FileFault::Missing
+    }
 }

@@ -19,7 +19,11 @@ impl Region {
         let align = usize::try_from(align).ok()?;
         debug_assert!(align.is_power_of_two() && align >= PAGE as usize);
         let start = backend::take(pages, align)?;
-        let mut region = Self { start, pages, align };
+        let mut region = Self {
+            start,
+            pages,
+            align,
+        };
         region.bytes_mut().fill(0);
         Some(region)
     }
@@ -82,7 +86,9 @@ mod backend {
     use core::ptr::NonNull;
 
     pub fn take(pages: usize, align: usize) -> Option<NonNull<u8>> {
-        let start = global_allocator().alloc_pages(pages, align, UsageKind::VirtMem).ok()?;
+        let start = global_allocator()
+            .alloc_pages(pages, align, UsageKind::VirtMem)
+            .ok()?;
         NonNull::new(start as *mut u8)
     }
 

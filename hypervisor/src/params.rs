@@ -13,7 +13,10 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { nonce: None, guest: "gkernel".to_owned() }
+        Self {
+            nonce: None,
+            guest: "gkernel".to_owned(),
+        }
     }
 }
 
@@ -22,7 +25,10 @@ impl Params {
     /// file name or number, are passed over: the disk may be of another version.
     pub fn parse(text: &str) -> Self {
         let mut params = Self::default();
-        for (key, value) in text.split_whitespace().filter_map(|word| word.split_once('=')) {
+        for (key, value) in text
+            .split_whitespace()
+            .filter_map(|word| word.split_once('='))
+        {
             let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if value.is_empty() || value.starts_with('.') || !value.chars().all(plain) {
                 continue;

@@ -43,7 +43,11 @@ impl<F: Format> Tables<F> {
     pub fn new() -> Result<Self, MapError> {
         let pages = 1usize << F::ROOT_EXTRA_BITS;
         let root = Region::new(pages, pages as u64 * PAGE).ok_or(MapError::OutOfMemory)?;
-        Ok(Self { root, tables: BTreeMap::new(), format: PhantomData })
+        Ok(Self {
+            root,
+            tables: BTreeMap::new(),
+            format: PhantomData,
+        })
     }
 
     /// The host-physical address of the root.
@@ -80,7 +84,11 @@ impl<F: Format> Tables<F> {
     fn words(&mut self, table: Option<u64>) -> &mut [u64] {
         match table {
             None => self.root.words_mut(),
-            Some(hpa) => self.tables.get_mut(&hpa).expect("entries point to our tables").words_mut(),
+            Some(hpa) => self
+                .tables
+                .get_mut(&hpa)
+                .expect("entries point to our tables")
+                .words_mut(),
         }
     }
 }
@@ -91,7 +99,11 @@ const fn span(level: u32) -> u64 {
 }
 
 fn index<F: Format>(gpa: u64, level: u32) -> usize {
-    let bits = if level + 1 == F::LEVELS { 9 + F::ROOT_EXTRA_BITS } else { 9 };
+    let bits = if level + 1 == F::LEVELS {
+        9 + F::ROOT_EXTRA_BITS
+    } else {
+        9
+    };
     ((gpa >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
 }
 

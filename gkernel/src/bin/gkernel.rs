@@ -10,7 +10,7 @@ fn story() {
 
     gkernel::greet();
     println!(
-        "Reading PFlash at physical address {:#010x}...",
+        "Reading PFlash at physical address {:#010X}...",
         arch::FLASH
     );
     let gkernel::FlashRead { address, word } = gkernel::read_flash();

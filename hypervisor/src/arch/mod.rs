@@ -1,20 +1,8 @@
 //! The architectures. This file is the only place that chooses one.
 //!
-//! Each gives the same names: `NAME` and `MODE` for event lines, the [`Layout`] of its guest,
-//! `enable()` to switch virtualization on or say what the machine lacks, `new_tables()`,
-//! `declare()` for the guest's windows, and `new_vcpu()`.
-
-use crate::event::MemoryWords;
-
-/// Where a guest finds its memory.
-pub struct Layout {
-    /// Guest-physical address and size of RAM, in bytes.
-    pub ram: (u64, u64),
-    /// Where the image is loaded and entered.
-    pub entry: u64,
-    /// How the console speaks of it.
-    pub words: MemoryWords,
-}
+//! Each gives the same names: `NAME` and `MODE` for event lines, the `LAYOUT` of its guest,
+//! `enable()` to switch virtualization on or say what the machine lacks, `new_tables()` and
+//! `new_vcpu()`.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
@@ -31,5 +19,9 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::*;
 
-#[cfg(not(any(target_arch = "aarch64", target_arch = "riscv64", target_arch = "x86_64")))]
+#[cfg(not(any(
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "x86_64"
+)))]
 compile_error!("the hypervisor knows aarch64, riscv64 and x86_64");

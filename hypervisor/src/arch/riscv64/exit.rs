@@ -44,7 +44,11 @@ pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, sbi::Convention) {
         // stval holds the instruction.
         VIRTUAL_INSTRUCTION if trap.stval == WFI => Exit::Idle,
         cause if cause & INTERRUPT != 0 => Exit::HostInterrupt,
-        cause => Exit::Other(Other { class: class(cause), code: cause, info: trap.stval }),
+        cause => Exit::Other(Other {
+            class: class(cause),
+            code: cause,
+            info: trap.stval,
+        }),
     };
     (exit, sbi::Convention::Standard)
 }
@@ -61,7 +65,11 @@ fn fault(trap: &Trap, access: Access) -> Exit {
         true => Access::Read,
         false => access,
     };
-    Exit::Fault(Fault { gpa: trap.htval << 2 | low, access, during_walk })
+    Exit::Fault(Fault {
+        gpa: trap.htval << 2 | low,
+        access,
+        during_walk,
+    })
 }
 
 fn class(cause: u64) -> &'static str {

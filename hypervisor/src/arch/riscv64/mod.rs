@@ -7,11 +7,11 @@ mod regs;
 mod sbi;
 mod vcpu;
 
-use super::Layout;
 use crate::{
     error::Error,
     event::MemoryWords,
     guest::{GuestMemory, Kind, MapError, Permits},
+    layout::{Flash, Layout, Ram},
     stage2,
 };
 use vcpu::Vcpu;
@@ -21,15 +21,22 @@ pub const NAME: &str = "riscv64";
 /// How the guest runs.
 pub const MODE: &str = "vs";
 
-/// 16 MiB of RAM; the image where SBI firmware leaves a kernel, 2 MiB into it.
+/// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
+/// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
 pub const LAYOUT: Layout = Layout {
-    ram: (0x8000_0000, 16 << 20),
+    ram: &[Ram {
+        name: "ram",
+        gpa: 0x8000_0000,
+        size: 16 << 20,
+    }],
+    flash: Flash::Device {
+        gpa: 0x2200_0000,
+        size: 32 << 20,
+        hpa: 0x2200_0000,
+    },
     entry: 0x8020_0000,
     words: MemoryWords::Megabytes,
 };
-
-/// The second flash unit of QEMU's `virt`: 32 MiB, at the same address for host and guest.
-const FLASH: (u64, u64) = (0x2200_0000, 32 << 20);
 
 /// The tables of the second stage.
 pub type Tables = stage2::Tables<Sv39x4>;
@@ -81,18 +88,14 @@ pub fn enable() -> Result<(), Error> {
     if regs::has_hypervisor_extension() {
         return Ok(());
     }
-    Err(Error::Machine("this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`"))
+    Err(Error::Machine(
+        "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
+    ))
 }
 
 /// Tables that map nothing.
 pub fn new_tables() -> Result<Tables, MapError> {
     Tables::new()
-}
-
-/// Declares the guest's RAM and its flash.
-pub fn declare(memory: &mut GuestMemory<Tables>) -> Result<(), Error> {
-    memory.add_ram("ram", LAYOUT.ram.0, LAYOUT.ram.1)?;
-    memory.add_device("pflash", FLASH.0, FLASH.1, FLASH.0, Permits::READ)
 }
 
 /// The vCPU, at the image's entry.

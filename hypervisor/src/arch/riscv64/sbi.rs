@@ -29,7 +29,10 @@ pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
     let (extension, function) = (x[A7] as usize, x[A6] as usize);
     let call = match (extension, function) {
         (legacy::LEGACY_CONSOLE_PUTCHAR, _) => Call::PutByte(x[A0] as u8),
-        (legacy::LEGACY_SHUTDOWN, _) => Call::Shutdown { announce: None, failed: false },
+        (legacy::LEGACY_SHUTDOWN, _) => Call::Shutdown {
+            announce: None,
+            failed: false,
+        },
         (base::EID_BASE, function) => inquiry(function, x[A0]),
         (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE) => write(x[A0], x[A1], x[A2]),
         (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE_BYTE) => Call::PutByte(x[A0] as u8),
@@ -37,7 +40,11 @@ pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
         _ => Call::Unknown { id: x[A7] },
     };
     // Extensions 0 to 8 are the legacy ones, whatever a6 holds.
-    let convention = if extension <= 8 { Convention::Legacy } else { Convention::Standard };
+    let convention = if extension <= 8 {
+        Convention::Legacy
+    } else {
+        Convention::Standard
+    };
     (call, convention)
 }
 
@@ -67,7 +74,11 @@ fn inquiry(function: usize, argument: u64) -> Call {
         base::PROBE_EXTENSION => u64::from(is_present(argument as usize)),
         // "0 is always a legal value" for these three.
         base::GET_MVENDORID | base::GET_MARCHID | base::GET_MIMPID => 0,
-        _ => return Call::Unknown { id: base::EID_BASE as u64 },
+        _ => {
+            return Call::Unknown {
+                id: base::EID_BASE as u64,
+            };
+        }
     };
     Call::Inquiry { answer }
 }
@@ -88,14 +99,19 @@ fn is_present(extension: usize) -> bool {
 fn write(len: u64, low: u64, high: u64) -> Call {
     match high {
         0 => Call::Write { gpa: low, len },
-        _ => Call::Write { gpa: u64::MAX, len: u64::MAX },
+        _ => Call::Write {
+            gpa: u64::MAX,
+            len: u64::MAX,
+        },
     }
 }
 
 /// The reset extension, chapter 10. A reboot is not offered.
 fn reset(kind: u64, reason: u64) -> Call {
     if kind != u64::from(srst::RESET_TYPE_SHUTDOWN) {
-        return Call::Unknown { id: srst::EID_SRST as u64 };
+        return Call::Unknown {
+            id: srst::EID_SRST as u64,
+        };
     }
     Call::Shutdown {
         announce: Some("SBI SRST shutdown"),

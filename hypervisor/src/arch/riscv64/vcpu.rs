@@ -49,10 +49,7 @@ impl Vcpu {
                 | regs::SSTATUS_SPIE
                 | regs::SSTATUS_FS_INITIAL
                 | regs::XL_64,
-            guest_hstatus: regs::HSTATUS_SPV
-                | regs::HSTATUS_SPVP
-                | regs::HSTATUS_VTW
-                | regs::XL_64,
+            guest_hstatus: regs::HSTATUS_SPV | regs::HSTATUS_SPVP | regs::HSTATUS_VTW | regs::XL_64,
             ..Context::default()
         };
         // SAFETY: none of these CSRs affects HS-mode. hgatp points to Sv39x4 tables that the
@@ -64,14 +61,25 @@ impl Vcpu {
             csr_write!("hvip", 0u64);
             csr_write!("htimedelta", 0u64);
             csr_write!("hgatp", regs::HGATP_SV39X4 | root >> 12);
-            csr_write!("vsstatus", regs::XL_64 | (regs::SSTATUS_FS_INITIAL & regs::SSTATUS_FS));
+            csr_write!(
+                "vsstatus",
+                regs::XL_64 | (regs::SSTATUS_FS_INITIAL & regs::SSTATUS_FS)
+            );
             csr_write!("vstvec", 0u64);
             csr_write!("vsscratch", 0u64);
             csr_write!("vsatp", 0u64);
             csr_write!("vsie", 0u64);
-            asm!(".option push", ".option arch, +h", "hfence.gvma", ".option pop");
+            asm!(
+                ".option push",
+                ".option arch, +h",
+                "hfence.gvma",
+                ".option pop"
+            );
         }
-        Self { context, convention: sbi::Convention::Standard }
+        Self {
+            context,
+            convention: sbi::Convention::Standard,
+        }
     }
 }
 

@@ -1,0 +1,130 @@
+//! x86_64: a long-mode guest under AMD SVM with nested paging.
+//!
+//! Source of the numbers: AMD64 Architecture Programmer's Manual, volume 2, chapter 15 ("Secure
+//! Virtual Machine") and appendix B ("Layout of VMCB").
+
+mod exit;
+mod regs;
+mod vcpu;
+mod vmcb;
+
+use crate::{
+    error::Error,
+    event::MemoryWords,
+    guest::{GuestMemory, Kind, MapError, Permits},
+    layout::{Flash, Layout, Ram},
+    stage2,
+};
+use vcpu::Vcpu;
+
+/// The architecture's name.
+pub const NAME: &str = "x86_64";
+/// How the guest runs.
+pub const MODE: &str = "svm";
+
+/// The end of RAM, where the guest's first stack starts.
+const RAM_END: u64 = 2 << 20;
+
+/// 2 MiB of RAM: page tables for the guest in its first pages, the image at 64 KiB, the stack at the
+/// end. The flash shows a file of the disk.
+pub const LAYOUT: Layout = Layout {
+    ram: &[Ram {
+        name: "ram",
+        gpa: 0,
+        size: RAM_END,
+    }],
+    flash: Flash::Image {
+        gpa: 0xFFC0_0000,
+        path: "/boot/pflash.img",
+    },
+    entry: 0x1_0000,
+    words: MemoryWords::Kilobytes,
+};
+
+/// The tables of nested paging (APM vol. 2 §15.25).
+pub type Tables = stage2::Tables<NestedPaging>;
+
+/// The host's own long-mode format (APM vol. 2 §5.3), four levels.
+pub struct NestedPaging;
+
+impl NestedPaging {
+    const P: u64 = 1 << 0;
+    const W: u64 = 1 << 1;
+    /// Nested walks count as user accesses (§15.25.5).
+    const U: u64 = 1 << 2;
+    const PS: u64 = 1 << 7;
+    /// Uncached: PCD and PWT.
+    const UC: u64 = 3 << 3;
+    const NX: u64 = 1 << 63;
+    const ADDRESS: u64 = 0x000F_FFFF_FFFF_F000;
+}
+
+impl stage2::Format for NestedPaging {
+    const LEVELS: u32 = 4;
+    const ROOT_EXTRA_BITS: u32 = 0;
+
+    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64 {
+        let mut entry = Self::P | Self::U | hpa;
+        if permits.write {
+            entry |= Self::W;
+        }
+        if !permits.execute {
+            entry |= Self::NX;
+        }
+        if level == 1 {
+            entry |= Self::PS;
+        }
+        if kind == Kind::Device {
+            entry |= Self::UC;
+        }
+        entry
+    }
+
+    fn table(hpa: u64) -> u64 {
+        Self::P | Self::W | Self::U | hpa
+    }
+
+    fn next_table(entry: u64) -> Option<u64> {
+        (entry & Self::PS == 0).then_some(entry & Self::ADDRESS)
+    }
+}
+
+/// Switches SVM on, or says what the machine lacks.
+pub fn enable() -> Result<(), Error> {
+    regs::enable_svm()
+}
+
+/// Tables that map nothing.
+pub fn new_tables() -> Result<Tables, MapError> {
+    Tables::new()
+}
+
+/// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
+pub fn new_vcpu(memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    let cr3 = write_identity_tables(memory)?;
+    Vcpu::new(LAYOUT.entry, RAM_END, cr3, memory.tables().root())
+}
+
+/// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page
+/// directories of 2 MiB pages. Returns the address of the PML4.
+fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error> {
+    const PML4: u64 = 0x1000;
+    const PDPT: u64 = 0x2000;
+    const PD: u64 = 0x3000;
+    const TABLE: u64 = NestedPaging::P | NestedPaging::W;
+    let mut put = |at: u64, entry: u64| {
+        let word = memory
+            .ram_mut(at, 8)
+            .ok_or(Error::Layout("no room for the guest's tables"))?;
+        word.copy_from_slice(&entry.to_le_bytes());
+        Ok::<_, Error>(())
+    };
+    put(PML4, PDPT | TABLE)?;
+    for gigabyte in 0..4 {
+        put(PDPT + 8 * gigabyte, (PD + 0x1000 * gigabyte) | TABLE)?;
+    }
+    for block in 0..4 * 512 {
+        put(PD + 8 * block, (block << 21) | TABLE | NestedPaging::PS)?;
+    }
+    Ok(PML4)
+}

@@ -1,0 +1,186 @@
+//! The vCPU of x86_64.
+
+use core::{arch::global_asm, mem::offset_of};
+
+use x86_64::registers::{
+    control::{Cr0Flags, Cr4Flags},
+    model_specific::EferFlags,
+};
+
+use super::{
+    exit,
+    regs::{self, GuestRegs},
+    vmcb::{INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
+};
+use crate::{
+    error::Error,
+    exit::{Exit, Reply},
+    memory::{PAGE, Region},
+    vcpu,
+};
+
+global_asm!(
+    include_str!("enter.S"),
+    rbx = const offset_of!(GuestRegs, rbx),
+    rcx = const offset_of!(GuestRegs, rcx),
+    rdx = const offset_of!(GuestRegs, rdx),
+    rsi = const offset_of!(GuestRegs, rsi),
+    rdi = const offset_of!(GuestRegs, rdi),
+    rbp = const offset_of!(GuestRegs, rbp),
+    r8 = const offset_of!(GuestRegs, r8),
+    r9 = const offset_of!(GuestRegs, r9),
+    r10 = const offset_of!(GuestRegs, r10),
+    r11 = const offset_of!(GuestRegs, r11),
+    r12 = const offset_of!(GuestRegs, r12),
+    r13 = const offset_of!(GuestRegs, r13),
+    r14 = const offset_of!(GuestRegs, r14),
+    r15 = const offset_of!(GuestRegs, r15),
+);
+
+unsafe extern "C" {
+    fn hv_x86_64_enter(regs: *mut GuestRegs, guest_vmcb: u64, host_vmcb: u64);
+}
+
+/// The guest's address space ID. There is one guest at a time; 0 would be the host's.
+const ASID: u32 = 1;
+
+/// The power-on value of PAT (APM vol. 2 §7.8.1), which the guest's page attributes go through.
+const PAT_RESET: u64 = 0x0007_0406_0007_0406;
+
+/// RFLAGS with nothing set but bit 1, which always is.
+const RFLAGS_RESET: u64 = 2;
+
+/// A long-mode guest on this CPU.
+pub struct Vcpu {
+    regs: GuestRegs,
+    vmcb: Region,
+    host_vmcb: Region,
+    /// VMRUN saves the host's state there; never touched by software.
+    _host_save: Region,
+    /// Permission maps with every bit set: no port and no MSR is the guest's.
+    _iopm: Region,
+    _msrpm: Region,
+}
+
+impl Vcpu {
+    /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is the
+    /// guest-physical address of its own tables, `root` the host-physical one of the nested tables.
+    pub fn new(entry: u64, stack: u64, cr3: u64, root: u64) -> Result<Self, Error> {
+        let take = |pages| {
+            Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
+                purpose: "the vCPU's control blocks",
+            })
+        };
+        let (mut iopm, mut msrpm) = (take(3)?, take(2)?);
+        iopm.bytes_mut().fill(0xFF);
+        msrpm.bytes_mut().fill(0xFF);
+        let host_save = take(1)?;
+        // SAFETY: the page belongs to the vCPU, which lives while the guest can run.
+        unsafe { regs::set_host_save_area(host_save.hpa()) };
+        let mut vcpu = Self {
+            regs: GuestRegs::default(),
+            vmcb: take(1)?,
+            host_vmcb: take(1)?,
+            _host_save: host_save,
+            _iopm: iopm,
+            _msrpm: msrpm,
+        };
+        vcpu.set_controls(root);
+        vcpu.set_state(entry, stack, cr3);
+        Ok(vcpu)
+    }
+
+    /// What the guest may do: nothing but compute, and call.
+    fn set_controls(&mut self, root: u64) {
+        let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
+        let control = &mut self.vmcb_mut().control;
+        control.intercept1 = INTERCEPT1;
+        control.intercept2 = INTERCEPT2;
+        control.iopm_base = iopm;
+        control.msrpm_base = msrpm;
+        control.asid = ASID;
+        // What an earlier guest with the same ASID left is dropped on the first entry.
+        control.tlb_control = TLB_FLUSH_ALL;
+        control.virtual_interrupts = V_INTR_MASKING;
+        control.nested_paging = 1;
+        control.nested_cr3 = root;
+    }
+
+    /// Long mode as after a boot loader: flat segments, no descriptor tables, paging on.
+    fn set_state(&mut self, entry: u64, stack: u64, cr3: u64) {
+        let state = &mut self.vmcb_mut().state;
+        state.cs = Segment::CODE64;
+        for segment in [
+            &mut state.ds,
+            &mut state.es,
+            &mut state.ss,
+            &mut state.fs,
+            &mut state.gs,
+        ] {
+            *segment = Segment::DATA;
+        }
+        (state.gdtr, state.idtr) = (Segment::empty(), Segment::empty());
+        (state.ldtr, state.tr) = (Segment::LDT, Segment::TASK);
+        state.cr0 = (Cr0Flags::PROTECTED_MODE_ENABLE
+            | Cr0Flags::EXTENSION_TYPE
+            | Cr0Flags::NUMERIC_ERROR
+            | Cr0Flags::WRITE_PROTECT
+            | Cr0Flags::PAGING)
+            .bits();
+        state.cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION.bits();
+        state.cr3 = cr3;
+        // VMRUN refuses a guest whose EFER.SVME is clear (§15.5.1); the instructions that it would
+        // permit are all intercepted.
+        state.efer = (EferFlags::LONG_MODE_ENABLE
+            | EferFlags::LONG_MODE_ACTIVE
+            | EferFlags::NO_EXECUTE_ENABLE
+            | EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)
+            .bits();
+        state.g_pat = PAT_RESET;
+        state.dr6 = 0xFFFF_0FF0;
+        state.dr7 = 0x400;
+        state.rflags = RFLAGS_RESET;
+        state.rip = entry;
+        state.rsp = stack;
+    }
+
+    fn vmcb(&self) -> &Vmcb {
+        // SAFETY: the region is a page, as large and as aligned as a Vmcb; any bits are one; and
+        // the CPU writes it only inside `enter`, which borrows the vCPU exclusively.
+        unsafe { &*self.vmcb.as_ptr::<Vmcb>() }
+    }
+
+    fn vmcb_mut(&mut self) -> &mut Vmcb {
+        // SAFETY: as in `vmcb`.
+        unsafe { &mut *self.vmcb.as_ptr::<Vmcb>() }
+    }
+}
+
+impl vcpu::Vcpu for Vcpu {
+    fn enter(&mut self) -> Exit {
+        axhal::asm::disable_irqs();
+        // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts
+        // are off; the guest cannot reach host memory, ports or MSRs, since the nested tables map
+        // only what was declared and everything else is intercepted.
+        unsafe { hv_x86_64_enter(&mut self.regs, self.vmcb.hpa(), self.host_vmcb.hpa()) };
+        // A pending interrupt of the host is taken here, by the host's own handler.
+        axhal::asm::enable_irqs();
+        self.vmcb_mut().control.tlb_control = 0;
+        exit::decode(self.vmcb(), &self.regs)
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        let state = &mut self.vmcb_mut().state;
+        state.rax = match reply {
+            Reply::Value(value) => value,
+            Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,
+            Reply::InvalidParameter => hv_abi::PSCI_INVALID_PARAMETERS as u64,
+        };
+        // VMMCALL is three bytes long. RIP is not advanced by the intercept (§15.9).
+        state.rip = state.rip.wrapping_add(3);
+    }
+
+    fn pc(&self) -> u64 {
+        self.vmcb().state.rip
+    }
+}

@@ -1,0 +1,199 @@
+//! The virtual machine control block (APM vol. 2, appendix B): a page that says what a guest may
+//! do and holds the part of its state that the CPU switches by itself.
+
+use core::mem::{offset_of, size_of};
+
+/// The control area (table B-1). Only the fields in use have names.
+#[repr(C)]
+pub struct Control {
+    /// Reads (low half) and writes (high half) of CR0 to CR15.
+    pub intercept_cr: u32,
+    /// As above, for DR0 to DR15.
+    pub intercept_dr: u32,
+    /// Exceptions 0 to 31.
+    pub intercept_exceptions: u32,
+    /// The first word of other intercepts; see [`intercept1`].
+    pub intercept1: u32,
+    /// The second word; see [`intercept2`].
+    pub intercept2: u32,
+    _reserved0: [u8; 0x2C],
+    /// Host-physical address of the I/O permissions map, 12 KiB.
+    pub iopm_base: u64,
+    /// Host-physical address of the MSR permissions map, 8 KiB.
+    pub msrpm_base: u64,
+    /// Added to RDTSC.
+    pub tsc_offset: u64,
+    /// The guest's address space ID; 0 is the host's and makes VMRUN fail.
+    pub asid: u32,
+    /// What VMRUN does to the TLB; see [`TLB_FLUSH_ALL`].
+    pub tlb_control: u8,
+    _reserved1: [u8; 3],
+    /// Virtual interrupts; see [`V_INTR_MASKING`].
+    pub virtual_interrupts: u64,
+    /// Bit 0: the guest is in an interrupt shadow.
+    pub interrupt_shadow: u64,
+    /// Why the guest left.
+    pub exit_code: u64,
+    /// More about it.
+    pub exit_info1: u64,
+    /// Still more; for a nested page fault, the guest-physical address.
+    pub exit_info2: u64,
+    /// An event whose delivery the exit interrupted.
+    pub exit_int_info: u64,
+    /// Bit 0: nested paging.
+    pub nested_paging: u64,
+    _reserved2: [u8; 0x10],
+    /// An event to inject.
+    pub event_injection: u64,
+    /// Host-physical address of the nested tables' root.
+    pub nested_cr3: u64,
+    _reserved3: [u8; 0x10],
+    /// The address of the instruction behind the intercepted one, where the CPU knows it.
+    pub next_rip: u64,
+    _reserved4: [u8; 0x330],
+}
+
+/// A segment register (table B-2); the attributes are packed as in §15.5.1.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Segment {
+    pub selector: u16,
+    pub attributes: u16,
+    pub limit: u32,
+    pub base: u64,
+}
+
+/// The state-save area (table B-2), from offset 0x400 on.
+#[repr(C)]
+pub struct State {
+    pub es: Segment,
+    pub cs: Segment,
+    pub ss: Segment,
+    pub ds: Segment,
+    pub fs: Segment,
+    pub gs: Segment,
+    pub gdtr: Segment,
+    pub ldtr: Segment,
+    pub idtr: Segment,
+    pub tr: Segment,
+    _reserved0: [u8; 0x2B],
+    pub cpl: u8,
+    _reserved1: [u8; 4],
+    pub efer: u64,
+    _reserved2: [u8; 0x70],
+    pub cr4: u64,
+    pub cr3: u64,
+    pub cr0: u64,
+    pub dr7: u64,
+    pub dr6: u64,
+    pub rflags: u64,
+    pub rip: u64,
+    _reserved3: [u8; 0x58],
+    pub rsp: u64,
+    _reserved4: [u8; 0x18],
+    pub rax: u64,
+    _reserved5: [u8; 0x68],
+    pub g_pat: u64,
+    _reserved6: [u8; 0x990],
+}
+
+/// The whole page.
+#[repr(C)]
+pub struct Vmcb {
+    pub control: Control,
+    pub state: State,
+}
+
+const _: () = {
+    assert!(offset_of!(Control, iopm_base) == 0x40);
+    assert!(offset_of!(Control, asid) == 0x58);
+    assert!(offset_of!(Control, exit_code) == 0x70);
+    assert!(offset_of!(Control, nested_paging) == 0x90);
+    assert!(offset_of!(Control, nested_cr3) == 0xB0);
+    assert!(offset_of!(Control, next_rip) == 0xC8);
+    assert!(offset_of!(Vmcb, state) == 0x400);
+    assert!(offset_of!(State, cpl) == 0xCB);
+    assert!(offset_of!(State, efer) == 0xD0);
+    assert!(offset_of!(State, cr4) == 0x148);
+    assert!(offset_of!(State, rip) == 0x178);
+    assert!(offset_of!(State, rsp) == 0x1D8);
+    assert!(offset_of!(State, rax) == 0x1F8);
+    assert!(offset_of!(State, g_pat) == 0x268);
+    assert!(size_of::<Vmcb>() == 4096);
+};
+
+/// `tlb_control`: flush everything, of all address spaces (§15.16.1).
+pub const TLB_FLUSH_ALL: u8 = 1;
+
+/// `virtual_interrupts`: RFLAGS.IF of the guest does not mask interrupts of the host (§15.21.1).
+pub const V_INTR_MASKING: u64 = 1 << 24;
+
+/// Intercepts of the first word (offset 0x0C). All of what a guest must not do to the machine, and
+/// what has to bring the CPU back to the host.
+pub const INTERCEPT1: u32 = 1 << 0 // INTR
+    | 1 << 1 // NMI
+    | 1 << 2 // SMI
+    | 1 << 3 // INIT
+    | 1 << 15 // RDPMC
+    | 1 << 22 // INVD
+    | 1 << 24 // HLT
+    | 1 << 26 // INVLPGA
+    | 1 << 27 // IN and OUT, by the permissions map
+    | 1 << 28 // RDMSR and WRMSR, by the permissions map
+    | 1 << 29 // task switch
+    | 1 << 30 // FERR freeze
+    | 1 << 31; // SHUTDOWN: a triple fault
+
+/// Intercepts of the second word (offset 0x10).
+pub const INTERCEPT2: u32 = 1 << 0 // VMRUN, which every guest must have intercepted
+    | 1 << 1 // VMMCALL
+    | 1 << 2 // VMLOAD
+    | 1 << 3 // VMSAVE
+    | 1 << 4 // STGI
+    | 1 << 5 // CLGI
+    | 1 << 6 // SKINIT
+    | 1 << 9 // WBINVD
+    | 1 << 10 // MONITOR
+    | 1 << 11 // MWAIT
+    | 1 << 13; // XSETBV
+
+impl Segment {
+    /// A segment over everything, with these attributes.
+    pub const fn flat(selector: u16, attributes: u16) -> Self {
+        Self {
+            selector,
+            attributes,
+            limit: u32::MAX,
+            base: 0,
+        }
+    }
+
+    /// A table register with no table.
+    pub const fn empty() -> Self {
+        Self {
+            selector: 0,
+            attributes: 0,
+            limit: 0,
+            base: 0,
+        }
+    }
+
+    /// 64-bit code: present, ring 0, readable, L.
+    pub const CODE64: Self = Self::flat(0x08, 0x0A9B);
+    /// Data: present, ring 0, writable.
+    pub const DATA: Self = Self::flat(0x10, 0x0C93);
+    /// A busy 64-bit task-state segment, as TR must have.
+    pub const TASK: Self = Self {
+        selector: 0,
+        attributes: 0x008B,
+        limit: 0xFFFF,
+        base: 0,
+    };
+    /// A local descriptor table.
+    pub const LDT: Self = Self {
+        selector: 0,
+        attributes: 0x0082,
+        limit: 0xFFFF,
+        base: 0,
+    };
+}
