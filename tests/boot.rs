@@ -3,13 +3,35 @@
 mod support;
 
 use harness::image;
+use serde_json::Value;
 use std::fs;
-use std::path::Path;
-use support::{Ran, harness};
+use std::path::{Path, PathBuf};
+use support::{Ran, harness, root};
 
-/// Boots, and shows why if the verdict is another than the expected one.
+/// A boot, with its records in a folder of its own.
+struct Boot {
+    ran: Ran,
+    report: Value,
+    _reports: tempfile::TempDir,
+}
+
+impl Boot {
+    fn run_dir(&self) -> PathBuf {
+        PathBuf::from(
+            self.report["run_dir"]
+                .as_str()
+                .expect("a boot leaves records"),
+        )
+    }
+
+    fn console(&self) -> String {
+        fs::read_to_string(self.run_dir().join("console.log")).expect("a console was recorded")
+    }
+}
+
+/// Boots, and shows why if the exit code is another than the expected one.
 #[track_caller]
-fn boot(arch: &str, more: &[&str], code: i32) -> Ran {
+fn boot(arch: &str, more: &[&str], code: i32) -> Boot {
     let reports = tempfile::tempdir().unwrap();
     let folder = reports.path().to_string_lossy();
     let mut args = vec![
@@ -25,43 +47,33 @@ fn boot(arch: &str, more: &[&str], code: i32) -> Ran {
     let ran = harness(&args);
     if ran.code != Some(code) {
         let said = match ran.code {
-            Some(4) => "the set-up is incomplete: run ./x setup",
-            _ => "the boot came out otherwise",
+            Some(4) => "the set-up is incomplete: run ./x setup".to_owned(),
+            other => format!("the exit code is {other:?} instead of {code}"),
         };
         panic!("{said}\n{}\n{}", ran.stdout, ran.stderr);
     }
-    ran
+    Boot {
+        report: ran.json(),
+        ran,
+        _reports: reports,
+    }
 }
 
 /// What the console told from the hypervisor's first line on, with sizes that vary replaced.
 fn story(arch: &str) -> String {
-    let reports = tempfile::tempdir().unwrap();
-    let folder = reports.path().to_string_lossy();
-    let ran = harness(&[
-        "run",
-        "--arch",
-        arch,
-        "--format",
-        "json",
-        "--report-dir",
-        &folder,
-    ]);
-    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    let report = ran.json();
-    let run_dir = Path::new(report["run_dir"].as_str().unwrap());
-    let console = fs::read_to_string(run_dir.join("console.log")).unwrap();
-    let nonce = nonce(run_dir);
-    let events = regex::Regex::new(&format!("^@hv {nonce} \\d+ ")).unwrap();
-    let sizes = regex::Regex::new(r"^(Loaded )\d+( bytes )(\(\d+( pages\) ))?").unwrap();
+    let boot = boot(arch, &[], 0);
+    let events = regex::Regex::new(&format!("^@hv {} \\d+ ", nonce(&boot.run_dir()))).unwrap();
+    let sizes = regex::Regex::new(r"^Loaded \d+ bytes (?<pages>\(\d+ pages\) )?").unwrap();
+    let console = boot.console();
     let from_start = console.lines().skip_while(|line| *line != "Hypervisor ...");
     let story = from_start
         .filter(|line| !events.is_match(line))
         .map(|line| {
             let line = sizes.replace(line, |found: &regex::Captures<'_>| {
-                let pages = found
-                    .get(4)
-                    .map_or(String::new(), |pages| format!("(<N>{}", pages.as_str()));
-                format!("{}<N>{}{pages}", &found[1], &found[2])
+                match found.name("pages") {
+                    Some(_) => "Loaded <N> bytes (<N> pages) ",
+                    None => "Loaded <N> bytes ",
+                }
             });
             line.trim_end().to_owned()
         });
@@ -77,17 +89,103 @@ fn nonce(run_dir: &Path) -> String {
     nonce.expect("every disk has its nonce").to_owned()
 }
 
-#[test]
-fn riscv64_tells_the_whole_story() {
-    insta::assert_snapshot!("riscv64", story("riscv64"));
+/// A scenario like `gkernel`, with a change to its text.
+fn changed(folder: &Path, from: &str, to: &str) -> String {
+    let good = fs::read_to_string(root().join("tests/scenarios/gkernel.toml")).unwrap();
+    assert!(good.contains(from), "{from:?} is not in the scenario");
+    let file = folder.join("changed.toml");
+    fs::write(&file, good.replacen(from, to, 1)).unwrap();
+    file.to_string_lossy().into_owned()
 }
 
-#[test]
-fn aarch64_tells_the_whole_story() {
-    insta::assert_snapshot!("aarch64", story("aarch64"));
+fn wrong_magic(arch: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let end = "end    = \"shutdown\"\n";
+    let scenario = changed(
+        folder.path(),
+        end,
+        &format!("{end}flash = \"fixtures/flash/wrong.bin\"\n"),
+    );
+    let boot = boot(arch, &["--scenario", &scenario], 1);
+    assert_eq!(
+        boot.report["verdict"]["kind"], "diverged",
+        "{:#?}",
+        boot.ran
+    );
+    assert_eq!(boot.report["verdict"]["awaited"], "word");
+    let line = boot.report["verdict"]["line"]
+        .as_str()
+        .unwrap()
+        .to_lowercase();
+    assert!(line.ends_with("got 0x70666c64"), "{line}");
 }
 
-#[test]
-fn x86_64_tells_the_whole_story() {
-    insta::assert_snapshot!("x86_64", story("x86_64"));
+fn missing_guest(arch: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = changed(folder.path(), "guest  = \"gkernel\"\n", "");
+    let boot = boot(arch, &["--scenario", &scenario], 1);
+    assert_eq!(
+        boot.report["verdict"]["kind"], "guest-killed",
+        "{:#?}",
+        boot.ran
+    );
+    let exit = boot.report["verdict"]["exit"].as_str().unwrap();
+    assert!(exit.contains("/sbin/gkernel"), "{exit}");
 }
+
+fn looping_guest(arch: &str) {
+    // One instruction that jumps to itself.
+    let program: &[u8] = match arch {
+        "riscv64" => &0x0000_006f_u32.to_le_bytes(),
+        "aarch64" => &0x1400_0000_u32.to_le_bytes(),
+        _ => &[0xeb, 0xfe],
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("loop.bin");
+    fs::write(&guest, program).unwrap();
+    let boot = boot(
+        arch,
+        &["--guest", &guest.to_string_lossy(), "--timeout", "3s"],
+        3,
+    );
+    assert_eq!(boot.report["verdict"]["kind"], "timeout", "{:#?}", boot.ran);
+    assert_eq!(boot.report["verdict"]["step"], "banner");
+    assert_eq!(boot.report["fault"], "guest");
+    // A run that had to be killed leaves its records all the same.
+    assert!(
+        boot.console().contains("Entering VM run loop..."),
+        "{}",
+        boot.console()
+    );
+}
+
+/// The same tests for each architecture.
+macro_rules! for_each_architecture {
+    ($($arch:ident)*) => {$(
+        mod $arch {
+            const ARCH: &str = stringify!($arch);
+
+            #[test]
+            fn tells_the_whole_story() {
+                insta::assert_snapshot!(ARCH, super::story(ARCH));
+            }
+
+            #[test]
+            fn a_wrong_magic_shows() {
+                super::wrong_magic(ARCH);
+            }
+
+            #[test]
+            fn a_missing_guest_is_reported() {
+                super::missing_guest(ARCH);
+            }
+
+            #[test]
+            fn a_guest_that_loops_times_out() {
+                super::looping_guest(ARCH);
+            }
+        }
+    )*};
+}
+
+for_each_architecture!(riscv64 aarch64 x86_64);

@@ -202,6 +202,8 @@ async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
             }
         };
         match line {
+            // The two builds take turns at cargo's own bookkeeping; that is no news.
+            Some(line) if line.contains("file lock on package cache") => {}
             Some(line) if shown => show(&label, &line),
             Some(line) => held.push(line),
             None => break,

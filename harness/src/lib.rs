@@ -13,6 +13,7 @@
 //! in [`session`]: a clock that runs out reaches the judge as an event.
 
 pub mod arch;
+pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod config;

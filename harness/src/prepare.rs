@@ -42,6 +42,10 @@ pub struct Prepared {
     pub scenario: Scenario,
     /// How to start it.
     pub launch: Launch,
+    /// Its arguments when it is run by hand.
+    pub by_hand: Vec<String>,
+    /// The token that only the hypervisor can know.
+    pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
 }
@@ -130,12 +134,26 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
     let program = program.as_ref().map(Part::flat).transpose()?;
-    let values = write_images(&machine, &dir, &kernel, guest_name.zip(program), &flash)?;
+    let nonce = nonce()?;
+    let values = write_images(
+        &machine,
+        &dir,
+        &kernel,
+        guest_name.zip(program),
+        &flash,
+        &nonce,
+    )?;
     let launch = launch(&machine, &scenario, &values);
-    dir.write("command.txt", &commands(&machine, &launch, &values));
+    let by_hand = filled(
+        machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
+        &values,
+    );
+    dir.write("command.txt", &commands(&launch, &by_hand));
     Ok(Prepared {
         scenario,
         launch,
+        by_hand,
+        nonce,
         dir,
     })
 }
@@ -172,6 +190,7 @@ fn write_images(
     kernel: &Part,
     guest: Option<(String, Vec<u8>)>,
     flash: &Part,
+    nonce: &str,
 ) -> Result<Values, Error> {
     let at = |name: &str| dir.path().join(name);
     let written = |path: PathBuf, result: std::io::Result<()>| match result {
@@ -183,7 +202,7 @@ fn write_images(
         KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
     };
     let mut files = Vec::new();
-    let mut cmdline = format!("nonce={}", nonce()?);
+    let mut cmdline = format!("nonce={nonce}");
     if let Some((name, program)) = guest {
         cmdline += &format!(" guest={name}");
         files.push((format!("/sbin/{name}"), program));
@@ -245,11 +264,7 @@ fn filled<'a>(args: impl Iterator<Item = &'a String>, values: &Values) -> Vec<St
 }
 
 /// The command as it is run, and as one would paste it.
-fn commands(machine: &Machine, launch: &Launch, values: &Values) -> String {
-    let by_hand = filled(
-        machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
-        values,
-    );
+fn commands(launch: &Launch, by_hand: &[String]) -> String {
     let line = |args: &[String]| {
         let words = std::iter::once(&launch.program)
             .chain(args)
@@ -259,7 +274,7 @@ fn commands(machine: &Machine, launch: &Launch, values: &Values) -> String {
     format!(
         "# by hand: the same machine, its serial line on this terminal\n{}\n\n\
          # as it was run: stopped at first, control and serial line on inherited sockets\n# {}\n",
-        line(&by_hand),
+        line(by_hand),
         line(&launch.args)
     )
 }

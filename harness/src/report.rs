@@ -42,6 +42,8 @@ pub struct Report {
     pub qemu: Option<String>,
     /// Where the run's records are.
     pub run_dir: Option<PathBuf>,
+    /// The most memory that the harness itself has had, in KiB.
+    pub memory_kib: Option<u64>,
     /// What else the user should know.
     pub notes: Vec<String>,
 }
@@ -82,6 +84,7 @@ impl Report {
             seconds: 0.0,
             qemu: None,
             run_dir: None,
+            memory_kib: crate::bench::own_memory_kib(),
             notes: Vec::new(),
             verdict,
         }
@@ -110,6 +113,7 @@ impl Report {
             seconds: 0.0,
             qemu: None,
             run_dir: None,
+            memory_kib: crate::bench::own_memory_kib(),
             notes: Vec::new(),
             verdict,
         })

@@ -134,6 +134,7 @@ impl Fake<'_> {
     }
 
     /// Starts a process that inherits stderr and both connections, and outlives this one.
+    #[expect(clippy::zombie_processes, reason = "it is to outlive this process")]
     fn leave_grandchild(&self) {
         let child = Command::new("sleep")
             .arg("60")

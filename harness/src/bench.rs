@@ -1,0 +1,203 @@
+//! What the harness costs: `harness bench`.
+//!
+//! The same QEMU command is run alone and through the harness, in turn, so that both see the same
+//! state of the computer; medians are told.
+
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::image;
+use crate::prepare::{Prepared, Request, prepare};
+use serde::Serialize;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+/// What a warm run may cost over QEMU's own time, and in memory.
+const OVERHEAD_BUDGET: f64 = 0.4;
+const MEMORY_BUDGET: u64 = 30 << 10;
+
+/// What was measured, in seconds and KiB.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// The architecture.
+    pub arch: Arch,
+    /// How many pairs of runs.
+    pub runs: usize,
+    /// QEMU's own time, median.
+    pub qemu_alone: f64,
+    /// The whole `harness run`, median.
+    pub harness_run: f64,
+    /// The difference within a pair, median.
+    pub overhead: f64,
+    /// The harness's own largest memory.
+    pub memory_kib: u64,
+    /// Making a disk image, median.
+    pub disk_image: f64,
+    /// What a disk image takes up.
+    pub disk_kib: u64,
+    /// Runs that did not pass.
+    pub failures: usize,
+}
+
+impl Figures {
+    /// Whether all is within what was promised.
+    pub fn within_budget(&self) -> bool {
+        self.failures == 0 && self.overhead <= OVERHEAD_BUDGET && self.memory_kib <= MEMORY_BUDGET
+    }
+
+    /// As a short table.
+    pub fn human(&self) -> String {
+        let Self { arch, runs, .. } = self;
+        format!(
+            "{arch}, {runs} pairs of runs, medians\n\
+             \x20 QEMU alone       {:>8.3} s\n\
+             \x20 harness run      {:>8.3} s\n\
+             \x20 overhead         {:>8.3} s     (at most {OVERHEAD_BUDGET})\n\
+             \x20 harness's memory {:>8.1} MiB   (at most {})\n\
+             \x20 a disk image     {:>8.1} ms, {:.1} MiB\n\
+             \x20 runs not passed  {:>8}\n",
+            self.qemu_alone,
+            self.harness_run,
+            self.overhead,
+            self.memory_kib as f64 / 1024.0,
+            MEMORY_BUDGET >> 10,
+            self.disk_image * 1e3,
+            self.disk_kib as f64 / 1024.0,
+            self.failures,
+        )
+    }
+}
+
+/// Measures an architecture.
+pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Error> {
+    let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
+    let request = Request {
+        arch,
+        scenario: "gkernel".into(),
+        timeout: Duration::from_secs(30),
+        image: None,
+        guest: None,
+        report_dir: Some(records.path().to_owned()),
+    };
+    let prepared = prepare(root, &request).await?;
+    let (disk_image, disk_kib) = disk_image(records.path())?;
+    let mut harness = HarnessRun::new(root, arch, records.path())?;
+    harness.time().await?; // the first one warms the caches
+    let (mut alone, mut through) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        alone.push(qemu_alone(&prepared).await?);
+        through.push(harness.time().await?);
+    }
+    let overhead = alone.iter().zip(&through).map(|(a, b)| b - a).collect();
+    Ok(Figures {
+        arch,
+        runs,
+        qemu_alone: median(alone),
+        harness_run: median(through),
+        overhead: median(overhead),
+        memory_kib: harness.memory_kib,
+        disk_image,
+        disk_kib,
+        failures: harness.failures,
+    })
+}
+
+async fn qemu_alone(prepared: &Prepared) -> Result<f64, Error> {
+    let mut command = Command::new(&prepared.launch.program);
+    command.args(&prepared.by_hand).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    timed(&mut command).await.map(|(seconds, _)| seconds)
+}
+
+/// Runs of the whole program.
+struct HarnessRun {
+    program: PathBuf,
+    root: PathBuf,
+    arch: Arch,
+    records: PathBuf,
+    memory_kib: u64,
+    failures: usize,
+}
+
+impl HarnessRun {
+    fn new(root: &Path, arch: Arch, records: &Path) -> Result<Self, Error> {
+        let program = std::env::current_exe();
+        let program = program.map_err(|e| Error::io("find", Path::new("this program"), &e))?;
+        let (root, records) = (root.to_owned(), records.to_owned());
+        Ok(Self {
+            program,
+            root,
+            arch,
+            records,
+            memory_kib: 0,
+            failures: 0,
+        })
+    }
+
+    async fn time(&mut self) -> Result<f64, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--format", "json", "--arch", self.arch.name()]);
+        command
+            .arg("--root")
+            .arg(&self.root)
+            .arg("--report-dir")
+            .arg(&self.records);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let (seconds, output) = timed(&mut command).await?;
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        self.memory_kib = self
+            .memory_kib
+            .max(report["memory_kib"].as_u64().unwrap_or(0));
+        self.failures += usize::from(!output.status.success());
+        Ok(seconds)
+    }
+}
+
+async fn timed(command: &mut Command) -> Result<(f64, std::process::Output), Error> {
+    let start = Instant::now();
+    let output = command.output().await.map_err(|error| {
+        let program = command
+            .as_std()
+            .get_program()
+            .to_string_lossy()
+            .into_owned();
+        Error::infrastructure(
+            format!("{program} could not be started: {error}"),
+            "run ./x setup",
+        )
+    })?;
+    Ok((start.elapsed().as_secs_f64(), output))
+}
+
+/// The time that a disk image takes, and its size on the disk.
+fn disk_image(folder: &Path) -> Result<(f64, u64), Error> {
+    let path = folder.join("bench.img");
+    let files = [("/sbin/gkernel".to_owned(), vec![1; 128 << 10])];
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let start = Instant::now();
+        image::write_disk(&path, 64 << 20, &files).map_err(|e| Error::io("write", &path, &e))?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let meta = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?;
+    Ok((median(times), meta.blocks() / 2))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// The most memory that this process has had, in KiB, where the system tells.
+pub fn own_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
