@@ -1,0 +1,217 @@
+//! The hypervisor's memory map and its page tables, on the host: what is declared, what a walk of
+//! the tables finds, and what is refused.
+
+use hypervisor::{
+    error::Error,
+    exit::{Access, Fault, Refusal},
+    guest::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::{PAGE, Region},
+    params::Params,
+    stage2::{Format, Tables},
+};
+
+/// A format like Sv39x4: three levels, a root of four pages. Bit 0: valid, bit 1: leaf.
+struct Wide;
+
+impl Format for Wide {
+    const LEVELS: u32 = 3;
+    const ROOT_EXTRA_BITS: u32 = 2;
+
+    fn leaf(hpa: u64, _level: u32, permits: Permits, _kind: Kind) -> u64 {
+        hpa | 3 | u64::from(permits.write) << 2
+    }
+
+    fn table(hpa: u64) -> u64 {
+        hpa | 1
+    }
+
+    fn next_table(entry: u64) -> Option<u64> {
+        (entry & 2 == 0).then_some(entry & !0xFFF)
+    }
+}
+
+/// Walks as the hardware would: from the root's address, through memory.
+fn translate(root: u64, gpa: u64) -> Option<u64> {
+    let mut table = root;
+    for (level, bits) in [(2, 11), (1, 9), (0, 9)] {
+        let index = gpa >> (12 + 9 * level) & ((1 << bits) - 1);
+        // SAFETY: on the host a table's address is its pointer, and the tables are alive.
+        let entry = unsafe { *((table + 8 * index) as *const u64) };
+        match entry & 3 {
+            1 => table = entry & !0xFFF,
+            3 => return Some((entry & !0xFFF) + (gpa & ((PAGE << (9 * level)) - 1))),
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn tables() -> Tables<Wide> {
+    Tables::new().unwrap()
+}
+
+#[test]
+fn a_page_is_found_and_its_neighbours_are_not() {
+    let mut tables = tables();
+    tables
+        .map(0x8020_0000, 0x1234_5000, PAGE, Permits::ALL, Kind::Normal)
+        .unwrap();
+    assert_eq!(translate(tables.root(), 0x8020_0abc), Some(0x1234_5abc));
+    assert_eq!(translate(tables.root(), 0x8020_1000), None);
+    assert_eq!(translate(tables.root(), 0x801f_ffff), None);
+}
+
+#[test]
+fn a_large_range_goes_by_blocks_with_pages_at_the_edges() {
+    const BLOCK: u64 = 2 << 20;
+    let mut tables = tables();
+    let (gpa, hpa, size) = (4 * BLOCK - PAGE, 8 * BLOCK - PAGE, BLOCK + 2 * PAGE);
+    tables
+        .map(gpa, hpa, size, Permits::ALL, Kind::Normal)
+        .unwrap();
+    for offset in (0..size).step_by(PAGE as usize) {
+        assert_eq!(
+            translate(tables.root(), gpa + offset),
+            Some(hpa + offset),
+            "{offset:#x}"
+        );
+    }
+    assert_eq!(translate(tables.root(), gpa - 1), None);
+    assert_eq!(translate(tables.root(), gpa + size), None);
+}
+
+#[test]
+fn the_root_is_wide_and_aligned_to_its_size() {
+    let mut tables = tables();
+    assert_eq!(tables.root() % (4 * PAGE), 0);
+    let last = Tables::<Wide>::LIMIT - PAGE;
+    tables
+        .map(last, 0x7000, PAGE, Permits::READ, Kind::Device)
+        .unwrap();
+    assert_eq!(translate(tables.root(), last), Some(0x7000));
+    assert_eq!(
+        translate(tables.root(), last & ((1 << 39) - 1)),
+        None,
+        "no index wraps"
+    );
+}
+
+#[test]
+fn no_address_beyond_the_tables_is_mapped() {
+    let mut tables = tables();
+    let limit = Tables::<Wide>::LIMIT;
+    for gpa in [limit, limit - PAGE, 1 << 47, u64::MAX - 0xFFF] {
+        let result = tables.map(gpa, 0, 2 * PAGE, Permits::ALL, Kind::Normal);
+        assert_eq!(result, Err(MapError::OutOfRange), "{gpa:#x}");
+    }
+}
+
+#[test]
+fn a_mapping_is_not_overwritten() {
+    let mut tables = tables();
+    tables
+        .map(0x20_0000, 0x40_0000, 2 << 20, Permits::ALL, Kind::Normal)
+        .unwrap();
+    for gpa in [0x20_0000, 0x2f_f000] {
+        let result = tables.map(gpa, 0x5000, PAGE, Permits::ALL, Kind::Normal);
+        assert_eq!(result, Err(MapError::Misuse), "{gpa:#x}");
+        assert_eq!(translate(tables.root(), gpa), Some(gpa + 0x20_0000));
+    }
+}
+
+#[test]
+fn what_is_not_whole_pages_is_misuse() {
+    let mut tables = tables();
+    for (gpa, hpa, size) in [(1, 0, PAGE), (0, 1, PAGE), (0, 0, 1)] {
+        let result = tables.map(gpa, hpa, size, Permits::ALL, Kind::Normal);
+        assert_eq!(result, Err(MapError::Misuse));
+    }
+}
+
+fn read(gpa: u64) -> Fault {
+    Fault {
+        gpa,
+        access: Access::Read,
+        during_walk: false,
+    }
+}
+
+#[test]
+fn ram_is_there_from_the_start() {
+    let mut memory = GuestMemory::new(tables());
+    memory.add_ram("ram", 0x8000_0000, 0x4000).unwrap();
+    memory.ram_mut(0x8000_3fff, 1).unwrap()[0] = 7;
+    let hpa = translate(memory.tables().root(), 0x8000_3fff).unwrap();
+    // SAFETY: on the host the address is a pointer into the guest's RAM, which is alive.
+    assert_eq!(unsafe { *(hpa as *const u8) }, 7);
+    assert_eq!(memory.room_at(0x8000_3000), 0x1000);
+    assert_eq!(memory.room_at(0x8000_4000), 0);
+}
+
+#[test]
+fn an_image_window_shows_the_image_and_zeros_behind_it() {
+    let mut memory = GuestMemory::new(tables());
+    let image: Vec<u8> = (0..0x1800u32).map(|i| (i % 251) as u8).collect();
+    memory
+        .add_image("pflash", 0xFFC0_0000, image.clone())
+        .unwrap();
+    assert_eq!(memory.resolve(&read(0xFFC0_1004)), Ok("pflash"));
+    assert_eq!(
+        translate(memory.tables().root(), 0xFFC0_0000),
+        None,
+        "only the page that faulted"
+    );
+    let hpa = translate(memory.tables().root(), 0xFFC0_1000).unwrap();
+    // SAFETY: on the host the address is a pointer to the page's copy, which the map keeps alive.
+    let page = unsafe { std::slice::from_raw_parts(hpa as *const u8, PAGE as usize) };
+    assert_eq!(page[..0x800], image[0x1000..]);
+    assert!(page[0x800..].iter().all(|&byte| byte == 0));
+    assert_eq!(memory.resolve(&read(0xFFC0_2000)), Err(Refusal::Undeclared));
+}
+
+#[test]
+fn windows_that_make_no_sense_are_refused() {
+    let mut memory = GuestMemory::new(tables());
+    memory.add_ram("ram", 0x8000_0000, 0x4000).unwrap();
+    let bad = [
+        (0x8000_3000, 0x1000),
+        (0x7fff_f000, 0x2000),
+        (0x1000, 0),
+        (0x1001, 0x1000),
+    ];
+    for (gpa, size) in bad {
+        let result = memory.add_device("other", gpa, size, 0, Permits::READ);
+        assert!(matches!(result, Err(Error::Layout(_))), "{gpa:#x}");
+    }
+    let wraps = memory.add_device("other", u64::MAX - 0xFFF, 0x2000, 0, Permits::READ);
+    assert!(matches!(wraps, Err(Error::Layout(_))));
+}
+
+#[test]
+fn memory_is_zeroed_when_it_is_taken() {
+    let mut region = Region::new(2, 2 * PAGE).unwrap();
+    assert_eq!(region.hpa() % (2 * PAGE), 0);
+    assert!(region.bytes().iter().all(|&byte| byte == 0));
+    region.bytes_mut().fill(0xA5);
+    assert_eq!(region.len(), 2 * PAGE);
+}
+
+#[test]
+fn parameters_are_words() {
+    let params = Params::parse("nonce=00ff guest=npf-outside later=1 junk\n");
+    assert_eq!(params.nonce.as_deref(), Some("00ff"));
+    assert_eq!(params.guest, "npf-outside");
+}
+
+#[test]
+fn a_guest_outside_its_folder_is_not_taken() {
+    for word in [
+        "guest=../boot/cmdline",
+        "guest=a/b",
+        "guest=",
+        "guest=.hidden",
+        "nonce=a\u{1b}b",
+    ] {
+        assert_eq!(Params::parse(word), Params::default(), "{word}");
+    }
+}

@@ -1,0 +1,345 @@
+//! The hypervisor's run loop and policy, on the host: a scripted vCPU plays a guest, and the console
+//! is a buffer.
+
+use std::collections::VecDeque;
+
+use hypervisor::{
+    event::{Console, Events},
+    exit::{Access, Call, Exit, Fault, Other, Outcome, Reason, Refusal, Reply},
+    guest::{GuestMemory, Kind, MapError, Permits, Translation},
+    hypercall::WRITE_LIMIT,
+    run::run,
+    vcpu::Vcpu,
+};
+
+const RAM: u64 = 0x8000_0000;
+const RAM_SIZE: u64 = 0x4000;
+const FLASH: u64 = 0x2200_0000;
+const FLASH_SIZE: u64 = 0x3000;
+const PC: u64 = 0x8020_0000;
+
+/// Plays exits in order and keeps the replies. A loop that asks for more than the script has would
+/// run for ever; that is a failure of its own.
+struct Script {
+    exits: VecDeque<Exit>,
+    replies: Vec<Reply>,
+}
+
+impl Vcpu for Script {
+    fn enter(&mut self) -> Exit {
+        self.exits
+            .pop_front()
+            .expect("the loop went on after the guest's end")
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        self.replies.push(reply);
+    }
+
+    fn pc(&self) -> u64 {
+        PC
+    }
+}
+
+/// Tables that only remember.
+#[derive(Default)]
+struct Mappings(Vec<(u64, u64, u64)>);
+
+impl Translation for Mappings {
+    fn map(
+        &mut self,
+        gpa: u64,
+        hpa: u64,
+        size: u64,
+        _permits: Permits,
+        _kind: Kind,
+    ) -> Result<(), MapError> {
+        self.0.push((gpa, hpa, size));
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Buffer(Vec<u8>);
+
+impl Console for Buffer {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+/// What a scripted guest led to.
+struct Played {
+    outcome: Outcome,
+    replies: Vec<Reply>,
+    console: String,
+    /// Mappings made for faults: those of RAM were there before.
+    mapped: Vec<(u64, u64, u64)>,
+}
+
+fn play(exits: &[Exit]) -> Played {
+    play_with(exits, None, |_| ())
+}
+
+fn play_with(
+    exits: &[Exit],
+    nonce: Option<&str>,
+    prepare: impl FnOnce(&mut GuestMemory<Mappings>),
+) -> Played {
+    let mut memory = GuestMemory::new(Mappings::default());
+    memory.add_ram("ram", RAM, RAM_SIZE).unwrap();
+    memory
+        .add_device("pflash", FLASH, FLASH_SIZE, FLASH, Permits::READ)
+        .unwrap();
+    prepare(&mut memory);
+    let mut vcpu = Script {
+        exits: exits.iter().copied().collect(),
+        replies: Vec::new(),
+    };
+    let mut events = Events::new(Buffer::default(), nonce.map(str::to_owned));
+    let outcome = run(&mut vcpu, &mut memory, &mut events);
+    events.ended(&outcome);
+    assert!(
+        vcpu.exits.is_empty(),
+        "the guest was ended before its script was"
+    );
+    Played {
+        outcome,
+        replies: vcpu.replies,
+        console: String::from_utf8_lossy(&events.into_console().0).into_owned(),
+        mapped: memory.tables().0[1..].to_vec(),
+    }
+}
+
+fn fault(gpa: u64, access: Access) -> Exit {
+    Exit::Fault(Fault {
+        gpa,
+        access,
+        during_walk: false,
+    })
+}
+
+fn say(text: &str) -> Vec<Exit> {
+    text.bytes()
+        .map(|byte| Exit::Call(Call::PutByte(byte)))
+        .collect()
+}
+
+const SHUTDOWN: Exit = Exit::Call(Call::Shutdown {
+    announce: None,
+    failed: false,
+});
+
+fn killed(outcome: Outcome) -> Reason {
+    match outcome {
+        Outcome::Killed { reason, pc } => {
+            assert_eq!(pc, PC);
+            reason
+        }
+        Outcome::Shutdown => panic!("the guest was not killed"),
+    }
+}
+
+#[test]
+fn the_story() {
+    let mut exits = say("Reading PFlash\n");
+    exits.push(fault(FLASH, Access::Read));
+    exits.extend(say("Got pflash magic: pfld\n"));
+    exits.push(Exit::HostInterrupt);
+    exits.push(SHUTDOWN);
+    let played = play(&exits);
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.mapped, [(FLASH, FLASH, 0x1000)]);
+    insta::assert_snapshot!(played.console, @r"
+    Reading PFlash
+    VM exit: nested page fault at 0x22000000 (read): mapped pflash
+    Got pflash magic: pfld
+    Shutdown vm normally!
+    Hypervisor ok!
+    ");
+}
+
+#[test]
+fn a_fault_maps_the_one_page_it_needs() {
+    let played = play(&[fault(FLASH + 0x1abc, Access::Read), SHUTDOWN]);
+    assert_eq!(played.mapped, [(FLASH + 0x1000, FLASH + 0x1000, 0x1000)]);
+}
+
+#[test]
+fn an_undeclared_address_ends_the_guest() {
+    for gpa in [
+        0,
+        FLASH - 1,
+        FLASH + FLASH_SIZE,
+        RAM + RAM_SIZE,
+        1 << 39,
+        u64::MAX,
+    ] {
+        let played = play(&[fault(gpa, Access::Read)]);
+        let Reason::Fault(seen, Refusal::Undeclared) = killed(played.outcome) else {
+            panic!("{gpa:#x}: {:?}", played.outcome);
+        };
+        assert_eq!(seen.gpa, gpa);
+        assert_eq!(played.mapped, [], "nothing is mapped for it");
+        assert!(!played.console.contains("Hypervisor ok!"));
+    }
+}
+
+#[test]
+fn an_error_names_address_access_and_pc() {
+    let played = play(&[fault(0x9999_0000, Access::Write)]);
+    insta::assert_snapshot!(played.console, @"Hypervisor error: nested page fault at 0x99990000 (write): no window is declared there, guest pc 0x80200000");
+}
+
+#[test]
+fn a_flash_is_neither_written_nor_executed() {
+    for access in [Access::Write, Access::Execute] {
+        let played = play(&[fault(FLASH, access)]);
+        let reason = killed(played.outcome);
+        assert!(
+            matches!(reason, Reason::Fault(_, Refusal::Forbidden("pflash"))),
+            "{reason:?}"
+        );
+        assert_eq!(played.mapped, []);
+    }
+}
+
+#[test]
+fn a_fault_on_a_mapped_page_is_no_progress() {
+    let again = fault(FLASH + 8, Access::Read);
+    let reason = killed(play(&[fault(FLASH, Access::Read), again]).outcome);
+    assert!(
+        matches!(reason, Reason::Fault(_, Refusal::NoProgress("pflash"))),
+        "{reason:?}"
+    );
+    let reason = killed(play(&[fault(RAM, Access::Write)]).outcome);
+    assert!(
+        matches!(reason, Reason::Fault(_, Refusal::NoProgress("ram"))),
+        "{reason:?}"
+    );
+}
+
+#[test]
+fn an_unknown_call_gets_an_error_code_and_the_guest_goes_on() {
+    let played = play(&[Exit::Call(Call::Unknown { id: 0x4853_4d00 }), SHUTDOWN]);
+    assert_eq!(played.replies, [Reply::NotSupported]);
+    assert_eq!(played.outcome, Outcome::Shutdown);
+}
+
+#[test]
+fn a_write_prints_from_ram() {
+    let write = Exit::Call(Call::Write {
+        gpa: RAM + 0x100,
+        len: 6,
+    });
+    let played = play_with(&[write, SHUTDOWN], None, |memory| {
+        memory
+            .ram_mut(RAM + 0x100, 6)
+            .unwrap()
+            .copy_from_slice(b"hello\n");
+    });
+    assert_eq!(played.replies, [Reply::Value(6)]);
+    assert!(played.console.starts_with("hello\n"));
+}
+
+#[test]
+fn a_write_from_outside_ram_is_refused() {
+    let bad = [
+        (0, 1),
+        (FLASH, 4),
+        (RAM + RAM_SIZE - 1, 2),
+        (RAM, 1 << 63),
+        (u64::MAX, u64::MAX),
+        (RAM, u64::MAX),
+    ];
+    let mut exits: Vec<_> = bad
+        .map(|(gpa, len)| Exit::Call(Call::Write { gpa, len }))
+        .to_vec();
+    exits.push(SHUTDOWN);
+    let played = play(&exits);
+    assert_eq!(played.replies, [Reply::InvalidParameter; 6]);
+}
+
+#[test]
+fn one_write_prints_so_much_and_says_how_much() {
+    let write = Exit::Call(Call::Write {
+        gpa: RAM,
+        len: RAM_SIZE,
+    });
+    let played = play(&[write, SHUTDOWN]);
+    assert_eq!(played.replies, [Reply::Value(WRITE_LIMIT)]);
+}
+
+#[test]
+fn lines_of_guest_and_hypervisor_do_not_mix() {
+    let mut exits = say("half a li");
+    exits.push(fault(FLASH, Access::Read));
+    exits.extend(say("ne\nno end of line"));
+    exits.push(SHUTDOWN);
+    insta::assert_snapshot!(play(&exits).console, @r"
+    VM exit: nested page fault at 0x22000000 (read): mapped pflash
+    half a line
+    no end of line
+    Shutdown vm normally!
+    Hypervisor ok!
+    ");
+}
+
+#[test]
+fn a_guest_without_newlines_is_cut_into_lines() {
+    let mut exits = say(&"x".repeat(5000));
+    exits.push(SHUTDOWN);
+    let played = play(&exits);
+    let longest = played.console.lines().map(str::len).max().unwrap();
+    assert_eq!(longest, 1024);
+    assert_eq!(played.console.matches('x').count(), 5000);
+}
+
+#[test]
+fn every_other_end_is_an_error() {
+    let io_port = Other {
+        class: "io-port",
+        code: 0x7b,
+        info: 0x604_0010,
+    };
+    let failed = Exit::Call(Call::Shutdown {
+        announce: Some("SBI SRST shutdown"),
+        failed: true,
+    });
+    let consoles = [Exit::Idle, Exit::Other(io_port), failed].map(|exit| play(&[exit]).console);
+    insta::assert_snapshot!(consoles.concat(), @r"
+    Hypervisor error: the guest waits for an interrupt, and nothing is there to raise one, guest pc 0x80200000
+    Hypervisor error: unhandled exit: io-port (code 0x7b, info 0x6040010), guest pc 0x80200000
+    Guest: SBI SRST shutdown
+    Hypervisor error: the guest shut down and reported a failure, guest pc 0x80200000
+    ");
+}
+
+#[test]
+fn with_a_nonce_there_are_event_lines_in_sequence() {
+    let exits = [
+        fault(FLASH, Access::Read),
+        Exit::Call(Call::Inquiry { answer: 2 }),
+        SHUTDOWN,
+    ];
+    let played = play_with(&exits, Some("n0nce"), |_| ());
+    let events: String = played
+        .console
+        .lines()
+        .filter(|line| line.starts_with("@hv"))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    insta::assert_snapshot!(events, @r"
+    @hv n0nce 0 exit kind=npf gpa=0x22000000 access=read action=map window=pflash
+    @hv n0nce 1 end outcome=shutdown exits=3 npf=1 hypercalls=2
+    ");
+}
+
+#[test]
+fn the_end_of_a_killed_guest_is_an_event_too() {
+    let played = play_with(&[fault(0x1000, Access::Execute)], Some("n0nce"), |_| ());
+    assert!(played.console.contains(
+        "@hv n0nce 0 end outcome=killed kind=npf gpa=0x1000 access=execute why=undeclared \
+         pc=0x80200000 exits=1 npf=1 hypercalls=0\n"
+    ));
+}
