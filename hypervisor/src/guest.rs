@@ -140,7 +140,7 @@ impl<T: Translation> GuestMemory<T> {
         permits: Permits,
     ) -> Result<(), Error> {
         let gpas = self.free_range(gpa, size)?;
-        if hpa % PAGE != 0 || hpa.checked_add(size).is_none() {
+        if !hpa.is_multiple_of(PAGE) || hpa.checked_add(size).is_none() {
             return Err(Error::Layout("a device's host address is out of range"));
         }
         self.declare(name, gpas, permits, Backing::Device { hpa });
@@ -254,7 +254,7 @@ impl<T: Translation> GuestMemory<T> {
         let end = gpa
             .checked_add(size)
             .ok_or(Error::Layout("a window wraps around"))?;
-        if size == 0 || gpa % PAGE != 0 || size % PAGE != 0 {
+        if size == 0 || !gpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
             return Err(Error::Layout(
                 "a window is empty or not made of whole pages",
             ));

@@ -116,7 +116,7 @@ impl<F: Format> Translation for Tables<F> {
         permits: Permits,
         kind: Kind,
     ) -> Result<(), MapError> {
-        if gpa % PAGE != 0 || hpa % PAGE != 0 || size % PAGE != 0 {
+        if !gpa.is_multiple_of(PAGE) || !hpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
             return Err(MapError::Misuse);
         }
         let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
@@ -124,7 +124,7 @@ impl<F: Format> Translation for Tables<F> {
         let (mut gpa, mut hpa) = (gpa, hpa);
         while gpa < end {
             let block = span(1);
-            let fits = gpa % block == 0 && hpa % block == 0 && end - gpa >= block;
+            let fits = gpa.is_multiple_of(block) && hpa.is_multiple_of(block) && end - gpa >= block;
             let level = u32::from(fits);
             let entry = self.entry(gpa, level)?;
             if *entry != 0 {
