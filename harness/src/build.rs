@@ -1,7 +1,8 @@
 //! Builds the hypervisor and its guests with cargo, for a bare-metal target.
 //!
-//! Both are built at the same time, each in a target folder of its own: on riscv64 they want
-//! different platform files, and in one folder every build of the one would invalidate the other.
+//! Both are built at the same time, and every pair of program and architecture has a target folder
+//! of its own (`target/<package>/<arch>`): the platform file reaches crates that cargo builds for the
+//! host too, so that in one folder each build would invalidate the one before.
 //! The platform file is named by `AX_CONFIG_PATH` where it is, so that cargo rebuilds only what
 //! changed. `RUSTC_BOOTSTRAP` is set for these builds only.
 
@@ -93,9 +94,14 @@ pub fn guests(root: &Path) -> Vec<String> {
     names
 }
 
-fn elf_path(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
+fn target_dir(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
     root.join("target")
         .join(target.package())
+        .join(machine.arch.name())
+}
+
+fn elf_path(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
+    target_dir(root, machine, target)
         .join(&machine.build.target)
         .join("image")
         .join(target.program())
@@ -108,7 +114,7 @@ fn command(root: &Path, machine: &Machine, target: &Target, std_flags: &[&str]) 
         .args(["build", "--profile", "image", "--target"]);
     command.args([machine.build.target.as_str(), "--package", target.package()]);
     command.args(["--bin", target.program(), "--target-dir"]);
-    command.arg(root.join("target").join(target.package()));
+    command.arg(target_dir(root, machine, target));
     command.args(std_flags);
     // What an outer `cargo run` or `cargo test` sets is about the harness, not about these builds.
     for (name, _) in std::env::vars_os() {
