@@ -7,6 +7,9 @@
 //! Source of the numbers: Arm Architecture Reference Manual for A-profile (DDI 0487), chapters
 //! D1 (exceptions) and D17 (system registers).
 
+// Linked for its boot code and its answers to ArceOS.
+use axplat_aarch64_vhe as _;
+
 mod exit;
 mod regs;
 mod stage1;
