@@ -1,6 +1,8 @@
 //! The hypervisor's memory map and its page tables, on the host: what is declared, what a walk of
 //! the tables finds, and what is refused.
 
+use std::cell::RefCell;
+
 use hypervisor::{
     error::Error,
     exit::{Access, Fault, Refusal},
@@ -28,10 +30,29 @@ impl Format for Wide {
     fn next_table(entry: u64) -> Option<u64> {
         (entry & 2 == 0).then_some(entry & !0xFFF)
     }
+
+    fn invalidate(gpa: u64) {
+        INVALIDATED.with_borrow_mut(|pages| pages.push(gpa));
+    }
+}
+
+thread_local! {
+    /// The pages that `Wide` was told to drop from the TLBs, in order.
+    static INVALIDATED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Walks as the hardware would: from the root's address, through memory.
 fn translate(root: u64, gpa: u64) -> Option<u64> {
+    let (entry, level) = leaf(root, gpa)?;
+    Some((entry & !0xFFF) + (gpa & ((PAGE << (9 * level)) - 1)))
+}
+
+/// The leaf's entry.
+fn entry(root: u64, gpa: u64) -> u64 {
+    leaf(root, gpa).unwrap().0
+}
+
+fn leaf(root: u64, gpa: u64) -> Option<(u64, u32)> {
     let mut table = root;
     for (level, bits) in [(2, 11), (1, 9), (0, 9)] {
         let index = gpa >> (12 + 9 * level) & ((1 << bits) - 1);
@@ -39,7 +60,7 @@ fn translate(root: u64, gpa: u64) -> Option<u64> {
         let entry = unsafe { *((table + 8 * index) as *const u64) };
         match entry & 3 {
             1 => table = entry & !0xFFF,
-            3 => return Some((entry & !0xFFF) + (gpa & ((PAGE << (9 * level)) - 1))),
+            3 => return Some((entry, level)),
             _ => return None,
         }
     }
@@ -117,6 +138,57 @@ fn a_mapping_is_not_overwritten() {
         assert_eq!(result, Err(MapError::Misuse), "{gpa:#x}");
         assert_eq!(translate(tables.root(), gpa), Some(gpa + 0x20_0000));
     }
+}
+
+#[test]
+fn a_page_that_is_unmapped_is_gone_from_tables_and_tlbs() {
+    let mut tables = tables();
+    tables
+        .map(0x1000, 0x5000, 3 * PAGE, Permits::ALL, Kind::Normal)
+        .unwrap();
+    tables.unmap(0x2000, PAGE).unwrap();
+    assert_eq!(translate(tables.root(), 0x2000), None);
+    assert_eq!(translate(tables.root(), 0x1000), Some(0x5000));
+    assert_eq!(translate(tables.root(), 0x3000), Some(0x7000));
+    assert_eq!(INVALIDATED.with_borrow(Clone::clone), [0x2000]);
+    // Break before make: only now may something else be mapped there.
+    tables
+        .map(0x2000, 0x9000, PAGE, Permits::READ, Kind::Normal)
+        .unwrap();
+    assert_eq!(translate(tables.root(), 0x2000), Some(0x9000));
+}
+
+#[test]
+fn a_block_is_unmapped_whole_or_not_at_all() {
+    const BLOCK: u64 = 2 << 20;
+    let mut tables = tables();
+    tables
+        .map(BLOCK, BLOCK, BLOCK, Permits::ALL, Kind::Normal)
+        .unwrap();
+    assert_eq!(tables.unmap(BLOCK, PAGE), Err(MapError::Misuse));
+    assert_eq!(tables.unmap(BLOCK + PAGE, BLOCK), Err(MapError::Misuse));
+    assert_eq!(translate(tables.root(), BLOCK + 5), Some(BLOCK + 5));
+    tables.unmap(BLOCK, BLOCK).unwrap();
+    assert_eq!(translate(tables.root(), BLOCK + 5), None);
+    assert_eq!(
+        tables.unmap(BLOCK, BLOCK),
+        Err(MapError::Misuse),
+        "nothing is there any more"
+    );
+}
+
+#[test]
+fn permissions_reach_the_entry() {
+    let mut tables = tables();
+    tables
+        .map(0x1000, 0x1000, PAGE, Permits::ALL, Kind::Normal)
+        .unwrap();
+    tables
+        .map(0x2000, 0x2000, PAGE, Permits::READ, Kind::Normal)
+        .unwrap();
+    assert_eq!(tables.root() % PAGE, 0);
+    assert!(entry(tables.root(), 0x1000) & 4 != 0);
+    assert!(entry(tables.root(), 0x2000) & 4 == 0);
 }
 
 #[test]

@@ -21,7 +21,6 @@ pub fn boot() {
     let params = loader::params();
     let mut events = Events::new(Serial, params.nonce.clone());
     events.line(format_args!("Hypervisor ..."));
-    events.started(arch::NAME, arch::MODE);
     match run_guest(&params, &mut events) {
         Ok(outcome) => events.ended(&outcome),
         Err(error) => events.failed(&error),
@@ -29,19 +28,34 @@ pub fn boot() {
 }
 
 fn run_guest(params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Error> {
-    arch::enable()?;
-    let Layout { entry, words, .. } = arch::LAYOUT;
-    let mut memory = GuestMemory::new(arch::new_tables()?);
-    declare(&arch::LAYOUT, &mut memory, events)?;
+    let (name, mode) = choose_mode(params)?;
+    events.started(arch::NAME, name);
+    arch::enable(mode)?;
+    let layout = arch::layout(mode);
+    let mut memory = GuestMemory::new(arch::new_tables(mode)?);
+    declare(&layout, &mut memory, events)?;
 
     let path = format!("/sbin/{}", params.guest);
     events.loading(&path);
-    let len = loader::load(&path, entry, &mut memory)?;
-    events.loaded(words, &path, len, entry);
+    let len = loader::load(&path, layout.entry, &mut memory)?;
+    events.loaded(layout.words, &path, len, layout.entry);
 
-    let mut vcpu = arch::new_vcpu(&mut memory)?;
+    let mut vcpu = arch::new_vcpu(mode, &mut memory)?;
     events.entering(vcpu.pc());
     Ok(run(&mut vcpu, &mut memory, events))
+}
+
+/// The mode that the disk asks for, or the architecture's first.
+fn choose_mode(params: &Params) -> Result<(&'static str, arch::Mode), Error> {
+    let modes = arch::Mode::ALL;
+    let chosen = match &params.mode {
+        Some(name) => modes.iter().find(|(known, _)| known == name),
+        None => modes.first(),
+    };
+    chosen.copied().ok_or_else(|| Error::Mode {
+        asked: params.mode.clone().unwrap_or_default(),
+        known: modes.iter().map(|(name, _)| *name).collect(),
+    })
 }
 
 /// Gives the guest its windows.

@@ -19,6 +19,13 @@ pub enum Error {
         /// What it was needed for.
         purpose: &'static str,
     },
+    /// The disk asks for a mode that the architecture does not have.
+    Mode {
+        /// The mode.
+        asked: alloc::string::String,
+        /// Those that there are.
+        known: alloc::vec::Vec<&'static str>,
+    },
     /// The guest's memory map is declared wrongly: a defect of the hypervisor.
     Layout(&'static str),
 }
@@ -45,6 +52,13 @@ impl fmt::Display for Error {
             Self::Machine(what) => write!(f, "the machine is not fit: {what}"),
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
+            Self::Mode { asked, known } => {
+                write!(
+                    f,
+                    "there is no mode `{asked}`; the modes are {}",
+                    known.join(", ")
+                )
+            }
             Self::Layout(what) => write!(f, "the guest's memory map is wrong: {what}"),
         }
     }

@@ -62,6 +62,10 @@ pub trait Translation {
         permits: Permits,
         kind: Kind,
     ) -> Result<(), MapError>;
+
+    /// Takes away the mappings of `size` bytes at `gpa`, all of which are there, whole blocks where
+    /// they were mapped as blocks; the TLBs have forgotten them when this returns.
+    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError>;
 }
 
 /// Why a mapping could not be made.

@@ -9,6 +9,8 @@ pub struct Params {
     pub nonce: Option<String>,
     /// The guest to run, a file of `/sbin`.
     pub guest: String,
+    /// How to run it: one of the architecture's modes.
+    pub mode: Option<String>,
 }
 
 impl Default for Params {
@@ -16,6 +18,7 @@ impl Default for Params {
         Self {
             nonce: None,
             guest: "gkernel".to_owned(),
+            mode: None,
         }
     }
 }
@@ -36,6 +39,7 @@ impl Params {
             match key {
                 "nonce" => params.nonce = Some(value.to_owned()),
                 "guest" => params.guest = value.to_owned(),
+                "mode" => params.mode = Some(value.to_owned()),
                 _ => {}
             }
         }

@@ -1,5 +1,9 @@
 //! Radix page tables for the second stage: one walk for every format that has 4 KiB pages and
-//! 512 entries a table (Sv39x4, AMD nested paging). The format says what an entry looks like.
+//! 512 entries a table (Sv39x4, AMD nested paging, VMSAv8-64 Stage-2). The format says what an entry
+//! looks like.
+//!
+//! An entry that maps is never overwritten: it has to be unmapped first, which clears it and then
+//! drops it from the TLBs. So no TLB ever sees two mappings for one address (break before make).
 
 use alloc::collections::BTreeMap;
 use core::marker::PhantomData;
@@ -24,6 +28,13 @@ pub trait Format {
 
     /// The host-physical address of the table that `entry` points to; `None` for a leaf.
     fn next_table(entry: u64) -> Option<u64>;
+
+    /// Makes entries that were just written visible to the walker.
+    fn publish() {}
+
+    /// Drops what the TLBs know of the page at `gpa`, whose entry was just cleared, before its
+    /// memory or its entry is used for anything else.
+    fn invalidate(gpa: u64);
 }
 
 /// The tables of one guest. Every table is owned here, so that dropping this frees them all and a
@@ -70,6 +81,22 @@ impl<F: Format> Tables<F> {
             at -= 1;
         }
         Ok(&mut self.words(table)[index::<F>(gpa, level)])
+    }
+
+    /// The leaf that maps `gpa` and its level, if there is one.
+    fn leaf(&mut self, gpa: u64) -> Option<(&mut u64, u32)> {
+        let mut table = None;
+        for level in (0..F::LEVELS).rev() {
+            let index = index::<F>(gpa, level);
+            match self.words(table)[index] {
+                0 => return None,
+                entry if level > 0 && F::next_table(entry).is_some() => {
+                    table = F::next_table(entry);
+                }
+                _ => return Some((&mut self.words(table)[index], level)),
+            }
+        }
+        None
     }
 
     /// Hangs a new table into `table[index]` and returns its address.
@@ -133,6 +160,23 @@ impl<F: Format> Translation for Tables<F> {
             *entry = F::leaf(hpa, level, permits, kind);
             gpa += span(level);
             hpa += span(level);
+        }
+        F::publish();
+        Ok(())
+    }
+
+    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
+        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
+        let end = end.ok_or(MapError::OutOfRange)?;
+        let mut gpa = gpa;
+        while gpa < end {
+            let (entry, level) = self.leaf(gpa).ok_or(MapError::Misuse)?;
+            if !gpa.is_multiple_of(span(level)) || end - gpa < span(level) {
+                return Err(MapError::Misuse); // part of a block
+            }
+            *entry = 0;
+            F::invalidate(gpa);
+            gpa += span(level);
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The architectures. This file is the only place that chooses one.
 //!
-//! Each gives the same names: `NAME` and `MODE` for event lines, the `LAYOUT` of its guest,
-//! `enable()` to switch virtualization on or say what the machine lacks, `new_tables()` and
-//! `new_vcpu()`.
+//! Each gives the same names: `NAME`, the `Mode`s in which a guest can run, `layout()` for what the
+//! guest gets, `enable()` to switch virtualization on or say what the machine lacks, `new_tables()`
+//! and `new_vcpu()`.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

@@ -1,10 +1,15 @@
 // The world switch of aarch64: u64 hv_aarch64_enter(Context *ctx)
 //
-// x0 = the vCPU's context. Runs the guest at EL0 until it takes an exception to EL1, and returns
+// x0 = the vCPU's context. Runs the guest until it takes an exception to the host, and returns
 // which of the four vectors that was (0 synchronous, 1 IRQ, 2 FIQ, 3 SError). The caller has
-// interrupts masked and finds ESR_EL1 and FAR_EL1 as the exception left them.
+// interrupts masked and finds ESR and FAR as the exception left them.
 //
-// While the guest runs, SP_EL1 points to the context, so that the vectors need no register.
+// The host is at EL2 with HCR_EL2.E2H set, where the names *_EL1 reach EL2's registers; or, for a
+// guest at EL0 on a machine without EL2, at EL1, where they are what they say. So HCR_EL2 and what
+// else exists for EL2 only are touched only for a guest at EL1, whose guest_hcr is not zero.
+//
+// While the guest runs, the host's stack pointer points to the context, so that the vectors need no
+// register.
 
 .section .text
 .type hv_aarch64_enter, %function
@@ -21,7 +26,7 @@ hv_aarch64_enter:
     mrs     x1, sp_el0
     str     x1, [x0, {host_sp_el0}]
     mrs     x1, tpidr_el0
-    str     x1, [x0, {host_tpidr}]
+    str     x1, [x0, {host_tpidr_el0}]
     mrs     x1, vbar_el1
     str     x1, [x0, {host_vbar}]
     mrs     x1, ttbr0_el1
@@ -32,16 +37,28 @@ hv_aarch64_enter:
     msr     vbar_el1, x1
     ldr     x1, [x0, {guest_ttbr0}]
     msr     ttbr0_el1, x1
-    ldr     x1, [x0, {guest_sp}]
+    ldr     x1, [x0, {guest_sp_el0}]
     msr     sp_el0, x1
-    ldr     x1, [x0, {guest_tpidr}]
+    ldr     x1, [x0, {guest_tpidr_el0}]
     msr     tpidr_el0, x1
     ldr     x1, [x0, {guest_elr}]
     msr     elr_el1, x1
     ldr     x1, [x0, {guest_spsr}]
     msr     spsr_el1, x1
-    isb
 
+    ldr     x1, [x0, {guest_hcr}]
+    cbz     x1, 1f
+    mrs     x2, hcr_el2
+    str     x2, [x0, {host_hcr}]
+    msr     hcr_el2, x1
+    mrs     x1, tpidr_el1
+    str     x1, [x0, {host_tpidr_el1}]
+    ldr     x1, [x0, {guest_tpidr_el1}]
+    msr     tpidr_el1, x1
+    ldr     x1, [x0, {guest_sp_el1}]
+    msr     sp_el1, x1
+1:
+    isb
     mov     sp, x0
     ldp     x2,  x3,  [sp, {guest} + 2*8]
     ldp     x4,  x5,  [sp, {guest} + 4*8]
@@ -80,10 +97,21 @@ hv_aarch64_leave:
     str     x30,      [sp, {guest} + 30*8]
     mov     x2, sp
 
+    ldr     x1, [x2, {guest_hcr}]
+    cbz     x1, 1f
+    mrs     x1, tpidr_el1
+    str     x1, [x2, {guest_tpidr_el1}]
+    mrs     x1, sp_el1
+    str     x1, [x2, {guest_sp_el1}]
+    ldr     x1, [x2, {host_tpidr_el1}]
+    msr     tpidr_el1, x1
+    ldr     x1, [x2, {host_hcr}]
+    msr     hcr_el2, x1
+1:
     mrs     x1, sp_el0
-    str     x1, [x2, {guest_sp}]
+    str     x1, [x2, {guest_sp_el0}]
     mrs     x1, tpidr_el0
-    str     x1, [x2, {guest_tpidr}]
+    str     x1, [x2, {guest_tpidr_el0}]
     mrs     x1, elr_el1
     str     x1, [x2, {guest_elr}]
     mrs     x1, spsr_el1
@@ -93,7 +121,7 @@ hv_aarch64_leave:
     msr     ttbr0_el1, x1
     ldr     x1, [x2, {host_vbar}]
     msr     vbar_el1, x1
-    ldr     x1, [x2, {host_tpidr}]
+    ldr     x1, [x2, {host_tpidr_el0}]
     msr     tpidr_el0, x1
     ldr     x1, [x2, {host_sp_el0}]
     msr     sp_el0, x1
@@ -109,7 +137,7 @@ hv_aarch64_leave:
     ret
 .size hv_aarch64_enter, . - hv_aarch64_enter
 
-// From EL0: keep two registers, note the vector, leave.
+// From the guest: keep two registers, note the vector, leave.
 .macro GUEST_VECTOR number
 .p2align 7
     stp     x0, x1, [sp, {guest}]
@@ -117,8 +145,8 @@ hv_aarch64_leave:
     b       hv_aarch64_leave
 .endm
 
-// From EL1: a fault in the few instructions around the guest, a defect of the hypervisor. There is
-// no stack to report it on; the host's vectors have one.
+// From the host itself: a fault in the few instructions around the guest, a defect of the
+// hypervisor. There is no stack to report it on; the host's vectors have one.
 .macro HOST_VECTOR offset
 .p2align 7
     ldr     x1, [sp, {host_vbar}]
@@ -131,19 +159,19 @@ hv_aarch64_leave:
 
 .p2align 11
 hv_aarch64_vectors:
-    HOST_VECTOR 0x000           // EL1 with SP_EL0: synchronous, IRQ, FIQ, SError
+    HOST_VECTOR 0x000           // host, on SP_EL0: synchronous, IRQ, FIQ, SError
     HOST_VECTOR 0x080
     HOST_VECTOR 0x100
     HOST_VECTOR 0x180
-    HOST_VECTOR 0x200           // EL1 with SP_EL1
+    HOST_VECTOR 0x200           // host, on its own SP
     HOST_VECTOR 0x280
     HOST_VECTOR 0x300
     HOST_VECTOR 0x380
-    GUEST_VECTOR 0              // EL0, AArch64
+    GUEST_VECTOR 0              // guest, AArch64
     GUEST_VECTOR 1
     GUEST_VECTOR 2
     GUEST_VECTOR 3
-    HOST_VECTOR 0x600           // EL0, AArch32: cannot be, as SPSR_EL1 says AArch64
+    HOST_VECTOR 0x600           // guest, AArch32: cannot be; HCR_EL2.RW, SPSR
     HOST_VECTOR 0x680
     HOST_VECTOR 0x700
     HOST_VECTOR 0x780

@@ -14,6 +14,13 @@ macro_rules! sysreg_read {
     }};
 }
 
+/// Writes a system register by name. The caller says in a SAFETY argument why the value is right.
+macro_rules! sysreg_write {
+    ($register:literal, $value:expr) => {
+        ::core::arch::asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack))
+    };
+}
+
 pub(super) use sysreg_read;
 
 /// What a world switch saves and restores; `enter.S` knows it by the offsets. Its size and
@@ -23,16 +30,23 @@ pub(super) use sysreg_read;
 pub struct Context {
     /// The guest's x0 to x30.
     pub guest_x: [u64; 31],
-    /// The guest's stack pointer, SP_EL0.
-    pub guest_sp: u64,
+    /// The guest's SP_EL0.
+    pub guest_sp_el0: u64,
     /// Where the guest goes on.
     pub guest_elr: u64,
     /// The guest's processor state.
     pub guest_spsr: u64,
     /// The guest's TPIDR_EL0.
-    pub guest_tpidr: u64,
-    /// The root of the guest's tables.
+    pub guest_tpidr_el0: u64,
+    /// TTBR0 of the host's own regime: the root of the tables of a guest at EL0, else zero.
     pub guest_ttbr0: u64,
+    /// HCR_EL2 while the guest runs; zero for a guest at EL0, which runs under the host's.
+    pub guest_hcr: u64,
+    /// The guest's TPIDR_EL1, which holds the host's per-CPU base while the host runs. Switched, as
+    /// the next one, only where `guest_hcr` is not zero.
+    pub guest_tpidr_el1: u64,
+    /// The guest's SP_EL1.
+    pub guest_sp_el1: u64,
     /// The host's x19 to x30.
     pub host_saved: [u64; 12],
     /// The host's stack pointer.
@@ -40,15 +54,47 @@ pub struct Context {
     /// The host's SP_EL0.
     pub host_sp_el0: u64,
     /// The host's TPIDR_EL0.
-    pub host_tpidr: u64,
+    pub host_tpidr_el0: u64,
+    /// The host's TPIDR_EL1.
+    pub host_tpidr_el1: u64,
     /// The host's vectors.
     pub host_vbar: u64,
-    /// The host's TTBR0_EL1.
+    /// The host's TTBR0.
     pub host_ttbr0: u64,
+    /// The host's HCR_EL2.
+    pub host_hcr: u64,
 }
 
-/// SPSR for EL0, AArch64, with no interrupt masked.
+/// SPSR for EL0 with no interrupt masked.
 pub const SPSR_EL0T: u64 = 0;
+/// SPSR for EL1 on SP_EL1, with D, A, I and F masked: as after a reset.
+pub const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
+
+/// HCR_EL2 for a guest at EL1. Stage-2 is on (VM); interrupts and SErrors come to EL2 (FMO, IMO,
+/// AMO); WFI, WFE, SMC, implementation-defined registers, auxiliary control, set/way cache
+/// maintenance, LORegion and error registers trap (TWI, TWE, TSC, TIDCP, TACR, TSW, TLOR, TERR);
+/// EL1 is AArch64 (RW). E2H stays, TGE goes: EL0 belongs to the guest.
+pub const HCR_GUEST: u64 = 1 << 0
+    | 1 << 3
+    | 1 << 4
+    | 1 << 5
+    | 1 << 13
+    | 1 << 14
+    | 1 << 19
+    | 1 << 20
+    | 1 << 21
+    | 1 << 22
+    | 1 << 31
+    | 1 << 34
+    | 1 << 35
+    | 1 << 36;
+
+/// VTCR_EL2: 39-bit addresses (T0SZ 25) from level 1 on (SL0 1), write-back walks, inner shareable,
+/// 4 KiB, 40-bit output (PS 2), and the bit that is always 1.
+const VTCR: u64 = 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
+
+/// The VMID of the guest in VTTBR_EL2. There is one guest at a time; 0 is left alone.
+const VMID: u64 = 1 << 48;
 
 /// SCTLR_EL1 bits that, set, give EL0 something: UMA (9), DZE (14), UCT (15), nTWI (16), nTWE (18),
 /// UCI (26). Clear, they make it a trap.
@@ -57,9 +103,9 @@ const SCTLR_EL0_GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1
 /// Takes from EL0 the cache, interrupt-mask, WFI/WFE, timer, performance and floating-point
 /// registers: each touch becomes an exit.
 pub fn confine_el0() {
-    // SAFETY: all of these bits concern EL0 only; the host runs at EL1 and is built without
-    // floating point. CNTKCTL_EL1, PMUSERENR_EL0 and CPACR_EL1 zero: no timer, no counter, no
-    // floating point at EL0 (CPACR_EL1.FPEN = 0 traps it at EL1 too, where nothing uses it).
+    // SAFETY: all of these bits concern EL0 only; the host is built without floating point. With
+    // CNTKCTL_EL1, PMUSERENR_EL0 and CPACR_EL1 zero there is no timer, no counter and no floating
+    // point at EL0 (CPACR_EL1.FPEN = 0 traps it for the host too, where nothing uses it).
     unsafe {
         asm!(
             "mrs    {tmp}, sctlr_el1",
@@ -74,4 +120,167 @@ pub fn confine_el0() {
             options(nostack),
         );
     }
+}
+
+/// Sets the traps of a guest at EL1 that HCR_EL2 does not have: the physical timer and counter
+/// (CNTHCTL_EL2), debug and performance registers (MDCR_EL2), trace, SVE and SME (CPTR_EL2). The
+/// guest may use floating point; the host is built without it.
+pub fn confine_el1() {
+    /// MDCR_EL2: TPMCR, TPM, TDE, TDA, TDOSA, TDRA.
+    const MDCR_TRAPS: u64 = 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11;
+    /// CPTR_EL2 with E2H: TTA, and FPEN = 3 (no trap).
+    const CPTR: u64 = 1 << 28 | 3 << 20;
+    // SAFETY: these registers concern EL1 and EL0, and the host has nothing at EL0 meanwhile. With
+    // E2H set, `cntkctl_el1` is CNTHCTL_EL2 and `cpacr_el1` is CPTR_EL2. The guest sees this CPU's
+    // own identification.
+    unsafe {
+        asm!(
+            "msr    cntkctl_el1, xzr",
+            "msr    cpacr_el1, {cptr}",
+            "mrs    {tmp}, mdcr_el2",
+            "orr    {tmp}, {tmp}, {mdcr}",
+            "msr    mdcr_el2, {tmp}",
+            "mrs    {tmp}, midr_el1",
+            "msr    vpidr_el2, {tmp}",
+            "mrs    {tmp}, mpidr_el1",
+            "msr    vmpidr_el2, {tmp}",
+            "isb",
+            tmp = out(reg) _,
+            cptr = in(reg) CPTR,
+            mdcr = in(reg) MDCR_TRAPS,
+            options(nostack),
+        );
+    }
+}
+
+/// Points Stage-2 at `root` and drops what an earlier guest with this VMID left in the TLB.
+///
+/// # Safety
+///
+/// `root` must be the root of Stage-2 tables that stay alive while a guest can run.
+pub unsafe fn set_stage2(root: u64) {
+    // SAFETY: the tables are the caller's promise; the host does not go through Stage-2.
+    unsafe {
+        asm!(
+            "msr    vtcr_el2, {vtcr}",
+            "msr    vttbr_el2, {vttbr}",
+            "isb",
+            "dsb    ishst",
+            "tlbi   vmalls12e1is",
+            "dsb    ish",
+            "isb",
+            vtcr = in(reg) VTCR,
+            vttbr = in(reg) VMID | root,
+            options(nostack),
+        );
+    }
+}
+
+macro_rules! el1_state {
+    ($($(#[$doc:meta])* $name:ident = $register:literal,)*) => {
+        /// The registers of EL1 that nothing but the guest uses while the hypervisor is at EL2.
+        #[derive(Default)]
+        pub struct El1State {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl El1State {
+            /// Takes them from the CPU.
+            pub fn save(&mut self) {
+                $(self.$name = sysreg_read!($register);)*
+            }
+
+            /// Puts them into the CPU.
+            pub fn restore(&self) {
+                // SAFETY: with E2H set these encodings reach EL1's registers, which govern the
+                // guest alone; the host neither runs at EL1 nor uses the virtual timer.
+                unsafe { $(sysreg_write!($register, self.$name);)* }
+            }
+        }
+    };
+}
+
+// The `*_EL12` and `*_EL02` names, by their encodings: the assembler takes them only for CPUs that
+// are known to have VHE.
+el1_state! {
+    /// SCTLR_EL1.
+    sctlr = "s3_5_c1_c0_0",
+    /// CPACR_EL1.
+    cpacr = "s3_5_c1_c0_2",
+    /// TTBR0_EL1.
+    ttbr0 = "s3_5_c2_c0_0",
+    /// TTBR1_EL1.
+    ttbr1 = "s3_5_c2_c0_1",
+    /// TCR_EL1.
+    tcr = "s3_5_c2_c0_2",
+    /// SPSR_EL1.
+    spsr = "s3_5_c4_c0_0",
+    /// ELR_EL1.
+    elr = "s3_5_c4_c0_1",
+    /// AFSR0_EL1.
+    afsr0 = "s3_5_c5_c1_0",
+    /// AFSR1_EL1.
+    afsr1 = "s3_5_c5_c1_1",
+    /// ESR_EL1.
+    esr = "s3_5_c5_c2_0",
+    /// FAR_EL1.
+    far = "s3_5_c6_c0_0",
+    /// MAIR_EL1.
+    mair = "s3_5_c10_c2_0",
+    /// AMAIR_EL1.
+    amair = "s3_5_c10_c3_0",
+    /// VBAR_EL1.
+    vbar = "s3_5_c12_c0_0",
+    /// CONTEXTIDR_EL1.
+    contextidr = "s3_5_c13_c0_1",
+    /// CNTKCTL_EL1.
+    cntkctl = "s3_5_c14_c1_0",
+    /// CNTV_CTL_EL0.
+    cntv_ctl = "s3_5_c14_c3_1",
+    /// CNTV_CVAL_EL0.
+    cntv_cval = "s3_5_c14_c3_2",
+    /// PAR_EL1.
+    par = "par_el1",
+    /// TPIDRRO_EL0.
+    tpidrro = "tpidrro_el0",
+    /// CSSELR_EL1.
+    csselr = "csselr_el1",
+}
+
+impl El1State {
+    /// As after a reset: translation and caches off (the bits of SCTLR_EL1 that are 1 by
+    /// definition), everything else zero.
+    pub fn reset() -> Self {
+        Self {
+            sctlr: 0x30D0_0800,
+            ..Self::default()
+        }
+    }
+}
+
+/// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
+/// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it.
+pub fn guest_ipa(address: u64) -> Option<u64> {
+    let par: u64;
+    // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and was saved.
+    // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
+    // host itself, at EL2, translates the same with either. Interrupts are off around it.
+    unsafe {
+        asm!(
+            "mrs    {host}, hcr_el2",
+            "msr    hcr_el2, {guest}",
+            "isb",
+            "at     s1e1r, {address}",
+            "isb",
+            "mrs    {par}, par_el1",
+            "msr    hcr_el2, {host}",
+            "isb",
+            host = out(reg) _,
+            guest = in(reg) HCR_GUEST,
+            address = in(reg) address,
+            par = out(reg) par,
+            options(nostack),
+        );
+    }
+    (par & 1 == 0).then_some(par & 0x000F_FFFF_FFFF_F000)
 }

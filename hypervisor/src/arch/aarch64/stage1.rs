@@ -51,4 +51,10 @@ impl Translation for Tables {
                 _ => MapError::Misuse,
             })
     }
+
+    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
+        let result = self.0.unmap((gpa as usize).into(), size as usize);
+        axhal::asm::flush_tlb(None);
+        result.map_err(|_| MapError::Misuse)
+    }
 }

@@ -3,8 +3,8 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    exit,
-    regs::{self, Context},
+    Mode, exit,
+    regs::{self, Context, El1State},
 };
 use crate::{
     exit::{Exit, Reply},
@@ -14,62 +14,106 @@ use crate::{
 global_asm!(
     include_str!("enter.S"),
     guest = const offset_of!(Context, guest_x),
-    guest_sp = const offset_of!(Context, guest_sp),
+    guest_sp_el0 = const offset_of!(Context, guest_sp_el0),
     guest_elr = const offset_of!(Context, guest_elr),
     guest_spsr = const offset_of!(Context, guest_spsr),
-    guest_tpidr = const offset_of!(Context, guest_tpidr),
+    guest_tpidr_el0 = const offset_of!(Context, guest_tpidr_el0),
     guest_ttbr0 = const offset_of!(Context, guest_ttbr0),
+    guest_hcr = const offset_of!(Context, guest_hcr),
+    guest_tpidr_el1 = const offset_of!(Context, guest_tpidr_el1),
+    guest_sp_el1 = const offset_of!(Context, guest_sp_el1),
     host = const offset_of!(Context, host_saved),
     host_sp = const offset_of!(Context, host_sp),
     host_sp_el0 = const offset_of!(Context, host_sp_el0),
-    host_tpidr = const offset_of!(Context, host_tpidr),
+    host_tpidr_el0 = const offset_of!(Context, host_tpidr_el0),
+    host_tpidr_el1 = const offset_of!(Context, host_tpidr_el1),
     host_vbar = const offset_of!(Context, host_vbar),
     host_ttbr0 = const offset_of!(Context, host_ttbr0),
+    host_hcr = const offset_of!(Context, host_hcr),
 );
 
 unsafe extern "C" {
     fn hv_aarch64_enter(context: *mut Context) -> u64;
 }
 
-/// An EL0 guest on this CPU.
+/// A guest on this CPU.
 pub struct Vcpu {
     context: Context,
+    /// What EL1 holds between the guest's turns; none for a guest at EL0.
+    el1: Option<El1State>,
+    /// The bytes by which the guest's program counter moves on when its call is answered.
+    call_length: u64,
 }
 
 impl Vcpu {
     /// A vCPU that starts at `entry` with all registers zero but the stack pointer. `root` is the
     /// physical address of its tables.
-    pub fn new(entry: u64, stack: u64, root: u64) -> Self {
+    pub fn new(mode: Mode, entry: u64, stack: u64, root: u64) -> Self {
         let context = Context {
             guest_elr: entry,
-            guest_sp: stack,
-            guest_spsr: regs::SPSR_EL0T,
-            guest_ttbr0: root,
             ..Context::default()
         };
+        let vcpu = match mode {
+            Mode::El1 => {
+                // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which
+                // outlives its vCPU.
+                unsafe { regs::set_stage2(root) };
+                Self {
+                    context: Context {
+                        guest_hcr: regs::HCR_GUEST,
+                        guest_spsr: regs::SPSR_EL1H_MASKED,
+                        guest_sp_el1: stack,
+                        ..context
+                    },
+                    el1: Some(El1State::reset()),
+                    call_length: 0,
+                }
+            }
+            Mode::El0 => Self {
+                context: Context {
+                    guest_spsr: regs::SPSR_EL0T,
+                    guest_sp_el0: stack,
+                    guest_ttbr0: root,
+                    ..context
+                },
+                el1: None,
+                call_length: 0,
+            },
+        };
         // What was loaded as data is about to be fetched as instructions; and what an earlier
-        // guest left in the TLB is dropped.
+        // guest left in the host's own regime is dropped.
         axhal::asm::flush_icache_all();
         axhal::asm::flush_tlb(None);
-        Self { context }
+        vcpu
     }
 }
 
 impl vcpu::Vcpu for Vcpu {
     fn enter(&mut self) -> Exit {
         axhal::asm::disable_irqs();
+        if let Some(el1) = &self.el1 {
+            el1.restore();
+        }
         // SAFETY: the context is valid, exclusively borrowed and aligned as a stack pointer;
-        // interrupts are masked, as the assembly demands; the guest is at EL0, and TTBR0_EL1 maps
-        // only what was declared for it.
+        // interrupts are masked, as the assembly demands; the guest is at EL1 behind Stage-2, or at
+        // EL0 behind TTBR0, and either maps only what was declared for it.
         let vector = unsafe { hv_aarch64_enter(&mut self.context) };
         let syndrome = exit::Syndrome::read(vector);
+        if let Some(el1) = &mut self.el1 {
+            el1.save();
+        }
+        let (exit, call_length) = match &self.el1 {
+            Some(_) => exit::decode_el1(&syndrome, &self.context.guest_x),
+            None => (exit::decode_el0(&syndrome, &self.context.guest_x), 0),
+        };
+        self.call_length = call_length;
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
-        exit::decode(&syndrome, &self.context.guest_x)
+        exit
     }
 
     fn reply(&mut self, reply: Reply) {
-        // ELR_EL1 is already behind the SVC.
+        self.context.guest_elr = self.context.guest_elr.wrapping_add(self.call_length);
         self.context.guest_x[0] = match reply {
             Reply::Value(value) => value,
             Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,

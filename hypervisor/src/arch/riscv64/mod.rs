@@ -18,12 +18,22 @@ use vcpu::Vcpu;
 
 /// The architecture's name.
 pub const NAME: &str = "riscv64";
+
 /// How the guest runs.
-pub const MODE: &str = "vs";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In VS-mode.
+    Vs,
+}
+
+impl Mode {
+    /// All modes by name; the first is the default.
+    pub const ALL: &[(&str, Self)] = &[("vs", Self::Vs)];
+}
 
 /// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
 /// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
-pub const LAYOUT: Layout = Layout {
+const LAYOUT: Layout = Layout {
     ram: &[Ram {
         name: "ram",
         gpa: 0x8000_0000,
@@ -81,10 +91,24 @@ impl stage2::Format for Sv39x4 {
         let leaf = entry & (Self::R | Self::W | Self::X) != 0;
         (!leaf).then_some((entry >> Self::PPN_SHIFT) << 12)
     }
+
+    fn publish() {
+        // A walk may have remembered that an entry was not valid.
+        regs::fence_guest_translations();
+    }
+
+    fn invalidate(_gpa: u64) {
+        regs::fence_guest_translations();
+    }
+}
+
+/// What a guest gets.
+pub const fn layout(_mode: Mode) -> Layout {
+    LAYOUT
 }
 
 /// Makes sure of the H-extension.
-pub fn enable() -> Result<(), Error> {
+pub fn enable(_mode: Mode) -> Result<(), Error> {
     if regs::has_hypervisor_extension() {
         return Ok(());
     }
@@ -94,11 +118,11 @@ pub fn enable() -> Result<(), Error> {
 }
 
 /// Tables that map nothing.
-pub fn new_tables() -> Result<Tables, MapError> {
+pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
     Tables::new()
 }
 
 /// The vCPU, at the image's entry.
-pub fn new_vcpu(memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+pub fn new_vcpu(_mode: Mode, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
     Ok(Vcpu::new(LAYOUT.entry, memory.tables().root()))
 }

@@ -42,6 +42,8 @@ pub const HSTATUS_VTW: u64 = 1 << 21;
 
 /// `hgatp.MODE` = Sv39x4.
 pub const HGATP_SV39X4: u64 = 8 << 60;
+/// `hgatp.VMID` of the guest. There is one at a time; 0 is left alone. A hart without VMIDs reads 0.
+pub const HGATP_VMID: u64 = 1 << 44;
 
 /// `hcounteren.TM`: the guest may read `time`.
 pub const HCOUNTEREN_TM: u64 = 1 << 1;
@@ -54,6 +56,21 @@ pub const HEDELEG: u64 =
 
 /// The guest's software, timer and external interrupts go to the guest.
 pub const HIDELEG: u64 = 1 << 2 | 1 << 6 | 1 << 10;
+
+/// Orders the guest's walks behind earlier writes to its tables, and drops what the TLBs know of
+/// them, for all guests (HFENCE.GVMA with x0, x0).
+pub fn fence_guest_translations() {
+    // SAFETY: a fence; it changes no meaning.
+    unsafe {
+        asm!(
+            ".option push",
+            ".option arch, +h",
+            "hfence.gvma",
+            ".option pop",
+            options(nostack)
+        );
+    }
+}
 
 /// What a world switch saves and restores; `enter.S` knows it by the offsets.
 #[repr(C)]

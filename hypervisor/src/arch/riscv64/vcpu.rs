@@ -1,9 +1,6 @@
 //! The vCPU of riscv64.
 
-use core::{
-    arch::{asm, global_asm},
-    mem::offset_of,
-};
+use core::{arch::global_asm, mem::offset_of};
 
 use super::{
     exit, regs,
@@ -53,14 +50,17 @@ impl Vcpu {
             ..Context::default()
         };
         // SAFETY: none of these CSRs affects HS-mode. hgatp points to Sv39x4 tables that the
-        // caller keeps alive while the vCPU runs; the fence drops what an earlier guest left.
+        // caller keeps alive while the vCPU runs.
         unsafe {
             csr_write!("hedeleg", regs::HEDELEG);
             csr_write!("hideleg", regs::HIDELEG);
             csr_write!("hcounteren", regs::HCOUNTEREN_TM);
             csr_write!("hvip", 0u64);
             csr_write!("htimedelta", 0u64);
-            csr_write!("hgatp", regs::HGATP_SV39X4 | root >> 12);
+            csr_write!(
+                "hgatp",
+                regs::HGATP_SV39X4 | regs::HGATP_VMID | (root >> 12)
+            );
             csr_write!(
                 "vsstatus",
                 regs::XL_64 | (regs::SSTATUS_FS_INITIAL & regs::SSTATUS_FS)
@@ -69,13 +69,8 @@ impl Vcpu {
             csr_write!("vsscratch", 0u64);
             csr_write!("vsatp", 0u64);
             csr_write!("vsie", 0u64);
-            asm!(
-                ".option push",
-                ".option arch, +h",
-                "hfence.gvma",
-                ".option pop"
-            );
         }
+        regs::fence_guest_translations();
         Self {
             context,
             convention: sbi::Convention::Standard,

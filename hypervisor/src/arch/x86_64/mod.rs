@@ -19,27 +19,57 @@ use vcpu::Vcpu;
 
 /// The architecture's name.
 pub const NAME: &str = "x86_64";
+
 /// How the guest runs.
-pub const MODE: &str = "svm";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With the flash chip itself.
+    Svm,
+    /// With a window that the hypervisor fills from a file.
+    EmulatedFlash,
+}
+
+impl Mode {
+    /// All modes by name; the first is the default.
+    pub const ALL: &[(&str, Self)] = &[("emulated-flash", Self::EmulatedFlash), ("svm", Self::Svm)];
+}
 
 /// The end of RAM, where the guest's first stack starts.
 const RAM_END: u64 = 2 << 20;
 
-/// 2 MiB of RAM: page tables for the guest in its first pages, the image at 64 KiB, the stack at the
-/// end. The flash shows a file of the disk.
-pub const LAYOUT: Layout = Layout {
-    ram: &[Ram {
-        name: "ram",
-        gpa: 0,
-        size: RAM_END,
-    }],
-    flash: Flash::Image {
-        gpa: 0xFFC0_0000,
-        path: "/boot/pflash.img",
-    },
-    entry: 0x1_0000,
-    words: MemoryWords::Kilobytes,
-};
+/// Where the image is loaded.
+const ENTRY: u64 = 0x1_0000;
+
+/// Where the flash is, for host and guest: the chip that QEMU puts below the firmware's, 4 MiB less
+/// than 4 GiB with the firmware included.
+const FLASH: u64 = 0xFFC0_0000;
+/// The size of the window onto it; the smaller of what the two firmwares leave.
+const FLASH_SIZE: u64 = 0x3C_0000;
+
+/// What a guest of `mode` gets: 2 MiB of RAM, page tables in its first pages, the image at 64 KiB,
+/// the stack at the end; and the flash.
+pub const fn layout(mode: Mode) -> Layout {
+    Layout {
+        ram: &[Ram {
+            name: "ram",
+            gpa: 0,
+            size: RAM_END,
+        }],
+        flash: match mode {
+            Mode::Svm => Flash::Device {
+                gpa: FLASH,
+                size: FLASH_SIZE,
+                hpa: FLASH,
+            },
+            Mode::EmulatedFlash => Flash::Image {
+                gpa: FLASH,
+                path: "/boot/pflash.img",
+            },
+        },
+        entry: ENTRY,
+        words: MemoryWords::Kilobytes,
+    }
+}
 
 /// The tables of nested paging (APM vol. 2 §15.25).
 pub type Tables = stage2::Tables<NestedPaging>;
@@ -87,22 +117,27 @@ impl stage2::Format for NestedPaging {
     fn next_table(entry: u64) -> Option<u64> {
         (entry & Self::PS == 0).then_some(entry & Self::ADDRESS)
     }
+
+    fn invalidate(_gpa: u64) {
+        // There is no instruction for one page of nested translation; the next VMRUN flushes.
+        vcpu::flush_on_next_entry();
+    }
 }
 
 /// Switches SVM on, or says what the machine lacks.
-pub fn enable() -> Result<(), Error> {
+pub fn enable(_mode: Mode) -> Result<(), Error> {
     regs::enable_svm()
 }
 
 /// Tables that map nothing.
-pub fn new_tables() -> Result<Tables, MapError> {
+pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
     Tables::new()
 }
 
 /// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
-pub fn new_vcpu(memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+pub fn new_vcpu(_mode: Mode, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
     let cr3 = write_identity_tables(memory)?;
-    Vcpu::new(LAYOUT.entry, RAM_END, cr3, memory.tables().root())
+    Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())
 }
 
 /// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page

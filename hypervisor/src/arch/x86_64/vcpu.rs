@@ -1,6 +1,10 @@
 //! The vCPU of x86_64.
 
-use core::{arch::global_asm, mem::offset_of};
+use core::{
+    arch::global_asm,
+    mem::offset_of,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use x86_64::registers::{
     control::{Cr0Flags, Cr4Flags},
@@ -49,6 +53,14 @@ const PAT_RESET: u64 = 0x0007_0406_0007_0406;
 
 /// RFLAGS with nothing set but bit 1, which always is.
 const RFLAGS_RESET: u64 = 2;
+
+/// Set when a nested mapping was taken away.
+static FLUSH: AtomicBool = AtomicBool::new(false);
+
+/// Has the next VMRUN drop all translations of guests.
+pub fn flush_on_next_entry() {
+    FLUSH.store(true, Ordering::Relaxed);
+}
 
 /// A long-mode guest on this CPU.
 pub struct Vcpu {
@@ -159,6 +171,9 @@ impl Vcpu {
 impl vcpu::Vcpu for Vcpu {
     fn enter(&mut self) -> Exit {
         axhal::asm::disable_irqs();
+        if FLUSH.swap(false, Ordering::Relaxed) {
+            self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
+        }
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts
         // are off; the guest cannot reach host memory, ports or MSRs, since the nested tables map
         // only what was declared and everything else is intercepted.
