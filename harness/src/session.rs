@@ -6,7 +6,7 @@
 use crate::error::Error;
 use crate::event::Event;
 use crate::expect::Story;
-use crate::qemu::qmp::QmpEvent;
+use crate::qemu::qmp::{Message, QmpEvent};
 use crate::qemu::{self, Launch, Qemu};
 use crate::rundir::RunDir;
 use crate::serial::{self, LineAssembler};
@@ -68,7 +68,17 @@ pub async fn run<'s>(
         end: None,
         exited: None,
     };
-    session.follow(&mut qemu).await;
+    // From here on everything QEMU says is listened to at once. Its answer to `cont` in particular
+    // may come after so much output that QEMU would stand still if nobody took that.
+    let going = qemu.qmp.send("cont", serde_json::Value::Null).await;
+    let going = going.map_err(|error| error.to_string());
+    let refused = match going {
+        Ok(()) => session.follow(&mut qemu).await.err(),
+        Err(error) => Some(error),
+    };
+    if let Some(problem) = refused {
+        return Err(qemu::not_started(qemu, launch, &problem).await);
+    }
     let duration = session.started.elapsed();
     qemu.stop().await;
     session.dir.flush();
@@ -105,7 +115,8 @@ struct Open {
 }
 
 impl Session<'_, '_> {
-    async fn follow(&mut self, qemu: &mut Qemu) {
+    /// Listens until there is a verdict. The error is QEMU's, for not letting the machine run.
+    async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
         let mut open = Open {
             serial: true,
             qmp: true,
@@ -130,8 +141,10 @@ impl Session<'_, '_> {
                     Ok(length @ 1..) => self.console(&buffer[..length]),
                     _ => open.serial = false,
                 },
-                event = qemu.qmp.next_event(), if open.qmp => match event {
-                    Ok(event) => self.qmp(&event),
+                message = qemu.qmp.next(), if open.qmp => match message {
+                    Ok(Message::Event(event)) => self.qmp(&event),
+                    Ok(Message::Return(_)) => {}
+                    Ok(Message::Refused(description)) => return Err(description),
                     Err(_) => open.qmp = false,
                 },
                 read = qemu.stderr.read(&mut errors), if open.stderr => match read {
@@ -150,6 +163,7 @@ impl Session<'_, '_> {
             }
         }
         self.conclude();
+        Ok(())
     }
 
     /// Hands over what the console ended with, and the machine's end.

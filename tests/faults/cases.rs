@@ -37,6 +37,8 @@ pub enum Act {
     Boot,
     /// Greet, as a major version.
     Greet(u64),
+    /// Await a command and say nothing.
+    Await(&'static str),
     /// Await a command and confirm it.
     Obey(&'static str),
     /// Await a command and refuse it.
@@ -65,6 +67,8 @@ pub enum Act {
     Kill(&'static str),
     /// Ignore SIGTERM from here on.
     IgnoreTerm,
+    /// Print a number of lines.
+    Lines(usize),
     /// Print a line again and again.
     Flood(&'static str),
     /// Print without ever ending the line.
@@ -190,6 +194,24 @@ pub const CASES: &[Case] = &[
     case(
         "ended_but_does_not_exit",
         &[Boot, ONE, TWO, THREE, OFF, IgnoreTerm, Hang],
+        LONG,
+        0,
+        &[(KIND, "pass")],
+    ),
+    case(
+        // A socket holds some 200 KiB; then QEMU waits for its reader and answers nothing.
+        "prints_much_before_it_answers",
+        &[
+            Greet(10),
+            Obey("qmp_capabilities"),
+            Await("cont"),
+            ONE,
+            Lines(100_000),
+            Qmp("{\"return\": {}}\n"),
+            TWO,
+            THREE,
+            OFF,
+        ],
         LONG,
         0,
         &[(KIND, "pass")],

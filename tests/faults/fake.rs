@@ -58,6 +58,7 @@ impl Fake<'_> {
             Act::Greet(major) => self.send(json!({"QMP": {"version": {
                 "qemu": {"major": major, "minor": 0, "micro": 0}, "package": "fake"
             }, "capabilities": []}})),
+            Act::Await(command) => self.await_command(command),
             Act::Obey(command) => self.obey(command),
             Act::Refuse(command) => {
                 self.await_command(command);
@@ -77,6 +78,7 @@ impl Fake<'_> {
             Act::Abort => std::process::abort(),
             Act::Kill(signal) => self.kill_self(signal),
             Act::IgnoreTerm => ignore_term(),
+            Act::Lines(count) => self.say("noise\n".repeat(*count).as_bytes()),
             Act::Flood(line) => {
                 let block = format!("{line}\n").repeat(1000);
                 // Ends when the harness has had enough and kills this process.

@@ -27,8 +27,7 @@ pub struct Launch {
     pub args: Vec<String>,
 }
 
-/// Starts QEMU with its machine stopped, proves over QMP that it accepts its arguments, and sets
-/// the machine going.
+/// Starts QEMU with its machine stopped, and proves over QMP that it accepts its arguments.
 ///
 /// Gives the process and QEMU's version. Whatever fails here is the set-up's fault: no guest has
 /// run yet.
@@ -36,9 +35,9 @@ pub async fn start(launch: &Launch, timeout: Duration) -> Result<(Qemu, String),
     let limit = timeout.clamp(START_LIMIT[0], START_LIMIT[1]);
     let mut qemu = Qemu::spawn(launch)?;
     // A QEMU that ends early closes the connection, so this needs no look at the process.
-    let problem = match tokio::time::timeout(limit, set_going(&mut qemu.qmp, launch)).await {
-        Ok(Ok(Started::Running(version))) => return Ok((qemu, version.text)),
-        Ok(Ok(Started::TooOld(version))) => {
+    let problem = match tokio::time::timeout(limit, take_control(&mut qemu.qmp, launch)).await {
+        Ok(Ok(Control::Taken(version))) => return Ok((qemu, version.text)),
+        Ok(Ok(Control::TooOld(version))) => {
             let (major, minor) = launch.oldest;
             return Err(Error::infrastructure(
                 format!("{} is version {}", launch.program, version.text),
@@ -51,34 +50,38 @@ pub async fn start(launch: &Launch, timeout: Duration) -> Result<(Qemu, String),
             limit.as_secs()
         ),
     };
+    Err(not_started(qemu, launch, &problem).await)
+}
+
+/// Ends a QEMU whose machine could not be started; the error that says why.
+pub async fn not_started(mut qemu: Qemu, launch: &Launch, problem: &str) -> Error {
     qemu.stop().await;
     let status = qemu
         .exit_status()
         .map_or(String::new(), |status| format!(" ({status})"));
     let said = quote_stderr(&mut qemu).await;
-    Err(Error::infrastructure(
+    Error::infrastructure(
         format!(
             "{} did not start its machine{status}: {problem}{said}",
             launch.program
         ),
         "check the arguments in the machine file (configs/machines) and QEMU's version",
-    ))
+    )
 }
 
-enum Started {
-    Running(qmp::Version),
+enum Control {
+    Taken(qmp::Version),
     TooOld(qmp::Version),
 }
 
-async fn set_going(qmp: &mut qmp::Qmp, launch: &Launch) -> Result<Started, qmp::QmpError> {
+async fn take_control(qmp: &mut qmp::Qmp, launch: &Launch) -> Result<Control, qmp::QmpError> {
     let version = qmp.greeting().await?;
     if !version.at_least(launch.oldest) {
-        return Ok(Started::TooOld(version));
+        return Ok(Control::TooOld(version));
     }
     qmp.execute("qmp_capabilities", serde_json::Value::Null)
         .await?;
-    qmp.execute("cont", serde_json::Value::Null).await?;
-    Ok(Started::Running(version))
+    Ok(Control::Taken(version))
 }
 
 async fn quote_stderr(qemu: &mut Qemu) -> String {

@@ -50,6 +50,17 @@ impl QmpEvent {
     }
 }
 
+/// Something that QEMU says, after its greeting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// Something happened.
+    Event(QmpEvent),
+    /// A command was executed.
+    Return(Value),
+    /// A command was refused, and why.
+    Refused(String),
+}
+
 /// QEMU's version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -104,50 +115,58 @@ impl Qmp {
         })
     }
 
-    /// Has a command executed; events that come in between are kept for [`next_event`](Self::next_event).
-    pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+    /// Sends a command. Its reply comes as one of the next [messages](Self::next).
+    pub async fn send(&mut self, command: &str, arguments: Value) -> Result<(), QmpError> {
         let mut request = json!({ "execute": command });
         if !arguments.is_null() {
             request["arguments"] = arguments;
         }
-        let mut line = request.to_string();
-        line.push('\n');
-        self.stream
-            .write_all(line.as_bytes())
-            .await
-            .map_err(closed)?;
+        let line = format!("{request}\n");
+        self.stream.write_all(line.as_bytes()).await.map_err(closed)
+    }
+
+    /// Has a command executed; events that come in between are kept for [`next`](Self::next).
+    ///
+    /// Only for while the machine is stopped: one that runs may be printing, and QEMU answers
+    /// nothing as long as nobody takes what it prints.
+    pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, QmpError> {
+        self.send(command, arguments).await?;
         loop {
-            let mut message = self.message().await?;
-            if message.get("event").is_some() {
-                self.events.push_back(event(message)?);
-            } else if let Some(error) = message.get("error") {
-                let description = error["desc"]
-                    .as_str()
-                    .unwrap_or("no description")
-                    .to_owned();
-                return Err(QmpError::Refused {
-                    command: command.to_owned(),
-                    description,
-                });
-            } else if message.get("return").is_some() {
-                return Ok(message["return"].take());
-            } else {
-                return Err(QmpError::Protocol(short(&message)));
+            match self.receive().await? {
+                Message::Event(event) => self.events.push_back(event),
+                Message::Return(value) => return Ok(value),
+                Message::Refused(description) => {
+                    return Err(QmpError::Refused {
+                        command: command.to_owned(),
+                        description,
+                    });
+                }
             }
         }
     }
 
-    /// Waits for the next event. Nothing is lost when the wait is given up.
-    pub async fn next_event(&mut self) -> Result<QmpEvent, QmpError> {
-        if let Some(event) = self.events.pop_front() {
-            return Ok(event);
+    /// Waits for the next message. Nothing is lost when the wait is given up.
+    pub async fn next(&mut self) -> Result<Message, QmpError> {
+        match self.events.pop_front() {
+            Some(event) => Ok(Message::Event(event)),
+            None => self.receive().await,
         }
-        loop {
-            let message = self.message().await?;
-            // A late reply to a command that was given up is of no interest any more.
-            if message.get("event").is_some() {
-                return event(message);
-            }
+    }
+
+    async fn receive(&mut self) -> Result<Message, QmpError> {
+        let mut message = self.message().await?;
+        if message.get("event").is_some() {
+            let event = serde_json::from_value(message);
+            event
+                .map(Message::Event)
+                .map_err(|e| QmpError::Protocol(e.to_string()))
+        } else if let Some(error) = message.get("error") {
+            let description = error["desc"].as_str().unwrap_or("no description");
+            Ok(Message::Refused(description.to_owned()))
+        } else if message.get("return").is_some() {
+            Ok(Message::Return(message["return"].take()))
+        } else {
+            Err(QmpError::Protocol(short(&message)))
         }
     }
 
@@ -177,10 +196,6 @@ impl Qmp {
     }
 }
 
-fn event(message: Value) -> Result<QmpEvent, QmpError> {
-    serde_json::from_value(message).map_err(|error| QmpError::Protocol(error.to_string()))
-}
-
 /// A peer that went while it was spoken to has closed the connection, nothing worse.
 fn closed(error: io::Error) -> QmpError {
     match error.kind() {
@@ -205,6 +220,13 @@ mod tests {
             .block_on(future)
     }
 
+    async fn event(qmp: &mut Qmp) -> QmpEvent {
+        match qmp.next().await.unwrap() {
+            Message::Event(event) => event,
+            other => panic!("{other:?} is no event"),
+        }
+    }
+
     const GREETING: &str = r#"{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}, "package": "Debian"}}}"#;
 
     #[test]
@@ -223,10 +245,10 @@ mod tests {
             assert!(
                 version.at_least((7, 2)) && version.at_least((10, 0)) && !version.at_least((10, 1))
             );
-            assert_eq!(qmp.next_event().await.unwrap().name, "A");
-            assert_eq!(qmp.next_event().await.unwrap().reason(), "guest-reset");
+            assert_eq!(event(&mut qmp).await.name, "A");
+            assert_eq!(event(&mut qmp).await.reason(), "guest-reset");
             drop(theirs);
-            assert!(matches!(qmp.next_event().await, Err(QmpError::Closed)));
+            assert!(matches!(qmp.next().await, Err(QmpError::Closed)));
         });
     }
 
