@@ -216,6 +216,13 @@ impl fmt::Display for Verdict {
                 line,
                 belongs_to,
                 awaited: Some(awaited),
+            } if belongs_to == awaited => {
+                write!(f, "step `{awaited}` came, but not as it should: {line}")
+            }
+            Verdict::Diverged {
+                line,
+                belongs_to,
+                awaited: Some(awaited),
             } => write!(
                 f,
                 "step `{awaited}` was awaited, but a line of step `{belongs_to}` came: {line}"
