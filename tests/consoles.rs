@@ -66,7 +66,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
         (
             "aarch64/no-fault-line",
             diverged(
-                &format!("{word} [0x04000000], got 0x646c6670"),
+                &format!("{word} [0xFFFFFF8004000000], got 0x646c6670"),
                 "word",
                 Some("npf"),
             ),
@@ -75,7 +75,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
         (
             "x86_64/no-fault-line",
             diverged(
-                &format!("{word} [0xFFC00000], got 0x646c6670"),
+                &format!("{word} [0xFFFFFFFFFFC00000], got 0x646c6670"),
                 "word",
                 Some("npf"),
             ),
@@ -93,7 +93,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
         (
             "aarch64/wrong-magic",
             diverged(
-                &format!("{word} [0x04000000], got 0x70666c64"),
+                &format!("{word} [0xFFFFFF8004000000], got 0x70666c64"),
                 "word",
                 Some("word"),
             ),
@@ -102,7 +102,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
         (
             "x86_64/wrong-magic",
             diverged(
-                &format!("{word} [0xFFC00000], got 0x70666c64"),
+                &format!("{word} [0xFFFFFFFFFFC00000], got 0x70666c64"),
                 "word",
                 Some("word"),
             ),

@@ -1,19 +1,26 @@
-//! What the guests share: a console, the flash, a banner, the way out; over a small layer for each
-//! architecture.
+//! What the guests share: a console, the flash, a banner, page faults of their own, the way out; over
+//! a small layer for each architecture.
 //!
-//! A guest is a program of `src/bin/` with a `fn main()` that [`guest!`] makes its entry. On
-//! riscv64 it is an ArceOS application; on aarch64 and x86_64 a bare program on the hypervisor's
-//! calls (`hv-abi`).
+//! A guest is a program of `src/bin/` with a function that [`guest!`] makes its entry. On riscv64 it
+//! is an ArceOS application; on aarch64 and x86_64 a bare program on the hypervisor's calls
+//! (`hv-abi`). On all three it has page tables of its own, with the kernel in the high half, so that
+//! each access goes through both stages of translation.
 #![cfg_attr(target_os = "none", no_std)]
 
 #[cfg(target_os = "none")]
 pub mod arch;
 #[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
 mod bare;
+#[cfg(target_os = "none")]
+pub mod fault;
+#[cfg(target_os = "none")]
+mod story;
 
 /// The architecture's layer: for one guest program, the same names everywhere.
 #[cfg(target_os = "none")]
 pub use arch::{greet, read_flash, shutdown};
+#[cfg(target_os = "none")]
+pub use story::story;
 
 /// What was read from the flash.
 #[derive(Clone, Copy, Debug)]
@@ -24,27 +31,31 @@ pub struct FlashRead {
     pub word: u32,
 }
 
-/// A number with `0x` before it. The consoles differ in the case of the digits.
-#[derive(Clone, Copy, Debug)]
-pub struct Hex {
-    /// The number.
-    pub value: u32,
-    /// Upper-case digits.
-    pub upper: bool,
-}
-
-impl core::fmt::Display for Hex {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self.upper {
-            true => write!(f, "{:#X}", self.value),
-            false => write!(f, "{:#x}", self.value),
-        }
-    }
-}
-
 /// Makes a function the entry of the guest, and its return a clean shutdown.
 #[macro_export]
 macro_rules! guest {
+    ($main:path) => {
+        #[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
+        $crate::arch::start!();
+        $crate::guest_main!($main);
+    };
+}
+
+/// As [`guest!`], for a guest that aarch64 runs at EL0, without page tables of its own.
+#[macro_export]
+macro_rules! guest_at_el0 {
+    ($main:path) => {
+        #[cfg(all(target_os = "none", target_arch = "aarch64"))]
+        $crate::arch::start_at_el0!();
+        #[cfg(all(target_os = "none", target_arch = "x86_64"))]
+        $crate::arch::start!();
+        $crate::guest_main!($main);
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! guest_main {
     ($main:path) => {
         #[cfg(target_os = "none")]
         #[unsafe(no_mangle)]

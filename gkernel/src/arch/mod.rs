@@ -1,7 +1,7 @@
 //! The architectures of the guests. This file is the only place that chooses one.
 //!
-//! Each gives the same names: `FLASH`, `UPPER_CASE_WORDS`, `print`, `greet`, `read_flash` and
-//! `shutdown`.
+//! Each gives the same names: `FLASH`, `UPPER_CASE_WORDS`, `print`, `greet`, `read_flash`,
+//! `shutdown`, and for faults of the guest's own `DEMAND_PAGE` and `map_demand_page`.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;

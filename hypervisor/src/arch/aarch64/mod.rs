@@ -43,7 +43,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("el0", Self::El0), ("el1", Self::El1)];
+    pub const ALL: &[(&str, Self)] = &[("el1", Self::El1), ("el0", Self::El0)];
 }
 
 const STACK: u64 = 0x4100_0000;

@@ -1,0 +1,206 @@
+//! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
+//! EL0 without, on SVC calls.
+
+use core::{
+    arch::asm,
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crate::{FlashRead, bare, fault, println};
+
+/// The guest-physical address of the flash.
+pub const FLASH: u64 = 0x0400_0000;
+
+/// How the console writes the word that was read.
+pub const UPPER_CASE_WORDS: bool = false;
+
+/// The start of the high half, 39 bits wide: physical address 0 is there.
+#[doc(hidden)]
+pub const OFFSET: u64 = 0xFFFF_FF80_0000_0000;
+
+/// An alias of the last page of RAM (0x403F_F000), in a gigabyte that the tables leave out.
+pub const DEMAND_PAGE: u64 = OFFSET + 0x8000_0000 + 0x003F_F000;
+
+/// Device-nGnRE as attribute 0, normal write-back as attribute 1.
+#[doc(hidden)]
+pub const MAIR: u64 = 0x04 | 0xFF << 8;
+/// Both halves 39 bits wide (T0SZ, T1SZ 25), 4 KiB, write-back walks, 40-bit output (IPS 2).
+#[doc(hidden)]
+pub const TCR: u64 =
+    25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30 | 2 << 32;
+/// The same, with walks of the low half off (EPD0).
+#[doc(hidden)]
+pub const TCR_HIGH_ONLY: u64 = TCR | 1 << 7;
+/// Translation and caches on: M, C, I, and the bits that are 1 by definition.
+#[doc(hidden)]
+pub const SCTLR: u64 = 0x30D0_0800 | 1 << 0 | 1 << 2 | 1 << 12;
+
+/// The only table: 512 entries of a gigabyte.
+#[repr(C, align(4096))]
+struct Table(UnsafeCell<[u64; 512]>);
+
+// SAFETY: there is one CPU, and only the fault handler writes, one entry.
+unsafe impl Sync for Table {}
+
+impl Table {
+    const BLOCK: u64 = 1 | 1 << 10 | 1 << 54; // valid, accessed, no execution at EL0
+    const DEVICE: u64 = Self::BLOCK | 1 << 53; // none at EL1 either; attribute 0
+    const NORMAL: u64 = Self::BLOCK | 3 << 8 | 1 << 2; // inner shareable; attribute 1
+    const RAM: u64 = 0x4000_0000;
+}
+
+/// Devices and flash in the first gigabyte, RAM in the second.
+#[unsafe(export_name = "guest_l1")]
+#[unsafe(link_section = ".data")]
+static L1: Table = Table(UnsafeCell::new({
+    let mut entries = [0; 512];
+    entries[0] = Table::DEVICE;
+    entries[1] = Table::RAM | Table::NORMAL;
+    entries
+}));
+
+static AT_EL0: AtomicBool = AtomicBool::new(false);
+
+/// Emits the entry of a guest at EL1.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! start_at_el1 {
+    () => {
+        ::core::arch::global_asm!(
+            include_str!("../arch/aarch64/start.S"),
+            mair = const $crate::arch::MAIR,
+            tcr = const $crate::arch::TCR,
+            tcr_high_only = const $crate::arch::TCR_HIGH_ONLY,
+            sctlr = const $crate::arch::SCTLR,
+            offset = const $crate::arch::OFFSET,
+            exception = sym $crate::arch::exception,
+        );
+    };
+}
+
+/// Emits the entry of a guest at EL0. The hypervisor has set the stack pointer and zeroed all of RAM.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! start_at_el0 {
+    () => {
+        ::core::arch::global_asm!(
+            ".section .text.boot, \"ax\"",
+            ".global _start",
+            "_start:",
+            "bl     {note}",
+            "bl     main",
+            "brk    #1", // `main` shuts down
+            note = sym $crate::arch::note_el0,
+        );
+    };
+}
+
+pub use crate::{start_at_el0, start_at_el1 as start};
+pub use bare::print;
+
+/// Called first thing at EL0.
+#[doc(hidden)]
+pub extern "C" fn note_el0() {
+    AT_EL0.store(true, Ordering::Relaxed);
+}
+
+fn at_el0() -> bool {
+    AT_EL0.load(Ordering::Relaxed)
+}
+
+/// Prints the banner and the platform lines.
+pub fn greet() {
+    bare::greet("aarch64", "aarch64-qemu-virt");
+}
+
+/// Loads the flash's first word.
+pub fn read_flash() -> FlashRead {
+    let address = if at_el0() { FLASH } else { OFFSET + FLASH };
+    // SAFETY: the hypervisor declares a flash there, which may be read at any time; at EL1 our
+    // tables map it as a device.
+    let word = unsafe { (address as *const u32).read_volatile() };
+    FlashRead { address, word }
+}
+
+/// Maps the gigabyte of the demand page, as an alias of RAM.
+pub fn map_demand_page(address: u64) -> bool {
+    const GIGABYTE: u64 = 1 << 30;
+    if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
+        return false;
+    }
+    let index = (address - OFFSET) / GIGABYTE;
+    // SAFETY: the entry was not valid, so no mapping changes; nothing else writes the table. The
+    // barriers make the walker see it before the access is tried again.
+    unsafe {
+        L1.0.get()
+            .cast::<u64>()
+            .add(index as usize)
+            .write_volatile(Table::RAM | Table::NORMAL);
+        asm!("dsb ishst", "isb", options(nostack));
+    }
+    true
+}
+
+/// Called by the vectors with the number of the vector.
+#[doc(hidden)]
+pub extern "C" fn exception(vector: u64) {
+    const SYNCHRONOUS_AT_EL1: u64 = 4;
+    const DATA_ABORT_AT_EL1: u64 = 0x25;
+    let (syndrome, address, pc): (u64, u64, u64);
+    // SAFETY: reading these registers changes nothing.
+    unsafe {
+        asm!("mrs {}, esr_el1", out(reg) syndrome, options(nostack));
+        asm!("mrs {}, far_el1", out(reg) address, options(nostack));
+        asm!("mrs {}, elr_el1", out(reg) pc, options(nostack));
+    }
+    let data_abort = vector == SYNCHRONOUS_AT_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
+    if data_abort && fault::handle(address) {
+        return;
+    }
+    println!("guest: exception {vector} syndrome {syndrome:#x} address {address:#x} pc {pc:#x}");
+    give_up();
+}
+
+/// Ends the guest.
+pub fn shutdown() -> ! {
+    match at_el0() {
+        true => svc(hv_abi::EXIT, 0),
+        false => hvc(hv_abi::PSCI_SYSTEM_OFF, 0),
+    };
+    give_up()
+}
+
+/// Prints one byte.
+pub fn putchar(byte: u8) {
+    match at_el0() {
+        true => svc(hv_abi::PUTCHAR, byte.into()),
+        false => hvc(hv_abi::HVC_PUTCHAR, byte.into()),
+    };
+}
+
+/// Ends the guest as one that has failed: by a call for which nobody waits, WFI with nothing to come.
+pub fn give_up() -> ! {
+    loop {
+        // SAFETY: it waits, which the hypervisor takes as the end.
+        unsafe { asm!("wfi", options(nostack)) };
+    }
+}
+
+fn svc(number: u64, argument: u64) -> u64 {
+    let result;
+    // SAFETY: the hypervisor changes no register but x0, and no memory of the guest.
+    unsafe {
+        asm!("svc #0", in("x8") number, inlateout("x0") argument => result, options(nostack));
+    }
+    result
+}
+
+fn hvc(number: u64, argument: u64) -> u64 {
+    let result;
+    // SAFETY: as for `svc`.
+    unsafe {
+        asm!("hvc #0", inlateout("x0") number => result, in("x1") argument, options(nostack));
+    }
+    result
+}

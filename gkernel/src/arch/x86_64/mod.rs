@@ -1,0 +1,133 @@
+//! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
+
+use core::arch::asm;
+
+use crate::{FlashRead, bare, fault, println};
+
+/// The guest-physical address of the flash.
+pub const FLASH: u64 = 0xFFC0_0000;
+
+/// How the console writes the word that was read.
+pub const UPPER_CASE_WORDS: bool = false;
+
+/// Where physical address 0 is in the high half. The compiler's code model wants the last 2 GiB.
+#[doc(hidden)]
+pub const OFFSET: u64 = 0xFFFF_FFFF_8000_0000;
+
+/// Where gigabyte 3, with the flash, is.
+const FLASH_OFFSET: u64 = 0xFFFF_FFFF_0000_0000;
+
+/// An alias of a free page of RAM (0x18_0000), in a gigabyte that the tables leave out.
+pub const DEMAND_PAGE: u64 = 0xFFFF_FFFF_4000_0000 + 0x18_0000;
+
+/// Emits the guest's entry. The hypervisor has set the stack pointer and zeroed all of RAM.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! start_in_long_mode {
+    () => {
+        ::core::arch::global_asm!(
+            include_str!("../arch/x86_64/start.S"),
+            offset = const $crate::arch::OFFSET,
+            fill_idt = sym $crate::arch::fill_idt,
+            page_fault = sym $crate::arch::page_fault,
+            other_exception = sym $crate::arch::other_exception,
+        );
+    };
+}
+
+pub use crate::start_in_long_mode as start;
+pub use bare::print;
+
+unsafe extern "C" {
+    static mut guest_idt: [[u64; 2]; 32];
+    static mut guest_pdpt: [u64; 512];
+    fn guest_page_fault();
+    fn guest_other_exception();
+}
+
+/// Points the page fault (14) to its handler and everything else to the end.
+#[doc(hidden)]
+pub extern "C" fn fill_idt() {
+    /// Present, ring 0, 64-bit interrupt gate, code segment 0x08.
+    const GATE: u64 = 0x8E << 40 | 0x08 << 16;
+    for vector in 0..32 {
+        let handler = match vector {
+            14 => guest_page_fault as *const () as u64,
+            _ => guest_other_exception as *const () as u64,
+        };
+        let low = GATE | handler & 0xFFFF | (handler >> 16 & 0xFFFF) << 48;
+        // SAFETY: interrupts are off and no exception has come; nothing else refers to the table.
+        unsafe { guest_idt[vector] = [low, handler >> 32] };
+    }
+}
+
+/// Prints the banner and the platform lines.
+pub fn greet() {
+    bare::greet("x86_64", "x86-pc");
+}
+
+/// Loads the flash's first word.
+pub fn read_flash() -> FlashRead {
+    let address = FLASH_OFFSET + FLASH;
+    // SAFETY: the hypervisor declares a flash there, which may be read at any time, and our tables
+    // map it, uncached.
+    let word = unsafe { (address as *const u32).read_volatile() };
+    FlashRead { address, word }
+}
+
+/// Maps the gigabyte of the demand page, as an alias of RAM.
+pub fn map_demand_page(address: u64) -> bool {
+    const GIGABYTE: u64 = 1 << 30;
+    if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
+        return false;
+    }
+    let index = (address >> 30) as usize % 512;
+    // SAFETY: the entry was not present, so no mapping changes and no TLB has it (APM vol. 2
+    // §5.5.2); nothing else writes the table.
+    unsafe { (&raw mut guest_pdpt[index]).write_volatile(0x83) };
+    true
+}
+
+/// Called on a page fault; comes back if the access can be tried again.
+#[doc(hidden)]
+pub extern "C" fn page_fault(address: u64, pc: u64) {
+    if !fault::handle(address) {
+        println!("guest: page fault at {address:#x}, pc {pc:#x}");
+        give_up();
+    }
+}
+
+/// Called on any other exception, with the word on top of the stack.
+#[doc(hidden)]
+pub extern "C" fn other_exception(top: u64) -> ! {
+    println!("guest: exception, top of stack {top:#x}");
+    give_up()
+}
+
+/// Ends the guest.
+pub fn shutdown() -> ! {
+    call(hv_abi::PSCI_SYSTEM_OFF, 0);
+    give_up()
+}
+
+/// Prints one byte.
+pub fn putchar(byte: u8) {
+    call(hv_abi::PUTCHAR, byte.into());
+}
+
+/// Ends the guest as one that has failed: it waits, and nothing is there to wake it.
+pub fn give_up() -> ! {
+    loop {
+        // SAFETY: it waits, which the hypervisor takes as the end.
+        unsafe { asm!("hlt", options(nostack)) };
+    }
+}
+
+fn call(number: u64, argument: u64) -> u64 {
+    let result;
+    // SAFETY: the hypervisor changes no register but rax, and no memory of the guest.
+    unsafe {
+        asm!("vmmcall", inlateout("rax") number => result, in("rdi") argument, options(nostack));
+    }
+    result
+}

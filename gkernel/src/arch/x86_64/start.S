@@ -1,0 +1,95 @@
+# The entry of a guest: long mode with the hypervisor's tables, which map each address to itself; RSP
+# set by the hypervisor. It moves to tables of its own and to the high half, where it is linked.
+
+.section .text.boot, "ax"
+.global _start
+_start:
+    lea     rax, [rip + guest_pml4]
+    mov     cr3, rax
+    movabs  rax, offset guest_high
+    jmp     rax
+guest_high:
+    # The low half goes: it was for the last few instructions.
+    movabs  rax, offset guest_pml4
+    mov     qword ptr [rax], 0
+    mov     rax, cr3
+    mov     cr3, rax
+    movabs  rax, {offset}
+    add     rsp, rax
+    lgdt    [rip + guest_gdt_pointer]
+    lidt    [rip + guest_idt_pointer]
+    call    {fill_idt}
+    call    main
+    ud2                                 # `main` shuts down
+
+.section .data
+.p2align 12
+guest_pml4:
+    .quad   guest_pdpt_low - {offset} + 3
+    .zero   8 * 510
+    .quad   guest_pdpt - {offset} + 3
+# Gigabyte 0 at its own address.
+guest_pdpt_low:
+    .quad   0x83
+    .zero   8 * 511
+# The last 512 GiB: RAM (gigabyte 0) 2 GiB before the end, and the gigabyte of the flash (3),
+# uncached, at the end. The gigabyte before them is left to be mapped on demand.
+.global guest_pdpt
+guest_pdpt:
+    .zero   8 * 510
+    .quad   0x83
+    .quad   0xC0000000 + 0x9B
+.global guest_idt
+guest_idt:
+    .zero   16 * 32
+.p2align 3
+guest_gdt:
+    .quad   0
+    .quad   0x00AF9B000000FFFF          # 0x08: 64-bit code
+    .quad   0x00CF93000000FFFF          # 0x10: data
+guest_gdt_pointer:
+    .short  3 * 8 - 1
+    .quad   guest_gdt
+guest_idt_pointer:
+    .short  32 * 16 - 1
+    .quad   guest_idt
+
+# A page fault: keep what a Rust function may change; RSP is a multiple of 16 at its call (the frame
+# with the error code has six words, then nine registers and one to fill).
+.section .text
+.global guest_page_fault
+guest_page_fault:
+    push    rax
+    push    rcx
+    push    rdx
+    push    rsi
+    push    rdi
+    push    r8
+    push    r9
+    push    r10
+    push    r11
+    sub     rsp, 8
+    mov     rdi, cr2
+    mov     rsi, [rsp + 88]
+    cld
+    call    {page_fault}
+    add     rsp, 8
+    pop     r11
+    pop     r10
+    pop     r9
+    pop     r8
+    pop     rdi
+    pop     rsi
+    pop     rdx
+    pop     rcx
+    pop     rax
+    add     rsp, 8                      # the error code
+    iretq
+
+# Any other exception ends the guest.
+.global guest_other_exception
+guest_other_exception:
+    and     rsp, -16
+    mov     rdi, [rsp]
+    call    {other_exception}
+    ud2

@@ -1,0 +1,34 @@
+//! Page faults of the guest's own tables. They are its own business: no exit, no hypervisor.
+
+use core::{
+    mem,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+
+/// Gets the address that faulted; says whether the access can be tried again.
+pub type Handler = fn(address: u64) -> bool;
+
+static HANDLER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the handler. Without one, a fault ends the guest.
+pub fn set_handler(handler: Handler) {
+    HANDLER.store(handler as *mut (), Ordering::Relaxed);
+}
+
+/// The number of faults so far.
+pub fn count() -> u64 {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Called by the architecture on a page fault.
+pub(crate) fn handle(address: u64) -> bool {
+    COUNT.fetch_add(1, Ordering::Relaxed);
+    let handler = HANDLER.load(Ordering::Relaxed);
+    if handler.is_null() {
+        return false;
+    }
+    // SAFETY: only `set_handler` stores there, and what it stores is a `Handler`.
+    let handler = unsafe { mem::transmute::<*mut (), Handler>(handler) };
+    handler(address)
+}
