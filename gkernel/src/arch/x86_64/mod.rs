@@ -50,15 +50,18 @@ unsafe extern "C" {
 pub extern "C" fn fill_idt() {
     /// Present, ring 0, 64-bit interrupt gate, code segment 0x08.
     const GATE: u64 = 0x8E << 40 | 0x08 << 16;
-    for vector in 0..32 {
-        let handler = match vector {
-            14 => guest_page_fault as *const () as u64,
-            _ => guest_other_exception as *const () as u64,
-        };
-        let low = GATE | handler & 0xFFFF | (handler >> 16 & 0xFFFF) << 48;
-        // SAFETY: interrupts are off and no exception has come; nothing else refers to the table.
-        unsafe { guest_idt[vector] = [low, handler >> 32] };
-    }
+    const PAGE_FAULT: usize = 14;
+    let gate = |handler: unsafe extern "C" fn()| {
+        let address = handler as *const () as u64;
+        [
+            GATE | address & 0xFFFF | (address >> 16 & 0xFFFF) << 48,
+            address >> 32,
+        ]
+    };
+    let mut gates = [gate(guest_other_exception); 32];
+    gates[PAGE_FAULT] = gate(guest_page_fault);
+    // SAFETY: interrupts are off and no exception has come; nothing else refers to the table.
+    unsafe { guest_idt = gates };
 }
 
 /// Prints the banner and the platform lines.
