@@ -60,8 +60,8 @@ fn boot(arch: &str, more: &[&str], code: i32) -> Boot {
 }
 
 /// What the console told from the hypervisor's first line on, with sizes that vary replaced.
-fn story(arch: &str) -> String {
-    let boot = boot(arch, &[], 0);
+fn story(arch: &str, more: &[&str]) -> String {
+    let boot = boot(arch, more, 0);
     let events = regex::Regex::new(&format!("^@hv {} \\d+ ", nonce(&boot.run_dir()))).unwrap();
     let sizes = regex::Regex::new(r"^Loaded \d+ bytes (?<pages>\(\d+ pages\) )?").unwrap();
     let console = boot.console();
@@ -133,6 +133,52 @@ fn missing_guest(arch: &str) {
     assert!(exit.contains("/sbin/gkernel"), "{exit}");
 }
 
+/// A guest file of so many bytes, all zero, and what the hypervisor says of it.
+fn guest_of_size(arch: &str, size: u64) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = folder.path().join("guest.bin");
+    fs::File::create(&guest).unwrap().set_len(size).unwrap();
+    let boot = boot(arch, &["--guest", &guest.to_string_lossy()], 1);
+    assert_eq!(boot.report["verdict"]["kind"], "guest-killed");
+    boot.report["verdict"]["exit"].as_str().unwrap().to_owned()
+}
+
+fn empty_guest(arch: &str) {
+    let error = guest_of_size(arch, 0);
+    assert!(
+        error.ends_with("/sbin/gkernel: the file is empty"),
+        "{error}"
+    );
+}
+
+fn guest_larger_than_ram(arch: &str) {
+    // From where the image is loaded to the end of RAM.
+    let room = match arch {
+        "riscv64" => 14 << 20,
+        "aarch64" => 2 << 20,
+        _ => (2 << 20) - 0x1_0000,
+    };
+    let error = guest_of_size(arch, room + 1);
+    let expected = format!("the file is larger than the {room} bytes of room for it");
+    assert!(error.ends_with(&expected), "{error}");
+}
+
+/// A fault of the guest's own tables is none of the hypervisor's.
+fn fault_of_its_own(arch: &str) {
+    boot(arch, &["--scenario", "guest-own-fault"], 0);
+}
+
+#[test]
+fn aarch64_tells_the_story_at_el0_too() {
+    insta::assert_snapshot!("aarch64-el0", story("aarch64", &["--mode", "el0"]));
+}
+
+#[test]
+fn x86_64_tells_the_story_with_an_emulated_flash_too() {
+    let mode = ["--mode", "emulated-flash"];
+    insta::assert_snapshot!("x86_64-emulated-flash", story("x86_64", &mode));
+}
+
 fn looping_guest(arch: &str) {
     // One instruction that jumps to itself.
     let program: &[u8] = match arch {
@@ -167,7 +213,7 @@ macro_rules! for_each_architecture {
 
             #[test]
             fn tells_the_whole_story() {
-                insta::assert_snapshot!(ARCH, super::story(ARCH));
+                insta::assert_snapshot!(ARCH, super::story(ARCH, &[]));
             }
 
             #[test]
@@ -178,6 +224,21 @@ macro_rules! for_each_architecture {
             #[test]
             fn a_missing_guest_is_reported() {
                 super::missing_guest(ARCH);
+            }
+
+            #[test]
+            fn an_empty_guest_is_reported() {
+                super::empty_guest(ARCH);
+            }
+
+            #[test]
+            fn a_guest_larger_than_ram_is_reported() {
+                super::guest_larger_than_ram(ARCH);
+            }
+
+            #[test]
+            fn a_fault_of_the_guests_own_is_its_own() {
+                super::fault_of_its_own(ARCH);
             }
 
             #[test]

@@ -103,6 +103,9 @@ struct What {
     /// The scenario: its name in tests/scenarios, or a file
     #[arg(long, value_name = "NAME|FILE", default_value = "gkernel")]
     scenario: String,
+    /// How the guest runs, such as el0 or emulated-flash: short for `--scenario <NAME>-<MODE>`
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -167,11 +170,38 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     }
 }
 
+impl What {
+    /// The scenario, in the mode that was asked for.
+    fn scenario(&self, root: &Path) -> Result<String, Error> {
+        let Some(mode) = &self.mode else {
+            return Ok(self.scenario.clone());
+        };
+        let (start, names) = (format!("{}-", self.scenario), scenario::names(root));
+        let name = format!("{start}{mode}");
+        if names.contains(&name) {
+            return Ok(name);
+        }
+        let modes: Vec<_> = names
+            .iter()
+            .filter_map(|name| name.strip_prefix(&start))
+            .collect();
+        Err(Error::Usage(format!(
+            "scenario `{}` has no mode `{mode}` besides its own; there are: {}",
+            self.scenario,
+            if modes.is_empty() {
+                "none".into()
+            } else {
+                modes.join(", ")
+            }
+        )))
+    }
+}
+
 async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
     let format = args.what.format;
     let request = Request {
         arch: args.what.arch,
-        scenario: args.what.scenario,
+        scenario: args.what.scenario(root)?,
         timeout: args.timeout,
         image: args.image,
         guest: args.guest,
@@ -237,7 +267,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
 fn judge(root: &Path, args: &JudgeArgs) -> Result<u8, Error> {
     let what = &args.what;
     let machine = Machine::load(root, what.arch)?;
-    let scenario = Scenario::load(root, &what.scenario, &machine)?;
+    let scenario = Scenario::load(root, &what.scenario(root)?, &machine)?;
     let start = std::time::Instant::now();
     let mut trial = Trial::new(&scenario.story);
     let log = std::fs::File::open(&args.log)

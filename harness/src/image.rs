@@ -204,6 +204,7 @@ mod tests {
         let guest: Vec<u8> = (0..200_000u32).map(|n| n as u8).collect();
         let files = [
             ("/sbin/gkernel".into(), guest),
+            ("/sbin/guest-own-fault".into(), b"a long name".to_vec()),
             ("/boot/cmdline".into(), b"nonce=1".to_vec()),
         ];
         let start = Instant::now();
@@ -222,6 +223,13 @@ mod tests {
             .unwrap();
         let volume = FileSystem::new(disk, FsOptions::new()).unwrap();
         assert_eq!(volume.fat_type(), FatType::Fat32);
+        let sbin = volume.root_dir().open_dir("sbin").unwrap();
+        let names: Vec<_> = sbin
+            .iter()
+            .map(|entry| entry.unwrap().file_name())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        assert_eq!(names, ["gkernel", "guest-own-fault"]);
         let meta = std::fs::metadata(&path).unwrap();
         assert_eq!(meta.len(), 64 << 20);
         assert!(

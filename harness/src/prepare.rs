@@ -2,12 +2,12 @@
 
 use crate::arch::Arch;
 use crate::build::{self, Target};
-use crate::config::machine::{KernelFormat, Machine};
+use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::image;
-use crate::qemu::Launch;
+use crate::qemu::{Launch, firmware};
 use crate::rundir::RunDir;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -135,13 +135,17 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
     let program = program.as_ref().map(Part::flat).transpose()?;
     let nonce = nonce()?;
+    let firmware = firmware::find(&machine.qemu.program, &machine.firmware).await?;
+    let cmdline = cmdline(&nonce, guest_name.as_deref(), scenario.mode.as_deref());
+    let guest = guest_name.zip(program);
     let values = write_images(
         &machine,
         &dir,
         &kernel,
-        guest_name.zip(program),
+        guest,
         &flash,
-        &nonce,
+        cmdline,
+        firmware.as_deref(),
     )?;
     let launch = launch(&machine, &scenario, &values);
     let by_hand = filled(
@@ -190,7 +194,8 @@ fn write_images(
     kernel: &Part,
     guest: Option<(String, Vec<u8>)>,
     flash: &Part,
-    nonce: &str,
+    cmdline: String,
+    firmware: Option<&Path>,
 ) -> Result<Values, Error> {
     let at = |name: &str| dir.path().join(name);
     let written = |path: PathBuf, result: std::io::Result<()>| match result {
@@ -202,9 +207,7 @@ fn write_images(
         KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
     };
     let mut files = Vec::new();
-    let mut cmdline = format!("nonce={nonce}");
     if let Some((name, program)) = guest {
-        cmdline += &format!(" guest={name}");
         files.push((format!("/sbin/{name}"), program));
     }
     files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
@@ -217,7 +220,10 @@ fn write_images(
     let mut values = Values::new();
     values.insert("kernel".into(), written(at("kernel"), kernel)?);
     values.insert("disk".into(), written(at("disk.img"), disk)?);
-    if let Some(size) = machine.flash.size {
+    if let Some(firmware) = firmware {
+        values.insert("firmware".into(), firmware.to_string_lossy().into_owned());
+    }
+    if let Some(size) = flash_size(machine, firmware)? {
         let flash = image::write_flash(&at("pflash.img"), size, &flash.bytes);
         values.insert("pflash".into(), written(at("pflash.img"), flash)?);
     }
@@ -229,6 +235,41 @@ fn write_images(
         values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
     }
     Ok(values)
+}
+
+/// The words that the hypervisor finds on its disk.
+fn cmdline(nonce: &str, guest: Option<&str>, mode: Option<&str>) -> String {
+    let mut words = format!("nonce={nonce}");
+    for (key, value) in [("guest", guest), ("mode", mode)] {
+        if let Some(value) = value {
+            words += &format!(" {key}={value}");
+        }
+    }
+    words
+}
+
+/// The size of the flash device, if there is one.
+fn flash_size(machine: &Machine, firmware: Option<&Path>) -> Result<Option<u64>, Error> {
+    match (machine.flash.size, firmware) {
+        (FlashSize::None, _) => Ok(None),
+        (FlashSize::Fixed(size), _) => Ok(Some(size)),
+        (FlashSize::WithFirmware(both), Some(file)) => {
+            let firmware = fs::metadata(file)
+                .map_err(|e| Error::io("look at", file, &e))?
+                .len();
+            both.checked_sub(firmware)
+                .filter(|&size| size > 0)
+                .map(Some)
+                .ok_or_else(|| {
+                    let what = format!("{} leaves no room for the flash", file.display());
+                    Error::infrastructure(what, "check [firmware] and [flash] in the machine file")
+                })
+        }
+        (FlashSize::WithFirmware(_), None) => Err(Error::Usage(format!(
+            "{}: size-with-firmware needs [firmware] candidates",
+            machine.arch
+        ))),
+    }
 }
 
 /// A token that the guest cannot know.

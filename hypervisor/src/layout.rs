@@ -1,4 +1,4 @@
-//! What an architecture gives its guest: declared here as data, made real by [`crate::boot`].
+//! What an architecture gives its guest: declared here as data, made real by `boot`.
 
 use crate::event::MemoryWords;
 

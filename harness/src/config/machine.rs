@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// Placeholders that a QEMU argument may use.
-pub const PLACEHOLDERS: [&str; 6] = [
+pub const PLACEHOLDERS: [&str; 7] = [
     "kernel",
+    "firmware",
     "disk",
     "pflash",
     "qmp_fd",
@@ -29,6 +30,9 @@ pub struct Machine {
     pub qemu: Qemu,
     /// The FAT32 disk.
     pub disk: Disk,
+    /// Names of firmware images, of which the first that QEMU has is used; empty where QEMU is left
+    /// to choose.
+    pub firmware: Vec<String>,
     /// The flash.
     pub flash: Flash,
     /// How QEMU logs the guest's exits.
@@ -87,10 +91,21 @@ pub struct Disk {
 /// The flash.
 #[derive(Debug, Clone)]
 pub struct Flash {
-    /// The size of the device; none when the machine has no such device.
-    pub size: Option<u64>,
+    /// The size of the device.
+    pub size: FlashSize,
     /// The file its contents begin with.
     pub content: PathBuf,
+}
+
+/// How large a flash device is, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlashSize {
+    /// There is no such device.
+    None,
+    /// So large.
+    Fixed(u64),
+    /// So large together with the firmware, which is a flash device behind it.
+    WithFirmware(u64),
 }
 
 /// How QEMU is made to log what it does to the guest.
@@ -138,6 +153,7 @@ mod raw {
         build: Build,
         qemu: Qemu,
         disk: Disk,
+        firmware: Option<Firmware>,
         flash: Flash,
         witness: Option<Witness>,
         #[serde(default)]
@@ -173,9 +189,35 @@ mod raw {
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    struct Firmware {
+        candidates: Vec<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
     struct Flash {
         size: Option<Spanned<String>>,
+        size_with_firmware: Option<Spanned<String>>,
         content: PathBuf,
+    }
+
+    impl Flash {
+        fn size(&self, source: &Source) -> Result<FlashSize, ConfigError> {
+            let parse = |key: &str, value: &Spanned<String>| {
+                parse_size(value.get_ref()).map_err(|e| source.bad_value(key, value, e))
+            };
+            match (&self.size, &self.size_with_firmware) {
+                (None, None) => Ok(FlashSize::None),
+                (Some(size), None) => parse("size", size).map(FlashSize::Fixed),
+                (None, Some(size)) => {
+                    parse("size-with-firmware", size).map(FlashSize::WithFirmware)
+                }
+                (Some(size), Some(_)) => {
+                    let message = "and size-with-firmware exclude each other";
+                    Err(source.bad_value("size", size, message))
+                }
+            }
+        }
     }
 
     #[derive(Deserialize)]
@@ -199,8 +241,9 @@ mod raw {
             if self.qemu.program.get_ref().is_empty() {
                 return Err(source.bad_value("program", &self.qemu.program, "is empty"));
             }
+            let flash_size = self.flash.size(source)?;
             let arguments = |key: &str, raw: Vec<Spanned<String>>| {
-                arguments(key, raw, self.flash.size.is_some(), source)
+                arguments(key, raw, flash_size != FlashSize::None, source)
             };
             let size = |key: &str, value: &Spanned<String>| {
                 parse_size(value.get_ref()).map_err(|e| source.bad_value(key, value, e))
@@ -226,13 +269,11 @@ mod raw {
                     size: size("size", &self.disk.size)?,
                     pflash_on_disk: self.disk.pflash_on_disk,
                 },
+                firmware: self
+                    .firmware
+                    .map_or_else(Vec::new, |firmware| firmware.candidates),
                 flash: super::Flash {
-                    size: self
-                        .flash
-                        .size
-                        .as_ref()
-                        .map(|v| size("size", v))
-                        .transpose()?,
+                    size: flash_size,
                     content: root.join(self.flash.content),
                 },
                 witness: match self.witness {

@@ -1,5 +1,6 @@
 //! QEMU: the process, its control connection, and getting both to the point where a guest may run.
 
+pub mod firmware;
 pub mod process;
 pub mod qmp;
 

@@ -119,7 +119,8 @@ impl Drop for Qemu {
     }
 }
 
-fn cannot_start(program: &str, error: &io::Error) -> Error {
+/// The error for a QEMU that could not be started.
+pub(super) fn cannot_start(program: &str, error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::NotFound {
         return Error::infrastructure(
             format!("{program} is not installed"),

@@ -31,7 +31,7 @@ pub enum Mode {
 
 impl Mode {
     /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("emulated-flash", Self::EmulatedFlash), ("svm", Self::Svm)];
+    pub const ALL: &[(&str, Self)] = &[("svm", Self::Svm), ("emulated-flash", Self::EmulatedFlash)];
 }
 
 /// The end of RAM, where the guest's first stack starts.

@@ -1,0 +1,288 @@
+//! A scenario as it is written, and how it is resolved.
+
+use super::{FOLDER, Guest, Scenario as Resolved};
+use crate::arch::Arch;
+use crate::config::machine::Machine;
+use crate::config::template::{self, Values};
+use crate::config::{Source, parse_duration};
+use crate::error::ConfigError;
+use crate::expect::{By, Forbidden, Step, Story};
+use crate::verdict::EndKind;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Scenario {
+    pub about: Option<String>,
+    extends: Option<Spanned<String>>,
+    guest: Option<Spanned<String>>,
+    mode: Option<Spanned<String>>,
+    pub arches: Spanned<Vec<Arch>>,
+    end: Option<EndKind>,
+    flash: Option<PathBuf>,
+    silence: Option<Spanned<String>>,
+    #[serde(default, rename = "step")]
+    steps: Vec<Entry>,
+    #[serde(default, rename = "forbid")]
+    forbidden: Vec<Forbid>,
+    #[serde(default)]
+    witness: BTreeMap<String, u64>,
+    /// Values that stand in for the machine's.
+    #[serde(default)]
+    values: Values,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Entry {
+    name: Spanned<String>,
+    pattern: Spanned<String>,
+    near: Option<Spanned<String>>,
+    by: Option<By>,
+    arches: Option<Vec<Arch>>,
+    #[serde(default)]
+    unique: bool,
+    #[serde(default)]
+    optional: bool,
+    count: Option<Spanned<u64>>,
+    within: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Forbid {
+    pattern: Spanned<String>,
+    by: Option<By>,
+    arches: Option<Vec<Arch>>,
+}
+
+impl Scenario {
+    /// Resolves the scenario, and what it takes over from the one that it extends.
+    pub fn resolve(
+        self,
+        name: String,
+        root: &Path,
+        source: &Source,
+        machine: &Machine,
+    ) -> Result<Resolved, ConfigError> {
+        let Some(base_name) = self.extends.clone() else {
+            return self.resolve_story(name, root, [source, source], machine);
+        };
+        if !self.steps.is_empty() || !self.forbidden.is_empty() {
+            let message =
+                "an extending scenario tells the other's story: it has no [[step]] or [[forbid]]";
+            return Err(source.bad_value("extends", &base_name, message));
+        }
+        let path = root
+            .join(FOLDER)
+            .join(format!("{}.toml", base_name.get_ref()));
+        let base_source = Source::read(&path)
+            .map_err(|_| source.bad_value("extends", &base_name, "there is no such scenario"))?;
+        let base: Self = base_source.parse()?;
+        if base.extends.is_some() {
+            let message = "extends another one itself; name that";
+            return Err(source.bad_value("extends", &base_name, message));
+        }
+        self.over(base)
+            .resolve_story(name, root, [source, &base_source], machine)
+    }
+
+    /// What is said here, and for the rest what is said in `base`.
+    fn over(self, base: Self) -> Self {
+        let mut values = base.values;
+        values.extend(self.values);
+        Self {
+            about: self.about.or(base.about),
+            extends: None,
+            guest: self.guest.or(base.guest),
+            mode: self.mode.or(base.mode),
+            arches: self.arches,
+            end: self.end.or(base.end),
+            flash: self.flash.or(base.flash),
+            silence: self.silence.or(base.silence),
+            steps: base.steps,
+            forbidden: base.forbidden,
+            witness: if self.witness.is_empty() {
+                base.witness
+            } else {
+                self.witness
+            },
+            values,
+        }
+    }
+
+    /// `sources`: where its keys are written, and where its steps are.
+    fn resolve_story(
+        self,
+        name: String,
+        root: &Path,
+        sources: [&Source; 2],
+        machine: &Machine,
+    ) -> Result<Resolved, ConfigError> {
+        let [source, steps_source] = sources;
+        let own = Context {
+            source,
+            machine,
+            values: &Values::new(),
+        };
+        let guest = self.guest.map(|g| own.guest(&g, root)).transpose()?;
+        let mut values = machine.values.clone();
+        values.extend(self.values);
+        // Without a guest the hypervisor looks for this one.
+        let name_on_disk = guest.as_ref().map_or_else(|| "gkernel".into(), Guest::name);
+        values.insert("guest".into(), name_on_disk);
+        let context = Context {
+            source: steps_source,
+            machine,
+            values: &values,
+        };
+        let story = context.story(self.steps, self.forbidden, self.end)?;
+        Ok(Resolved {
+            name,
+            guest,
+            mode: self.mode.map(|mode| own.mode(mode)).transpose()?,
+            flash: self.flash.map(|path| root.join(path)),
+            silence: self
+                .silence
+                .map(|v| own.duration("silence", &v))
+                .transpose()?,
+            story,
+            witness: self.witness,
+        })
+    }
+}
+
+fn applies(arches: &Option<Vec<Arch>>, arch: Arch) -> bool {
+    arches.as_ref().is_none_or(|arches| arches.contains(&arch))
+}
+
+impl Entry {
+    fn resolve(self, context: &Context<'_>, before: &[Step]) -> Result<Step, ConfigError> {
+        let name = self.name.get_ref().trim();
+        if name.is_empty() || before.iter().any(|step| step.name == name) {
+            let message = "every step needs a name of its own";
+            return Err(context.source.bad_value("name", &self.name, message));
+        }
+        if let Some(count) = self.count.as_ref().filter(|count| *count.get_ref() == 0) {
+            let message = "a step that happens 0 times is a [[forbid]]";
+            return Err(context.source.bad_value("count", count, message));
+        }
+        Ok(Step {
+            name: name.to_owned(),
+            pattern: context.pattern("pattern", &self.pattern)?,
+            near: self
+                .near
+                .map(|near| context.pattern("near", &near))
+                .transpose()?,
+            by: self.by,
+            unique: self.unique,
+            optional: self.optional,
+            count: self.count.map_or(1, Spanned::into_inner),
+            within: self
+                .within
+                .map(|v| context.duration("within", &v))
+                .transpose()?,
+        })
+    }
+}
+
+struct Context<'a> {
+    source: &'a Source,
+    machine: &'a Machine,
+    values: &'a Values,
+}
+
+impl Context<'_> {
+    /// The steps and forbidden lines of this architecture.
+    fn story(
+        &self,
+        entries: Vec<Entry>,
+        forbids: Vec<Forbid>,
+        end: Option<EndKind>,
+    ) -> Result<Story, ConfigError> {
+        let arch = self.machine.arch;
+        let end = end.ok_or_else(|| {
+            self.source.error(
+                0..0,
+                None,
+                "has no `end`: how the machine must end, such as \"shutdown\"",
+            )
+        })?;
+        let mut steps = Vec::new();
+        for entry in entries {
+            if applies(&entry.arches, arch) {
+                steps.push(entry.resolve(self, &steps)?);
+            }
+        }
+        if steps.iter().all(|step: &Step| step.optional) {
+            let message = format!(
+                "asks for nothing on {arch}: without a [[step]] that must happen, every run would pass"
+            );
+            return Err(self.source.error(0..0, None, message));
+        }
+        let mut forbidden = Vec::new();
+        for forbid in forbids {
+            if applies(&forbid.arches, arch) {
+                let pattern = self.pattern("pattern", &forbid.pattern)?;
+                forbidden.push(Forbidden {
+                    pattern,
+                    by: forbid.by,
+                });
+            }
+        }
+        Story::new(steps, forbidden, end).map_err(|error| {
+            let message = format!("its patterns are too large together: {error}");
+            self.source.error(0..0, None, message)
+        })
+    }
+
+    fn mode(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if raw.get_ref().is_empty() || !raw.get_ref().chars().all(plain) {
+            return Err(self.source.bad_value("mode", &raw, "is not a mode's name"));
+        }
+        Ok(raw.into_inner())
+    }
+
+    /// Fills the placeholders of a pattern and checks that it is one.
+    fn pattern(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
+        let bad = |message| self.source.bad_value(key, raw, message);
+        let text = template::fill(raw.get_ref(), self.values, regex::escape).map_err(|name| {
+            let arch = self.machine.arch;
+            bad(format!(
+                "{{{name}}} has no value in [values], here or in configs/machines/{arch}.toml"
+            ))
+        })?;
+        let regex = regex::Regex::new(&text).map_err(|error| bad(error.to_string()))?;
+        if regex.is_match("") {
+            return Err(bad(
+                "matches an empty line, so it would prove nothing".into()
+            ));
+        }
+        Ok(text)
+    }
+
+    fn duration(&self, key: &str, raw: &Spanned<String>) -> Result<Duration, ConfigError> {
+        parse_duration(raw.get_ref()).map_err(|e| self.source.bad_value(key, raw, e))
+    }
+
+    fn guest(&self, raw: &Spanned<String>, root: &Path) -> Result<Guest, ConfigError> {
+        let text = raw.get_ref();
+        if text.contains('/') {
+            return Ok(Guest::File(root.join(text)));
+        }
+        if text.is_empty()
+            || !text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        {
+            let message = "is neither a program's name nor a path";
+            return Err(self.source.bad_value("guest", raw, message));
+        }
+        Ok(Guest::Program(text.clone()))
+    }
+}
