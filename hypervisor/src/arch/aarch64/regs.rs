@@ -153,6 +153,27 @@ pub fn confine_el1() {
     }
 }
 
+/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
+/// host itself is built without them. To be called when [`confine_el1`] has let them be used.
+pub fn clear_floating_point() {
+    macro_rules! clear {
+        ($($n:literal)*) => {
+            asm!(
+                ".arch_extension fp",
+                ".arch_extension simd",
+                $(concat!("movi v", $n, ".2d, #0"),)*
+                "msr    fpcr, xzr",
+                "msr    fpsr, xzr",
+                options(nostack),
+            )
+        };
+    }
+    // SAFETY: the registers hold nothing of the host's.
+    unsafe {
+        clear!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    }
+}
+
 /// Points Stage-2 at `root` and drops what an earlier guest with this VMID left in the TLB.
 ///
 /// # Safety

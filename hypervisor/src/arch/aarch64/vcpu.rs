@@ -58,6 +58,7 @@ impl Vcpu {
                 // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which
                 // outlives its vCPU.
                 unsafe { regs::set_stage2(root) };
+                regs::clear_floating_point();
                 Self {
                     context: Context {
                         guest_hcr: regs::HCR_GUEST,

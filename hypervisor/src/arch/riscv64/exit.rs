@@ -54,7 +54,9 @@ pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, sbi::Convention) {
 }
 
 /// A guest page fault. htval is the guest-physical address shifted right by two; its two low bits
-/// are those of the virtual address in stval. A pseudo-instruction in htinst (its bit 0 is clear
+/// are those of the virtual address in stval. A hart may leave htval zero, and the address would have
+/// to be found by a walk of the guest's tables; QEMU never does, and on a hart that did, the fault
+/// would count as one at address 0, where no window is, and end the guest. A pseudo-instruction in htinst (its bit 0 is clear
 /// and it is not 0) says that the walk of the guest's own tables faulted, not the access.
 fn fault(trap: &Trap, access: Access) -> Exit {
     let during_walk = trap.htinst != 0 && trap.htinst & 1 == 0;

@@ -48,6 +48,10 @@ pub const HGATP_VMID: u64 = 1 << 44;
 /// `hcounteren.TM`: the guest may read `time`.
 pub const HCOUNTEREN_TM: u64 = 1 << 1;
 
+/// `henvcfg`: nothing. So the guest has no `vstimecmp` (STCE), no cache-block instructions (CBIE,
+/// CBCFE, CBZE) and no page-based memory types (PBMTE): each is a virtual-instruction exception.
+pub const HENVCFG: u64 = 0;
+
 /// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
 /// breakpoint (3), misaligned load and store (4, 6), a call from its user mode (8), and the page
 /// faults of its own tables (12, 13, 15). Everything else comes here.
@@ -69,6 +73,31 @@ pub fn fence_guest_translations() {
             ".option pop",
             options(nostack)
         );
+    }
+}
+
+/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
+/// host itself is built without them and keeps the unit off.
+pub fn clear_floating_point() {
+    macro_rules! clear {
+        ($($n:literal)*) => {
+            asm!(
+                ".option push",
+                ".option arch, +d",
+                "csrrs  {tmp}, sstatus, {fs}",
+                $(concat!("fmv.d.x f", $n, ", zero"),)*
+                "fscsr  zero",
+                "csrw   sstatus, {tmp}",
+                ".option pop",
+                fs = in(reg) SSTATUS_FS,
+                tmp = out(reg) _,
+                options(nostack),
+            )
+        };
+    }
+    // SAFETY: the registers hold nothing of the host's; sstatus is put back.
+    unsafe {
+        clear!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
     }
 }
 

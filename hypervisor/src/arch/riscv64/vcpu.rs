@@ -55,6 +55,7 @@ impl Vcpu {
             csr_write!("hedeleg", regs::HEDELEG);
             csr_write!("hideleg", regs::HIDELEG);
             csr_write!("hcounteren", regs::HCOUNTEREN_TM);
+            csr_write!("henvcfg", regs::HENVCFG);
             csr_write!("hvip", 0u64);
             csr_write!("htimedelta", 0u64);
             csr_write!(
@@ -71,6 +72,7 @@ impl Vcpu {
             csr_write!("vsie", 0u64);
         }
         regs::fence_guest_translations();
+        regs::clear_floating_point();
         Self {
             context,
             convention: sbi::Convention::Standard,

@@ -61,8 +61,10 @@ fn call(number: u64, argument: u64) -> Call {
 
 fn class(code: u64) -> &'static str {
     match code {
+        0x14 => "cr4-write",
         0x62 => "smi",
         0x63 => "init",
+        0x65 => "cr0-write",
         0x6F => "rdpmc",
         0x76 => "invd",
         0x7A => "invlpga",

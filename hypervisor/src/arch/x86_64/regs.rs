@@ -1,6 +1,6 @@
 //! MSRs of SVM, and the registers that a world switch saves by software.
 
-use core::arch::x86_64::__cpuid;
+use core::arch::{asm, x86_64::__cpuid};
 
 use x86_64::registers::model_specific::{Efer, EferFlags, Msr};
 
@@ -57,6 +57,36 @@ pub fn enable_svm() -> Result<(), Error> {
     // SAFETY: SVME permits the SVM instructions and changes nothing else.
     unsafe { Efer::update(|efer| efer.insert(EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)) };
     Ok(())
+}
+
+/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
+/// host itself is built without them and keeps SSE off.
+pub fn clear_floating_point() {
+    /// An FXSAVE area (APM vol. 2 §11.4.4) in the initial state: FCW and MXCSR, all else zero.
+    #[repr(C, align(16))]
+    struct Area([u32; 128]);
+    static INITIAL: Area = {
+        let mut area = [0; 128];
+        area[0] = 0x037F; // FCW
+        area[6] = 0x1F80; // MXCSR
+        Area(area)
+    };
+    // SAFETY: the registers hold nothing of the host's. FXRSTOR loads the XMM registers only with
+    // CR4.OSFXSR set, which is put back; CR0.EM and TS are clear, as ArceOS leaves them.
+    unsafe {
+        asm!(
+            "mov    {cr4}, cr4",
+            "mov    {on}, {cr4}",
+            "or     {on}, 0x200",
+            "mov    cr4, {on}",
+            "fxrstor [{area}]",
+            "mov    cr4, {cr4}",
+            cr4 = out(reg) _,
+            on = out(reg) _,
+            area = in(reg) &raw const INITIAL,
+            options(nostack),
+        );
+    }
 }
 
 /// Tells the CPU where to save the host's state on VMRUN.

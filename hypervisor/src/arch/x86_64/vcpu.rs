@@ -14,7 +14,7 @@ use x86_64::registers::{
 use super::{
     exit,
     regs::{self, GuestRegs},
-    vmcb::{INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
+    vmcb::{INTERCEPT_CR, INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
 };
 use crate::{
     error::Error,
@@ -99,6 +99,7 @@ impl Vcpu {
         };
         vcpu.set_controls(root);
         vcpu.set_state(entry, stack, cr3);
+        regs::clear_floating_point();
         Ok(vcpu)
     }
 
@@ -106,6 +107,7 @@ impl Vcpu {
     fn set_controls(&mut self, root: u64) {
         let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
         let control = &mut self.vmcb_mut().control;
+        control.intercept_cr = INTERCEPT_CR;
         control.intercept1 = INTERCEPT1;
         control.intercept2 = INTERCEPT2;
         control.iopm_base = iopm;
@@ -139,7 +141,9 @@ impl Vcpu {
             | Cr0Flags::WRITE_PROTECT
             | Cr0Flags::PAGING)
             .bits();
-        state.cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION.bits();
+        state.cr4 =
+            (Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE)
+                .bits();
         state.cr3 = cr3;
         // VMRUN refuses a guest whose EFER.SVME is clear (§15.5.1); the instructions that it would
         // permit are all intercepted.

@@ -128,12 +128,16 @@ pub const TLB_FLUSH_ALL: u8 = 1;
 /// `virtual_interrupts`: RFLAGS.IF of the guest does not mask interrupts of the host (§15.21.1).
 pub const V_INTR_MASKING: u64 = 1 << 24;
 
+/// `intercept_cr`: writes of CR4. A guest starts with what it may have.
+pub const INTERCEPT_CR: u32 = 1 << (16 + 4);
+
 /// Intercepts of the first word (offset 0x0C). All of what a guest must not do to the machine, and
 /// what has to bring the CPU back to the host.
 pub const INTERCEPT1: u32 = 1 << 0 // INTR
     | 1 << 1 // NMI
     | 1 << 2 // SMI
     | 1 << 3 // INIT
+    | 1 << 5 // writes of CR0 that change more than TS and MP, such as one that leaves long mode
     | 1 << 15 // RDPMC
     | 1 << 22 // INVD
     | 1 << 24 // HLT
