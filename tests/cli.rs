@@ -2,6 +2,7 @@
 
 mod support;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -253,37 +254,33 @@ fn qemus(folder: &Path) -> Vec<String> {
 }
 
 #[track_caller]
-fn ends_with_its_qemu(signal: &str, code: Option<i32>) {
+fn ends_with_its_qemu(signal: Signal, code: Option<i32>) {
     let folder = workspace("qemu-system-riscv64", "\"-S\",");
     let (mut child, mut stdout) = booted(folder.path());
     assert_eq!(qemus(folder.path()).len(), 1);
-    let pid = child.id().to_string();
-    std::process::Command::new("kill")
-        .args(["-s", signal, &pid])
-        .status()
-        .unwrap();
+    kill_process(Pid::from_child(&child), signal).unwrap();
     let status = child.wait().unwrap();
-    assert_eq!(status.code(), code, "on {signal}");
+    assert_eq!(status.code(), code, "on {signal:?}");
     // QEMU dies with its parent, but not in the same instant; its end of the pipe is not ours, so
     // its going cannot be awaited otherwise than by looking.
     let until = std::time::Instant::now() + std::time::Duration::from_secs(2);
     while !qemus(folder.path()).is_empty() && std::time::Instant::now() < until {
         std::thread::yield_now();
     }
-    assert_eq!(qemus(folder.path()), Vec::<String>::new(), "on {signal}");
+    assert_eq!(qemus(folder.path()), Vec::<String>::new(), "on {signal:?}");
     stdout.read_to_string(&mut String::new()).unwrap();
 }
 
 #[test]
 fn an_interrupt_ends_qemu_and_exits_with_130() {
-    ends_with_its_qemu("INT", Some(130));
-    ends_with_its_qemu("TERM", Some(130));
-    ends_with_its_qemu("HUP", Some(130));
+    ends_with_its_qemu(Signal::INT, Some(130));
+    ends_with_its_qemu(Signal::TERM, Some(130));
+    ends_with_its_qemu(Signal::HUP, Some(130));
 }
 
 #[test]
 fn qemu_does_not_outlive_a_harness_that_is_killed() {
-    ends_with_its_qemu("KILL", None);
+    ends_with_its_qemu(Signal::KILL, None);
 }
 
 #[test]
