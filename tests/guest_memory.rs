@@ -276,6 +276,18 @@ fn parameters_are_words() {
 }
 
 #[test]
+fn numbers_are_decimal_or_hexadecimal_and_nonsense_is_passed_over() {
+    let params = Params::parse("arg=0x80 cpu-ms=20 stalled-exits=many check=host then=two");
+    assert_eq!((params.arg, params.budgets.cpu_ms), (0x80, 20));
+    assert_eq!(
+        params.budgets.stalled_exits,
+        Params::default().budgets.stalled_exits
+    );
+    assert!(params.check_host);
+    assert_eq!(params.then.as_deref(), Some("two"));
+}
+
+#[test]
 fn a_guest_outside_its_folder_is_not_taken() {
     for word in [
         "guest=../boot/cmdline",

@@ -1,12 +1,14 @@
 //! The hypervisor's run loop and policy, on the host: a scripted vCPU plays a guest, and the console
 //! is a buffer.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use hypervisor::{
+    budget::{Budgets, Watch},
     event::{Console, Events},
-    exit::{Access, Call, Exit, Fault, Other, Outcome, Reason, Refusal, Reply},
+    exit::{Access, Call, Exit, Fault, Other, Outcome, Overrun, Reason, Refusal, Reply},
     guest::{GuestMemory, Kind, MapError, Permits, Translation},
+    hostcheck::HostCheck,
     hypercall::WRITE_LIMIT,
     run::run,
     vcpu::Vcpu,
@@ -16,7 +18,15 @@ const RAM: u64 = 0x8000_0000;
 const RAM_SIZE: u64 = 0x4000;
 const FLASH: u64 = 0x2200_0000;
 const FLASH_SIZE: u64 = 0x3000;
+const WIDE: u64 = 0x3000_0000;
 const PC: u64 = 0x8020_0000;
+
+/// The clock of these tests goes on by this much each time that it is looked at.
+const MS_A_LOOK: u64 = 10;
+const BUDGETS: Budgets = Budgets {
+    cpu_ms: 100,
+    stalled_exits: 50,
+};
 
 /// Plays exits in order and keeps the replies. A loop that asks for more than the script has would
 /// run for ever; that is a failure of its own.
@@ -101,8 +111,17 @@ fn play_with(
         replies: Vec::new(),
     };
     let mut events = Events::new(Buffer::default(), nonce.map(str::to_owned));
-    let outcome = run(&mut vcpu, &mut memory, &mut events);
+    let clock = Cell::new(0);
+    let now_ms = || {
+        clock.set(clock.get() + MS_A_LOOK);
+        clock.get()
+    };
+    let mut watch = Watch::new(BUDGETS, now_ms);
+    let outcome = run(&mut vcpu, &mut memory, &mut events, &mut watch);
     events.ended(&outcome);
+    if outcome == Outcome::Shutdown {
+        events.ok();
+    }
     assert!(
         vcpu.exits.is_empty(),
         "the guest was ended before its script was"
@@ -317,6 +336,98 @@ fn every_other_end_is_an_error() {
     Guest: SBI SRST shutdown
     Hypervisor error: the guest shut down and reported a failure, guest pc 0x80200000
     ");
+}
+
+#[test]
+fn a_guest_that_only_runs_is_ended_by_the_hosts_tick() {
+    let ticks = vec![Exit::HostInterrupt; 11];
+    let reason = killed(play(&ticks).outcome);
+    assert_eq!(
+        reason,
+        Reason::Overrun(Overrun {
+            budget: "cpu-ms",
+            limit: 100
+        })
+    );
+}
+
+#[test]
+fn an_exit_of_its_own_gives_a_guest_its_time_anew() {
+    let mut exits = Vec::new();
+    for _ in 0..3 {
+        exits.extend([Exit::HostInterrupt; 9]);
+        exits.extend(say("."));
+    }
+    exits.push(SHUTDOWN);
+    assert_eq!(play(&exits).outcome, Outcome::Shutdown);
+}
+
+#[test]
+fn exits_that_lead_nowhere_are_counted() {
+    let nothing = Exit::Call(Call::Unknown { id: 1 });
+    let mut exits = vec![nothing; 50];
+    exits.extend(say("."));
+    exits.extend([nothing; 51]);
+    let reason = killed(play(&exits).outcome);
+    assert_eq!(
+        reason,
+        Reason::Overrun(Overrun {
+            budget: "stalled-exits",
+            limit: 50
+        })
+    );
+}
+
+#[test]
+fn a_sweep_of_a_window_does_not_fill_the_console() {
+    let mut exits: Vec<_> = (0..40)
+        .map(|page| fault(WIDE + page * 0x1000, Access::Read))
+        .collect();
+    exits.push(SHUTDOWN);
+    let played = play_with(&exits, None, |memory| {
+        memory
+            .add_device("wide", WIDE, 40 * 0x1000, WIDE, Permits::READ)
+            .unwrap();
+    });
+    assert_eq!(played.mapped.len(), 40);
+    assert_eq!(
+        played.console.matches("VM exit: nested page fault").count(),
+        16
+    );
+    assert_eq!(
+        played
+            .console
+            .matches("VM exit: (further mappings are not shown)")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_host_register_that_a_guest_changed_ends_it() {
+    thread_local!(static GP: Cell<u64> = const { Cell::new(7) });
+    struct Clobbers;
+    impl Vcpu for Clobbers {
+        fn enter(&mut self) -> Exit {
+            GP.set(8);
+            SHUTDOWN
+        }
+        fn reply(&mut self, _: Reply) {}
+        fn pc(&self) -> u64 {
+            PC
+        }
+    }
+    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).enter();
+    assert_eq!(
+        exit,
+        Exit::Other(Other {
+            class: "gp",
+            code: 7,
+            info: 8
+        })
+    );
+    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).enter();
+    assert_eq!(exit, SHUTDOWN, "what is as it was passes through");
 }
 
 #[test]

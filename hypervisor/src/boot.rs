@@ -1,33 +1,47 @@
 //! From a running machine to a guest that has ended.
 
 use alloc::format;
+use core::iter;
 
 use crate::{
     arch,
+    budget::Watch,
+    canary,
     error::Error,
     event::{Console, Events},
     exit::Outcome,
     guest::{GuestMemory, Permits, Translation},
+    hostcheck::HostCheck,
     layout::{Flash, Layout},
-    loader,
+    loader, memory,
     params::Params,
     run::run,
     vcpu::Vcpu,
 };
 
-/// Runs the guest that the disk names and reports on it. Whatever happened, returning from here
-/// powers the machine off.
+/// Runs the guests that the disk names, one after another, and reports on each. Whatever happened,
+/// returning from here powers the machine off.
 pub fn boot() {
     let params = loader::params();
     let mut events = Events::new(Serial, params.nonce.clone());
     events.line(format_args!("Hypervisor ..."));
-    match run_guest(&params, &mut events) {
-        Ok(outcome) => events.ended(&outcome),
-        Err(error) => events.failed(&error),
+    let mut all_well = true;
+    for guest in iter::once(&params.guest).chain(&params.then) {
+        let result = run_guest(guest, &params, &mut events);
+        let (held, most) = memory::usage();
+        events.host(canary::is_intact(), held, most);
+        all_well &= matches!(result, Ok(Outcome::Shutdown)) && canary::is_intact();
+        match result {
+            Ok(outcome) => events.ended(&outcome),
+            Err(error) => events.failed(&error),
+        }
+    }
+    if all_well {
+        events.ok();
     }
 }
 
-fn run_guest(params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Error> {
+fn run_guest(guest: &str, params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Error> {
     let (name, mode) = choose_mode(params)?;
     events.started(arch::NAME, name);
     arch::enable(mode)?;
@@ -35,14 +49,21 @@ fn run_guest(params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Er
     let mut memory = GuestMemory::new(arch::new_tables(mode)?);
     declare(&layout, &mut memory, events)?;
 
-    let path = format!("/sbin/{}", params.guest);
+    let path = format!("/sbin/{guest}");
     events.loading(&path);
     let len = loader::load(&path, layout.entry, &mut memory)?;
     events.loaded(layout.words, &path, len, layout.entry);
 
-    let mut vcpu = arch::new_vcpu(mode, &mut memory)?;
+    let vcpu = arch::new_vcpu(mode, params.arg, &mut memory)?;
     events.entering(vcpu.pc());
-    Ok(run(&mut vcpu, &mut memory, events))
+    let now_ms = || axhal::time::monotonic_time_nanos() / 1_000_000;
+    let mut watch = Watch::new(params.budgets, now_ms);
+    if params.check_host {
+        let mut vcpu = HostCheck::new(vcpu, arch::host_registers);
+        return Ok(run(&mut vcpu, &mut memory, events, &mut watch));
+    }
+    let mut vcpu = vcpu;
+    Ok(run(&mut vcpu, &mut memory, events, &mut watch))
 }
 
 /// The mode that the disk asks for, or the architecture's first.

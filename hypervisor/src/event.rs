@@ -6,7 +6,7 @@ use core::fmt::{self, Display, Write};
 
 use crate::{
     error::Error,
-    exit::{Exit, Fault, Outcome, Reason, Refusal},
+    exit::{Exit, Fault, Outcome, Overrun, Reason, Refusal},
 };
 
 /// Where lines go.
@@ -18,6 +18,10 @@ pub trait Console {
 /// A guest's line longer than this is broken into several, so that a guest without newlines costs
 /// no more memory.
 const LINE_LIMIT: usize = 1024;
+
+/// After so many pages were mapped for a guest, the lines about it stop: a guest that sweeps a large
+/// window would fill the console with them. They are counted all the same.
+const MAP_LINES: u64 = 16;
 
 /// What was counted while the guest ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub struct Events<C> {
     sequence: u64,
     guest_line: Vec<u8>,
     counts: Counts,
+    /// Pages mapped on faults.
+    mapped: u64,
 }
 
 impl<C: Console> Events<C> {
@@ -64,6 +70,7 @@ impl<C: Console> Events<C> {
             sequence: 0,
             guest_line: Vec::new(),
             counts: Counts::default(),
+            mapped: 0,
         }
     }
 
@@ -77,8 +84,10 @@ impl<C: Console> Events<C> {
         self.console
     }
 
-    /// The hypervisor has started.
+    /// A guest is about to be made; what was counted of an earlier one goes.
     pub fn started(&mut self, arch: &str, mode: &str) {
+        self.counts = Counts::default();
+        self.mapped = 0;
         self.event(format_args!("start arch={arch} mode={mode}"));
     }
 
@@ -140,6 +149,13 @@ impl<C: Console> Events<C> {
 
     /// A fault was resolved by mapping a page of `window`.
     pub fn mapped(&mut self, fault: &Fault, window: &str) {
+        self.mapped += 1;
+        if self.mapped > MAP_LINES {
+            if self.mapped == MAP_LINES + 1 {
+                self.line(format_args!("VM exit: (further mappings are not shown)"));
+            }
+            return;
+        }
         let (gpa, access) = (fault.gpa, fault.access.name());
         self.line(format_args!(
             "VM exit: nested page fault at {gpa:#010X} ({access}): mapped {window}"
@@ -174,7 +190,7 @@ impl<C: Console> Events<C> {
         }
     }
 
-    /// The guest ended. Success is claimed here and nowhere else.
+    /// The guest ended.
     pub fn ended(&mut self, outcome: &Outcome) {
         self.finish_guest_line();
         let Counts {
@@ -192,9 +208,25 @@ impl<C: Console> Events<C> {
         self.event(format_args!(
             "end {what} exits={exits} npf={faults} hypercalls={calls}"
         ));
-        if *outcome == Outcome::Shutdown {
-            self.line(format_args!("Hypervisor ok!"));
+    }
+
+    /// The state of the host after a guest: whether its canary is intact, and the pages that guests
+    /// hold (none, once they have ended) and have held at most.
+    pub fn host(&mut self, canary_intact: bool, held: u64, most: u64) {
+        let canary = if canary_intact { "intact" } else { "dead" };
+        self.event(format_args!(
+            "host canary={canary} pages={held} most={most}"
+        ));
+        if !canary_intact {
+            self.line(format_args!(
+                "Hypervisor error: a guest has written to host memory"
+            ));
         }
+    }
+
+    /// All guests have ended as they should. Success is claimed here and nowhere else.
+    pub fn ok(&mut self) {
+        self.line(format_args!("Hypervisor ok!"));
     }
 
     /// No guest ran.
@@ -250,6 +282,13 @@ impl Display for End<'_> {
             }
             Reason::Idle => f.write_str("kind=idle")?,
             Reason::ReportedFailure => f.write_str("kind=reported-failure")?,
+            Reason::Overrun(over) => {
+                write!(
+                    f,
+                    "kind=overrun budget={} limit={}",
+                    over.budget, over.limit
+                )?;
+            }
             Reason::Other(other) => write!(
                 f,
                 "kind=other class={} code={:#x} info={:#x}",
@@ -288,6 +327,9 @@ impl Display for Reason {
             }
             Self::Idle => {
                 f.write_str("the guest waits for an interrupt, and nothing is there to raise one")
+            }
+            Self::Overrun(Overrun { budget, limit }) => {
+                write!(f, "the guest went over its budget {budget}={limit}")
             }
             Self::ReportedFailure => f.write_str("the guest shut down and reported a failure"),
             Self::Other(other) => write!(

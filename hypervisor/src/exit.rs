@@ -128,10 +128,21 @@ pub enum Reason {
     Fault(Fault, Refusal),
     /// It waits, and nothing can wake it.
     Idle,
+    /// It went over a budget.
+    Overrun(Overrun),
     /// It shut down and gave a failure as its reason.
     ReportedFailure,
     /// An exit that no policy handles.
     Other(Other),
+}
+
+/// A budget that a guest went over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overrun {
+    /// The word of `/boot/cmdline` that sets it.
+    pub budget: &'static str,
+    /// Its value.
+    pub limit: u64,
 }
 
 /// Why the guest's memory map refused a fault.

@@ -19,10 +19,14 @@ extern crate alloc;
 mod arch;
 #[cfg(target_os = "none")]
 pub mod boot;
+pub mod budget;
+#[cfg(target_os = "none")]
+mod canary;
 pub mod error;
 pub mod event;
 pub mod exit;
 pub mod guest;
+pub mod hostcheck;
 pub mod hypercall;
 pub mod layout;
 #[cfg(target_os = "none")]

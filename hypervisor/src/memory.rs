@@ -1,9 +1,21 @@
 //! Pages of host memory that belong to one guest: zeroed when taken, zeroed again when given back.
 
-use core::{ptr::NonNull, slice};
+use core::{
+    ptr::NonNull,
+    slice,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// The size of a page on every architecture here, in bytes.
 pub const PAGE: u64 = 4096;
+
+static HELD: AtomicU64 = AtomicU64::new(0);
+static MOST: AtomicU64 = AtomicU64::new(0);
+
+/// The pages that regions hold now, and the most that they have held.
+pub fn usage() -> (u64, u64) {
+    (HELD.load(Ordering::Relaxed), MOST.load(Ordering::Relaxed))
+}
 
 /// A run of host pages, contiguous in host-physical memory.
 pub struct Region {
@@ -19,6 +31,8 @@ impl Region {
         let align = usize::try_from(align).ok()?;
         debug_assert!(align.is_power_of_two() && align >= PAGE as usize);
         let start = backend::take(pages, align)?;
+        let held = HELD.fetch_add(pages as u64, Ordering::Relaxed) + pages as u64;
+        MOST.fetch_max(held, Ordering::Relaxed);
         let mut region = Self {
             start,
             pages,
@@ -75,6 +89,7 @@ impl Drop for Region {
         // What one guest wrote, the next owner of these pages must not see.
         self.bytes_mut().fill(0);
         backend::give_back(self.start, self.pages, self.align);
+        HELD.fetch_sub(self.pages as u64, Ordering::Relaxed);
     }
 }
 

@@ -2,15 +2,25 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
+use crate::budget::Budgets;
+
 /// What `/boot/cmdline` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// A secret of this run: with it, event lines are printed.
+    /// A secret of this run: with it, event lines are printed (`nonce=`).
     pub nonce: Option<String>,
-    /// The guest to run, a file of `/sbin`.
+    /// The guest to run, a file of `/sbin` (`guest=`).
     pub guest: String,
-    /// How to run it: one of the architecture's modes.
+    /// A second guest, to be run when the first has ended, however it did (`then=`).
+    pub then: Option<String>,
+    /// How to run them: one of the architecture's modes (`mode=`).
     pub mode: Option<String>,
+    /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
+    pub arg: u64,
+    /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
+    pub check_host: bool,
+    /// What the guest may cost.
+    pub budgets: Budgets,
 }
 
 impl Default for Params {
@@ -18,7 +28,11 @@ impl Default for Params {
         Self {
             nonce: None,
             guest: "gkernel".to_owned(),
+            then: None,
             mode: None,
+            arg: 0,
+            check_host: false,
+            budgets: Budgets::default(),
         }
     }
 }
@@ -36,13 +50,32 @@ impl Params {
             if value.is_empty() || value.starts_with('.') || !value.chars().all(plain) {
                 continue;
             }
-            match key {
-                "nonce" => params.nonce = Some(value.to_owned()),
-                "guest" => params.guest = value.to_owned(),
-                "mode" => params.mode = Some(value.to_owned()),
-                _ => {}
-            }
+            params.set(key, value);
         }
         params
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        match key {
+            "nonce" => self.nonce = Some(value.to_owned()),
+            "guest" => self.guest = value.to_owned(),
+            "then" => self.then = Some(value.to_owned()),
+            "mode" => self.mode = Some(value.to_owned()),
+            "check" => self.check_host = value == "host",
+            "arg" => set_number(&mut self.arg, value),
+            "cpu-ms" => set_number(&mut self.budgets.cpu_ms, value),
+            "stalled-exits" => set_number(&mut self.budgets.stalled_exits, value),
+            _ => {}
+        }
+    }
+}
+
+fn set_number(number: &mut u64, text: &str) {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    if let Ok(parsed) = parsed {
+        *number = parsed;
     }
 }

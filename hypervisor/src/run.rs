@@ -3,26 +3,47 @@
 use core::ops::ControlFlow;
 
 use crate::{
+    budget::Watch,
     event::{Console, Events},
-    exit::{Exit, Outcome, Reason},
+    exit::{Call, Exit, Outcome, Reason},
     guest::{GuestMemory, Translation},
     hypercall,
     vcpu::Vcpu,
 };
 
 /// Runs the guest to its end and says what that was.
-pub fn run<V: Vcpu, T: Translation, C: Console>(
+pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
+    watch: &mut Watch<F>,
 ) -> Outcome {
     loop {
         let exit = vcpu.enter();
         events.count(&exit);
+        let paid = match exit {
+            Exit::HostInterrupt => watch.tick(),
+            exit => watch.exit(is_progress(&exit)),
+        };
+        if let ControlFlow::Break(overrun) = paid {
+            let reason = Reason::Overrun(overrun);
+            return Outcome::Killed {
+                reason,
+                pc: vcpu.pc(),
+            };
+        }
         if let ControlFlow::Break(outcome) = handle(exit, vcpu, memory, events) {
             return outcome;
         }
     }
+}
+
+/// Whether an exit brings the guest's story on: what it prints, and what it gets mapped (once each).
+const fn is_progress(exit: &Exit) -> bool {
+    matches!(
+        exit,
+        Exit::Fault(_) | Exit::Call(Call::PutByte(_) | Call::Write { .. })
+    )
 }
 
 fn handle<V: Vcpu, T: Translation, C: Console>(

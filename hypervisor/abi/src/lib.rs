@@ -2,6 +2,9 @@
 //!
 //! riscv64 guests speak SBI (numbers from `sbi-spec`) and need nothing from here. The aarch64 and
 //! x86_64 guests use the calls below; how the numbers travel is said at each constant.
+//!
+//! A guest starts at the first byte of its image, with a number from the run's parameters in a2
+//! (riscv64), x1 (aarch64) or RDI (x86_64).
 #![no_std]
 
 /// Prints one byte. aarch64 at EL0: `svc #0` with `x8` = this and `x0` = the byte. x86_64: `vmmcall`

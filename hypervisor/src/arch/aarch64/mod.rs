@@ -26,6 +26,7 @@ use crate::{
     guest::{GuestMemory, MapError},
     layout::{Flash, Layout, Ram},
 };
+pub use regs::host_registers;
 pub use tables::Tables;
 use vcpu::Vcpu;
 
@@ -102,11 +103,12 @@ pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
 }
 
 /// The vCPU, at the image's entry.
-pub fn new_vcpu(mode: Mode, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
     Ok(Vcpu::new(
         mode,
         LAYOUT.entry,
         STACK_END,
+        arg,
         memory.tables().root(),
     ))
 }

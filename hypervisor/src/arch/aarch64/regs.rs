@@ -2,6 +2,8 @@
 
 use core::arch::asm;
 
+use crate::hostcheck::Registers;
+
 /// Reads a system register by name.
 macro_rules! sysreg_read {
     ($register:literal) => {{
@@ -195,6 +197,22 @@ pub unsafe fn set_stage2(root: u64) {
             options(nostack),
         );
     }
+}
+
+/// The host's registers that a world switch must leave as they were.
+pub fn host_registers() -> Registers<10> {
+    [
+        ("tpidr_el1", sysreg_read!("tpidr_el1")),
+        ("tpidr_el0", sysreg_read!("tpidr_el0")),
+        ("sp_el0", sysreg_read!("sp_el0")),
+        ("vbar", sysreg_read!("vbar_el1")),
+        ("ttbr0", sysreg_read!("ttbr0_el1")),
+        ("ttbr1", sysreg_read!("ttbr1_el1")),
+        ("tcr", sysreg_read!("tcr_el1")),
+        ("mair", sysreg_read!("mair_el1")),
+        ("sctlr", sysreg_read!("sctlr_el1")),
+        ("cpacr", sysreg_read!("cpacr_el1")),
+    ]
 }
 
 macro_rules! el1_state {

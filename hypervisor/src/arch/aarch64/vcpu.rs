@@ -46,13 +46,15 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    /// A vCPU that starts at `entry` with all registers zero but the stack pointer. `root` is the
+    /// A vCPU that starts at `entry` with all registers zero but the stack pointer and x1,
+    /// which is `arg`. `root` is the
     /// physical address of its tables.
-    pub fn new(mode: Mode, entry: u64, stack: u64, root: u64) -> Self {
-        let context = Context {
+    pub fn new(mode: Mode, entry: u64, stack: u64, arg: u64, root: u64) -> Self {
+        let mut context = Context {
             guest_elr: entry,
             ..Context::default()
         };
+        context.guest_x[1] = arg;
         let vcpu = match mode {
             Mode::El1 => {
                 // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which

@@ -7,6 +7,8 @@ mod regs;
 mod sbi;
 mod vcpu;
 
+pub use regs::host_registers;
+
 use crate::{
     error::Error,
     event::MemoryWords,
@@ -123,6 +125,6 @@ pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
 }
 
 /// The vCPU, at the image's entry.
-pub fn new_vcpu(_mode: Mode, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    Ok(Vcpu::new(LAYOUT.entry, memory.tables().root()))
+pub fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    Ok(Vcpu::new(LAYOUT.entry, arg, memory.tables().root()))
 }

@@ -2,6 +2,8 @@
 
 use core::arch::asm;
 
+use crate::hostcheck::Registers;
+
 /// Reads a CSR by name.
 macro_rules! csr_read {
     ($csr:literal) => {{
@@ -123,6 +125,36 @@ pub struct Context {
     pub host_stvec: u64,
     /// The host's `sscratch`.
     pub host_sscratch: u64,
+}
+
+/// The host's registers that a world switch must leave as they were.
+pub fn host_registers() -> Registers<12> {
+    macro_rules! general {
+        ($name:literal) => {{
+            let value: u64;
+            // SAFETY: copying a register changes nothing.
+            unsafe { asm!(concat!("mv {}, ", $name), out(reg) value, options(nostack)) };
+            value
+        }};
+    }
+    [
+        ("gp", general!("gp")),
+        ("tp", general!("tp")),
+        ("stvec", csr_read!("stvec")),
+        ("sscratch", csr_read!("sscratch")),
+        // SIE may differ; FS, SUM and MXR may not.
+        (
+            "sstatus",
+            csr_read!("sstatus") & (SSTATUS_FS | 1 << 18 | 1 << 19),
+        ),
+        ("hstatus", csr_read!("hstatus")),
+        ("hedeleg", csr_read!("hedeleg")),
+        ("hideleg", csr_read!("hideleg")),
+        ("hgatp", csr_read!("hgatp")),
+        ("satp", csr_read!("satp")),
+        ("sie", csr_read!("sie")),
+        ("scounteren", csr_read!("scounteren")),
+    ]
 }
 
 /// Whether this hart has the H-extension: `misa` cannot be read from here, so `hstatus` is read

@@ -38,9 +38,13 @@ pub struct Vcpu {
 
 impl Vcpu {
     /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
-    /// `a1` (device tree) zero. `root` is the host-physical address of its Sv39x4 root.
-    pub fn new(entry: u64, root: u64) -> Self {
+    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is the host-physical address of its Sv39x4 root.
+    pub fn new(entry: u64, arg: u64, root: u64) -> Self {
+        const A2: usize = 12;
+        let mut guest_x = [0; 32];
+        guest_x[A2] = arg;
         let context = Context {
+            guest_x,
             guest_sepc: entry,
             guest_sstatus: regs::SSTATUS_SPP
                 | regs::SSTATUS_SPIE

@@ -15,6 +15,7 @@ use crate::{
     layout::{Flash, Layout, Ram},
     stage2,
 };
+pub use regs::host_registers;
 use vcpu::Vcpu;
 
 /// The architecture's name.
@@ -27,11 +28,17 @@ pub enum Mode {
     Svm,
     /// With a window that the hypervisor fills from a file.
     EmulatedFlash,
+    /// With a control block that VMRUN has to refuse: for the conformance suite.
+    InvalidVmcb,
 }
 
 impl Mode {
     /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("svm", Self::Svm), ("emulated-flash", Self::EmulatedFlash)];
+    pub const ALL: &[(&str, Self)] = &[
+        ("svm", Self::Svm),
+        ("emulated-flash", Self::EmulatedFlash),
+        ("invalid-vmcb", Self::InvalidVmcb),
+    ];
 }
 
 /// The end of RAM, where the guest's first stack starts.
@@ -56,7 +63,7 @@ pub const fn layout(mode: Mode) -> Layout {
             size: RAM_END,
         }],
         flash: match mode {
-            Mode::Svm => Flash::Device {
+            Mode::Svm | Mode::InvalidVmcb => Flash::Device {
                 gpa: FLASH,
                 size: FLASH_SIZE,
                 hpa: FLASH,
@@ -135,9 +142,14 @@ pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
 }
 
 /// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
-pub fn new_vcpu(_mode: Mode, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
     let cr3 = write_identity_tables(memory)?;
-    Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())
+    let mut vcpu = Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())?;
+    vcpu.set_argument(arg);
+    if mode == Mode::InvalidVmcb {
+        vcpu.invalidate();
+    }
+    Ok(vcpu)
 }
 
 /// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page

@@ -2,9 +2,15 @@
 
 use core::arch::{asm, x86_64::__cpuid};
 
-use x86_64::registers::model_specific::{Efer, EferFlags, Msr};
+use x86_64::{
+    instructions::tables::{sgdt, sidt},
+    registers::{
+        control::{Cr3, Cr4},
+        model_specific::{Efer, EferFlags, Msr},
+    },
+};
 
-use crate::error::Error;
+use crate::{error::Error, hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;
@@ -57,6 +63,30 @@ pub fn enable_svm() -> Result<(), Error> {
     // SAFETY: SVME permits the SVM instructions and changes nothing else.
     unsafe { Efer::update(|efer| efer.insert(EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)) };
     Ok(())
+}
+
+/// The host's registers that a world switch must leave as they were.
+pub fn host_registers() -> Registers<10> {
+    const FS_BASE: u32 = 0xC000_0100;
+    const GS_BASE: u32 = 0xC000_0101;
+    const KERNEL_GS_BASE: u32 = 0xC000_0102;
+    const LSTAR: u32 = 0xC000_0082;
+    const STAR: u32 = 0xC000_0081;
+    // SAFETY: these exist on every CPU in long mode; reading them changes nothing.
+    let msr = |number| unsafe { Msr::new(number).read() };
+    let (gdt, idt) = (sgdt(), sidt());
+    [
+        ("fs-base", msr(FS_BASE)),
+        ("gs-base", msr(GS_BASE)),
+        ("kernel-gs-base", msr(KERNEL_GS_BASE)),
+        ("lstar", msr(LSTAR)),
+        ("star", msr(STAR)),
+        ("efer", Efer::read_raw()),
+        ("cr3", Cr3::read_raw().0.start_address().as_u64()),
+        ("cr4", Cr4::read_raw()),
+        ("gdt", gdt.base.as_u64()),
+        ("idt", idt.base.as_u64()),
+    ]
 }
 
 /// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The

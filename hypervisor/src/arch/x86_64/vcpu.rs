@@ -103,6 +103,16 @@ impl Vcpu {
         Ok(vcpu)
     }
 
+    /// Puts a number where the guest finds it: RDI.
+    pub fn set_argument(&mut self, arg: u64) {
+        self.regs.rdi = arg;
+    }
+
+    /// Gives the guest the host's address space ID, which VMRUN refuses (§15.5.1).
+    pub fn invalidate(&mut self) {
+        self.vmcb_mut().control.asid = 0;
+    }
+
     /// What the guest may do: nothing but compute, and call.
     fn set_controls(&mut self, root: u64) {
         let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
