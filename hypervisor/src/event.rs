@@ -19,8 +19,8 @@ pub trait Console {
 /// no more memory.
 const LINE_LIMIT: usize = 1024;
 
-/// After so many pages were mapped for a guest, the lines about it stop: a guest that sweeps a large
-/// window would fill the console with them. They are counted all the same.
+/// After so many pages were mapped for a guest, the lines for people about it stop: a guest that sweeps a
+/// large window would hide everything else. Event lines go on.
 const MAP_LINES: u64 = 16;
 
 /// What was counted while the guest ran.
@@ -149,17 +149,15 @@ impl<C: Console> Events<C> {
 
     /// A fault was resolved by mapping a page of `window`.
     pub fn mapped(&mut self, fault: &Fault, window: &str) {
-        self.mapped += 1;
-        if self.mapped > MAP_LINES {
-            if self.mapped == MAP_LINES + 1 {
-                self.line(format_args!("VM exit: (further mappings are not shown)"));
-            }
-            return;
-        }
         let (gpa, access) = (fault.gpa, fault.access.name());
-        self.line(format_args!(
-            "VM exit: nested page fault at {gpa:#010X} ({access}): mapped {window}"
-        ));
+        self.mapped += 1;
+        if self.mapped <= MAP_LINES {
+            self.line(format_args!(
+                "VM exit: nested page fault at {gpa:#010X} ({access}): mapped {window}"
+            ));
+        } else if self.mapped == MAP_LINES + 1 {
+            self.line(format_args!("VM exit: (further mappings are not shown)"));
+        }
         self.event(format_args!(
             "exit kind=npf gpa={gpa:#x} access={access} action=map window={window}"
         ));
