@@ -21,6 +21,28 @@ pub fn count() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
+static EXPECTED: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// From now on an exception that is no page fault is what the guest is for: `then` is called with its
+/// class (on aarch64 that of the syndrome, else zero) and does not come back.
+pub fn expect_exception(then: fn(class: u64) -> !) {
+    EXPECTED.store(then as *mut (), Ordering::Relaxed);
+}
+
+/// Called by the architecture on any exception that it does not handle.
+#[cfg_attr(
+    target_arch = "riscv64",
+    expect(dead_code, reason = "ArceOS has the vectors there")
+)]
+pub(crate) fn if_expected(class: u64) {
+    let then = EXPECTED.load(Ordering::Relaxed);
+    if !then.is_null() {
+        // SAFETY: only `expect_exception` stores there, and what it stores is such a function.
+        let then = unsafe { mem::transmute::<*mut (), fn(u64) -> !>(then) };
+        then(class);
+    }
+}
+
 /// Called by the architecture on a page fault.
 pub(crate) fn handle(address: u64) -> bool {
     COUNT.fetch_add(1, Ordering::Relaxed);

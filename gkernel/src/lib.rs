@@ -15,10 +15,12 @@ mod bare;
 pub mod fault;
 #[cfg(target_os = "none")]
 mod story;
+#[cfg(target_os = "none")]
+pub mod touch;
 
 /// The architecture's layer: for one guest program, the same names everywhere.
 #[cfg(target_os = "none")]
-pub use arch::{greet, read_flash, shutdown};
+pub use arch::{argument, greet, read_flash, shutdown};
 #[cfg(target_os = "none")]
 pub use story::story;
 
@@ -68,6 +70,17 @@ macro_rules! guest_main {
         fn main() {
             eprintln!("this is a guest; `./x run --arch x86_64` runs it under the hypervisor");
             std::process::exit(2);
+        }
+    };
+}
+
+/// Says how a case of the conformance suite went: `CASE <name>: ok`, or `FAILED` and why.
+#[macro_export]
+macro_rules! case {
+    ($name:literal, $ok:expr, $($why:tt)+) => {
+        match $ok {
+            true => $crate::println!("CASE {}: ok", $name),
+            false => $crate::println!("CASE {}: FAILED {}", $name, format_args!($($why)+)),
         }
     };
 }

@@ -1,5 +1,7 @@
 //! From the hypervisor's entry to ArceOS: a stack, a first Sv39 table, the jump to high addresses.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use axplat::mem::{Aligned4K, pa};
 
 use crate::config::plat::{BOOT_STACK_SIZE, PHYS_VIRT_OFFSET};
@@ -21,6 +23,15 @@ static mut BOOT_TABLE: Aligned4K<[u64; 512]> = {
     Aligned4K::new(table)
 };
 
+/// The number that the hypervisor hands over. Not in .bss, which is cleared after it is set.
+#[unsafe(link_section = ".data")]
+static ARGUMENT: AtomicU64 = AtomicU64::new(0);
+
+/// The number from the run's parameters.
+pub fn argument() -> u64 {
+    ARGUMENT.load(Ordering::Relaxed)
+}
+
 /// Translation on. Runs at physical addresses, on the boot stack.
 unsafe extern "C" fn enable_translation() {
     let root = pa!(&raw const BOOT_TABLE as usize);
@@ -29,7 +40,7 @@ unsafe extern "C" fn enable_translation() {
     axcpu::asm::flush_tlb(None);
 }
 
-/// The entry: a0 = hart ID, a1 = device tree (none here), translation off.
+/// The entry: a0 = hart ID, a1 = device tree (none here), a2 = the run's number, translation off.
 #[unsafe(naked)]
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".text.boot")]
@@ -37,6 +48,8 @@ unsafe extern "C" fn _start() -> ! {
     core::arch::naked_asm!(
         "mv     s0, a0",
         "mv     s1, a1",
+        "la     t0, {argument}",
+        "sd     a2, (t0)",
         "la     sp, {stack}",
         "li     t0, {stack_size}",
         "add    sp, sp, t0",
@@ -48,6 +61,7 @@ unsafe extern "C" fn _start() -> ! {
         "mv     a0, s0",
         "mv     a1, s1",
         "jr     t1",
+        argument = sym ARGUMENT,
         stack = sym BOOT_STACK,
         stack_size = const BOOT_STACK_SIZE,
         enable_translation = sym enable_translation,

@@ -10,6 +10,9 @@ mod boot;
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
 mod platform;
 
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+pub use boot::argument;
+
 /// The constants of `configs/axconfig/riscv64-guest.toml`, as `AX_CONFIG_PATH` names it.
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
 #[expect(

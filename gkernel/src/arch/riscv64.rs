@@ -1,6 +1,11 @@
 //! riscv64: an ArceOS application. ArceOS prints the banner and the platform lines, maps the flash
 //! into its high half, and speaks SBI through its platform crate.
 
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use axhal::{
     mem::phys_to_virt,
     paging::MappingFlags,
@@ -55,6 +60,65 @@ pub fn map_demand_page(address: u64) -> bool {
         .is_ok();
     axhal::asm::flush_tlb(Some(page));
     mapped
+}
+
+/// An address at which `physical` can be loaded, stored and executed. Each call takes another page.
+pub fn map_physical(physical: u64) -> u64 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0xFFFF_FFD0_0000_0000);
+    // Two pages, for an access across the edge between them.
+    const SIZE: usize = 0x2000;
+    let address = NEXT.fetch_add(SIZE, Ordering::Relaxed);
+    let all = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::EXECUTE;
+    let page = (physical & !0xFFF) as usize;
+    let mut space = axmm::kernel_aspace().lock();
+    space
+        .map_linear(address.into(), page.into(), SIZE, all)
+        .expect("the pages are free");
+    axhal::asm::flush_tlb(None);
+    address as u64 + physical % 0x1000
+}
+
+/// Points the guest's own tables to a root at `physical`, and goes on from there.
+pub fn set_root(physical: u64) {
+    // SAFETY: this is what the guest is for; with a root outside RAM nothing comes back.
+    unsafe { axhal::asm::write_kernel_page_table((physical as usize).into()) };
+    axhal::asm::flush_tlb(None);
+}
+
+/// The number from the run's parameters.
+pub fn argument() -> u64 {
+    axplat_riscv64_guest::argument()
+}
+
+/// Makes an SBI call: extension, function and two arguments. Gives its error and its value.
+pub fn sbi_call(extension: u64, function: u64, arguments: [u64; 3]) -> (i64, u64) {
+    let (error, value);
+    // SAFETY: the hypervisor changes no register but a0 and a1, and no memory of the guest.
+    unsafe {
+        asm!(
+            "ecall",
+            in("a7") extension,
+            in("a6") function,
+            inlateout("a0") arguments[0] => error,
+            inlateout("a1") arguments[1] => value,
+            in("a2") arguments[2],
+            options(nostack),
+        );
+    }
+    (error, value)
+}
+
+/// Makes a call and gives its answer: for a call that nobody defined, the error.
+pub fn call(number: u64, argument: u64) -> u64 {
+    sbi_call(number, 0, [argument, 0, 0]).0 as u64
+}
+
+/// Ends the guest as one that has failed: it waits, and nothing is there to wake it.
+pub fn give_up() -> ! {
+    loop {
+        // SAFETY: it waits, which the hypervisor takes as the end.
+        unsafe { asm!("wfi", options(nostack)) };
+    }
 }
 
 #[register_trap_handler(PAGE_FAULT)]

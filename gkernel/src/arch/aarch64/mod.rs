@@ -4,7 +4,7 @@
 use core::{
     arch::asm,
     cell::UnsafeCell,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use crate::{FlashRead, bare, fault, println};
@@ -25,10 +25,10 @@ pub const DEMAND_PAGE: u64 = OFFSET + 0x8000_0000 + 0x003F_F000;
 /// Device-nGnRE as attribute 0, normal write-back as attribute 1.
 #[doc(hidden)]
 pub const MAIR: u64 = 0x04 | 0xFF << 8;
-/// Both halves 39 bits wide (T0SZ, T1SZ 25), 4 KiB, write-back walks, 40-bit output (IPS 2).
+/// Both halves 39 bits wide (T0SZ, T1SZ 25), 4 KiB, write-back walks, 48-bit output (IPS 5).
 #[doc(hidden)]
 pub const TCR: u64 =
-    25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30 | 2 << 32;
+    25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30 | 5 << 32;
 /// The same, with walks of the low half off (EPD0).
 #[doc(hidden)]
 pub const TCR_HIGH_ONLY: u64 = TCR | 1 << 7;
@@ -59,6 +59,11 @@ static L1: Table = Table(UnsafeCell::new({
     entries[1] = Table::RAM | Table::NORMAL;
     entries
 }));
+
+/// The number from the run's parameters, set at the entry.
+#[unsafe(export_name = "guest_argument")]
+#[unsafe(link_section = ".data")]
+static ARGUMENT: AtomicU64 = AtomicU64::new(0);
 
 static AT_EL0: AtomicBool = AtomicBool::new(false);
 
@@ -101,8 +106,14 @@ pub use bare::print;
 
 /// Called first thing at EL0.
 #[doc(hidden)]
-pub extern "C" fn note_el0() {
+pub extern "C" fn note_el0(_device_tree: u64, argument: u64) {
     AT_EL0.store(true, Ordering::Relaxed);
+    ARGUMENT.store(argument, Ordering::Relaxed);
+}
+
+/// The number from the run's parameters.
+pub fn argument() -> u64 {
+    ARGUMENT.load(Ordering::Relaxed)
 }
 
 fn at_el0() -> bool {
@@ -129,17 +140,41 @@ pub fn map_demand_page(address: u64) -> bool {
     if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
         return false;
     }
-    let index = (address - OFFSET) / GIGABYTE;
-    // SAFETY: the entry was not valid, so no mapping changes; nothing else writes the table. The
-    // barriers make the walker see it before the access is tried again.
-    unsafe {
-        L1.0.get()
-            .cast::<u64>()
-            .add(index as usize)
-            .write_volatile(Table::RAM | Table::NORMAL);
-        asm!("dsb ishst", "isb", options(nostack));
-    }
+    map_gigabyte((address - OFFSET) / GIGABYTE, Table::RAM);
     true
+}
+
+/// An address at which `physical` can be loaded, stored and executed, as normal memory. One at a time:
+/// each call takes the place of the last.
+pub fn map_physical(physical: u64) -> u64 {
+    const GIGABYTE: u64 = 1 << 30;
+    const INDEX: u64 = 3;
+    map_gigabyte(INDEX, physical - physical % GIGABYTE);
+    OFFSET + INDEX * GIGABYTE + physical % GIGABYTE
+}
+
+fn map_gigabyte(index: u64, physical: u64) {
+    // SAFETY: the entries that are written map nothing that Rust has references to. The barriers and
+    // the invalidation make the walker see them before the next access.
+    unsafe {
+        let entry = L1.0.get().cast::<u64>().add(index as usize);
+        entry.write_volatile(physical | Table::NORMAL);
+        asm!(
+            "dsb ishst",
+            "tlbi vmalle1",
+            "dsb nsh",
+            "isb",
+            options(nostack)
+        );
+    }
+}
+
+/// Points the guest's own tables (the kernel's half) to a root at `physical`, and goes on from there.
+pub fn set_root(physical: u64) {
+    // SAFETY: this is what the guest is for; with a root outside RAM nothing comes back.
+    unsafe {
+        asm!("msr ttbr1_el1, {}", "isb", "tlbi vmalle1", "dsb nsh", "isb", in(reg) physical);
+    }
 }
 
 /// Called by the vectors with the number of the vector.
@@ -158,6 +193,7 @@ pub extern "C" fn exception(vector: u64) {
     if data_abort && fault::handle(address) {
         return;
     }
+    fault::if_expected(syndrome >> 26);
     println!("guest: exception {vector} syndrome {syndrome:#x} address {address:#x} pc {pc:#x}");
     give_up();
 }
@@ -166,7 +202,7 @@ pub extern "C" fn exception(vector: u64) {
 pub fn shutdown() -> ! {
     match at_el0() {
         true => svc(hv_abi::EXIT, 0),
-        false => hvc(hv_abi::PSCI_SYSTEM_OFF, 0),
+        false => call(hv_abi::PSCI_SYSTEM_OFF, 0),
     };
     give_up()
 }
@@ -175,7 +211,7 @@ pub fn shutdown() -> ! {
 pub fn putchar(byte: u8) {
     match at_el0() {
         true => svc(hv_abi::PUTCHAR, byte.into()),
-        false => hvc(hv_abi::HVC_PUTCHAR, byte.into()),
+        false => call(hv_abi::HVC_PUTCHAR, byte.into()),
     };
 }
 
@@ -196,7 +232,8 @@ fn svc(number: u64, argument: u64) -> u64 {
     result
 }
 
-fn hvc(number: u64, argument: u64) -> u64 {
+/// Makes a call by HVC and gives its answer.
+pub fn call(number: u64, argument: u64) -> u64 {
     let result;
     // SAFETY: as for `svc`.
     unsafe {

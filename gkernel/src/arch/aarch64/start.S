@@ -4,6 +4,8 @@
 .section .text.boot, "ax"
 .global _start
 _start:
+    adrp    x8, guest_argument
+    str     x1, [x8, :lo12:guest_argument]
     adrp    x8, guest_l1
     add     x8, x8, :lo12:guest_l1
     msr     ttbr0_el1, x8           // for the next few instructions

@@ -41,6 +41,7 @@ pub use bare::print;
 unsafe extern "C" {
     static mut guest_idt: [[u64; 2]; 32];
     static mut guest_pdpt: [u64; 512];
+    static guest_argument: u64;
     fn guest_page_fault();
     fn guest_other_exception();
 }
@@ -84,11 +85,38 @@ pub fn map_demand_page(address: u64) -> bool {
     if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
         return false;
     }
-    let index = (address >> 30) as usize % 512;
-    // SAFETY: the entry was not present, so no mapping changes and no TLB has it (APM vol. 2
-    // §5.5.2); nothing else writes the table.
-    unsafe { (&raw mut guest_pdpt[index]).write_volatile(0x83) };
+    map_gigabyte((address >> 30) as usize % 512, 0);
     true
+}
+
+/// An address at which `physical` can be loaded, stored and executed. One at a time: each call takes
+/// the place of the last.
+pub fn map_physical(physical: u64) -> u64 {
+    const GIGABYTE: u64 = 1 << 30;
+    const INDEX: usize = 508;
+    map_gigabyte(INDEX, physical - physical % GIGABYTE);
+    0xFFFF_FFFF_0000_0000 + physical % GIGABYTE
+}
+
+fn map_gigabyte(index: usize, physical: u64) {
+    // SAFETY: the entries that are written map nothing that Rust has references to; loading CR3 drops
+    // what the TLB knew of the last mapping there.
+    unsafe {
+        (&raw mut guest_pdpt[index]).write_volatile(physical | 0x83);
+        asm!("mov {tmp}, cr3", "mov cr3, {tmp}", tmp = out(reg) _, options(nostack));
+    }
+}
+
+/// Points the guest's own tables to a root at `physical`, and goes on from there.
+pub fn set_root(physical: u64) {
+    // SAFETY: this is what the guest is for; with a root outside RAM nothing comes back.
+    unsafe { asm!("mov cr3, {}", in(reg) physical) };
+}
+
+/// The number from the run's parameters.
+pub fn argument() -> u64 {
+    // SAFETY: it is written once, at the entry.
+    unsafe { guest_argument }
 }
 
 /// Called on a page fault; comes back if the access can be tried again.
@@ -103,6 +131,7 @@ pub extern "C" fn page_fault(address: u64, pc: u64) {
 /// Called on any other exception, with the word on top of the stack.
 #[doc(hidden)]
 pub extern "C" fn other_exception(top: u64) -> ! {
+    fault::if_expected(0);
     println!("guest: exception, top of stack {top:#x}");
     give_up()
 }
@@ -126,7 +155,8 @@ pub fn give_up() -> ! {
     }
 }
 
-fn call(number: u64, argument: u64) -> u64 {
+/// Makes a call and gives its answer.
+pub fn call(number: u64, argument: u64) -> u64 {
     let result;
     // SAFETY: the hypervisor changes no register but rax, and no memory of the guest.
     unsafe {

@@ -4,6 +4,7 @@
 .section .text.boot, "ax"
 .global _start
 _start:
+    mov     [rip + guest_argument], rdi
     lea     rax, [rip + guest_pml4]
     mov     cr3, rax
     movabs  rax, offset guest_high
@@ -39,6 +40,10 @@ guest_pdpt:
     .zero   8 * 510
     .quad   0x83
     .quad   0xC0000000 + 0x9B
+.global guest_argument
+guest_argument:
+    .quad   0
+.p2align 4
 .global guest_idt
 guest_idt:
     .zero   16 * 32

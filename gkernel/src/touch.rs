@@ -1,0 +1,43 @@
+//! Accesses to guest-physical addresses, whatever is there.
+
+use core::mem;
+
+use crate::arch::map_physical;
+
+/// Loads a byte.
+pub fn load(physical: u64) -> u8 {
+    let address = map_physical(physical);
+    // SAFETY: the guest's own tables map it; whether the hypervisor does is what the guest is for.
+    unsafe { (address as *const u8).read_volatile() }
+}
+
+/// Loads eight bytes, aligned or not.
+pub fn load_word(physical: u64) -> u64 {
+    let address = map_physical(physical) as *const u64;
+    let word;
+    // SAFETY: as in `load`. In assembly, as Rust has no unaligned volatile load.
+    unsafe {
+        #[cfg(target_arch = "riscv64")]
+        core::arch::asm!("ld {}, ({})", out(reg) word, in(reg) address);
+        #[cfg(target_arch = "aarch64")]
+        core::arch::asm!("ldr {}, [{}]", out(reg) word, in(reg) address);
+        #[cfg(target_arch = "x86_64")]
+        core::arch::asm!("mov {}, [{}]", out(reg) word, in(reg) address);
+    }
+    word
+}
+
+/// Stores a byte.
+pub fn store(physical: u64, byte: u8) {
+    let address = map_physical(physical);
+    // SAFETY: as in `load`; if it is RAM, nothing of the guest's own is there.
+    unsafe { (address as *mut u8).write_volatile(byte) };
+}
+
+/// Calls what is there as a function.
+pub fn execute(physical: u64) {
+    let address = map_physical(physical) as *const ();
+    // SAFETY: as in `load`; if the hypervisor lets it run, it is garbage, and that is seen.
+    let function = unsafe { mem::transmute::<*const (), extern "C" fn()>(address) };
+    function();
+}
