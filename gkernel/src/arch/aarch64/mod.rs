@@ -2,7 +2,7 @@
 //! EL0 without, on SVC calls.
 
 use core::{
-    arch::asm,
+    arch::{asm, global_asm},
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
@@ -14,6 +14,15 @@ pub const FLASH: u64 = 0x0400_0000;
 
 /// How the console writes the word that was read.
 pub const UPPER_CASE_WORDS: bool = false;
+
+/// The end of RAM.
+pub const RAM_END: u64 = 0x4040_0000;
+
+/// A run of RAM, by start and length, that holds nothing of the guest's.
+pub const FREE_RAM: (u64, u64) = (0x4030_0000, 0x8_0000);
+
+/// The error of a call that nobody defined.
+pub const NOT_SUPPORTED: i64 = hv_abi::PSCI_NOT_SUPPORTED;
 
 /// The start of the high half, 39 bits wide: physical address 0 is there.
 #[doc(hidden)]
@@ -240,4 +249,50 @@ pub fn call(number: u64, argument: u64) -> u64 {
         asm!("hvc #0", inlateout("x0") number => result, in("x1") argument, options(nostack));
     }
     result
+}
+
+/// Reads a register of EL2.
+pub fn touch_hypervisor_register() {
+    // SAFETY: what it does to the guest is what the guest is for.
+    unsafe { asm!("mrs {}, hcr_el2", out(reg) _) };
+}
+
+/// Reads the physical timer's control register, which the hypervisor traps (CNTHCTL_EL2).
+pub fn touch_forbidden_register() {
+    // SAFETY: as above.
+    unsafe { asm!("mrs {}, cntp_ctl_el0", out(reg) _) };
+}
+
+/// Changes the system registers of its own that it does not need.
+pub fn change_system_registers() {
+    // SAFETY: the guest has nothing in these.
+    unsafe {
+        asm!(
+            "msr tpidr_el0, {ones}",
+            "msr tpidrro_el0, {ones}",
+            "msr tpidr_el1, {ones}",
+            "msr sp_el0, {ones}",
+            "msr contextidr_el1, {ones}",
+            "msr par_el1, {ones}",
+            "msr far_el1, {ones}",
+            "msr esr_el1, {ones}",
+            "msr afsr0_el1, {ones}",
+            "msr ttbr0_el1, {ones}",
+            "isb",
+            ones = in(reg) u64::MAX,
+        );
+    }
+}
+
+global_asm!(include_str!("registers.S"));
+
+unsafe extern "C" {
+    fn guest_fill_registers_and_call(times: u64) -> u64;
+}
+
+/// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
+/// that has changed: 1 to 30 for x1 to x30, 32 and on for v0 and on.
+pub fn fill_registers_and_call(times: u64) -> u64 {
+    // SAFETY: it keeps to the calling convention; the guest is built without floating point.
+    unsafe { guest_fill_registers_and_call(times) }
 }

@@ -1,6 +1,6 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
-use core::arch::asm;
+use core::arch::{asm, global_asm};
 
 use crate::{FlashRead, bare, fault, println};
 
@@ -9,6 +9,15 @@ pub const FLASH: u64 = 0xFFC0_0000;
 
 /// How the console writes the word that was read.
 pub const UPPER_CASE_WORDS: bool = false;
+
+/// The end of RAM.
+pub const RAM_END: u64 = 0x20_0000;
+
+/// A run of RAM, by start and length, that holds nothing of the guest's.
+pub const FREE_RAM: (u64, u64) = (0x10_0000, 0x8_0000);
+
+/// The error of a call that nobody defined.
+pub const NOT_SUPPORTED: i64 = hv_abi::PSCI_NOT_SUPPORTED;
 
 /// Where physical address 0 is in the high half. The compiler's code model wants the last 2 GiB.
 #[doc(hidden)]
@@ -163,4 +172,48 @@ pub fn call(number: u64, argument: u64) -> u64 {
         asm!("vmmcall", inlateout("rax") number => result, in("rdi") argument, options(nostack));
     }
     result
+}
+
+/// Executes an instruction that does not exist.
+pub fn touch_hypervisor_register() {
+    // SAFETY: what it does to the guest is what the guest is for.
+    unsafe { asm!("ud2") };
+}
+
+/// Reads an MSR of the machine's, the base of the local APIC.
+pub fn touch_forbidden_register() {
+    // SAFETY: as above.
+    unsafe { asm!("rdmsr", in("ecx") 0x1B, out("eax") _, out("edx") _) };
+}
+
+/// Changes the registers of its own that it does not need.
+pub fn change_system_registers() {
+    // SAFETY: the guest has nothing in these; 0x10 is its data segment.
+    unsafe {
+        asm!(
+            "mov fs, {data:x}",
+            "mov gs, {data:x}",
+            "mov cr2, {ones}",
+            "mov dr0, {ones}",
+            "mov dr1, {ones}",
+            "mov dr2, {ones}",
+            "mov dr3, {ones}",
+            "swapgs",
+            data = in(reg) 0x10,
+            ones = in(reg) u64::MAX,
+        );
+    }
+}
+
+global_asm!(include_str!("registers.S"));
+
+unsafe extern "C" {
+    fn guest_fill_registers_and_call(times: u64) -> u64;
+}
+
+/// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
+/// that has changed: 1 and on for RCX, RDX, RSI, RDI, RBX, RBP, R8 and on; 32 and on for XMM0 and on.
+pub fn fill_registers_and_call(times: u64) -> u64 {
+    // SAFETY: it keeps to the calling convention; the guest is built without floating point.
+    unsafe { guest_fill_registers_and_call(times) }
 }

@@ -78,6 +78,31 @@ pub fn fence_guest_translations() {
     }
 }
 
+/// CSRs that VS-mode has no copies of its own of: what the guest writes there is what the host would
+/// find. So they are switched by hand.
+#[derive(Clone, Copy, Default)]
+pub struct SharedCsrs {
+    scounteren: u64,
+    senvcfg: u64,
+}
+
+impl SharedCsrs {
+    /// Puts these values into the CPU and gives what was there.
+    #[must_use = "what was there has to be put back"]
+    pub fn swap_in(self) -> Self {
+        let before = Self {
+            scounteren: csr_read!("scounteren"),
+            senvcfg: csr_read!("senvcfg"),
+        };
+        // SAFETY: they govern user mode only, and the host has none.
+        unsafe {
+            csr_write!("scounteren", self.scounteren);
+            csr_write!("senvcfg", self.senvcfg);
+        }
+        before
+    }
+}
+
 /// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
 /// host itself is built without them and keeps the unit off.
 pub fn clear_floating_point() {
@@ -128,7 +153,7 @@ pub struct Context {
 }
 
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<12> {
+pub fn host_registers() -> Registers<13> {
     macro_rules! general {
         ($name:literal) => {{
             let value: u64;
@@ -154,6 +179,7 @@ pub fn host_registers() -> Registers<12> {
         ("satp", csr_read!("satp")),
         ("sie", csr_read!("sie")),
         ("scounteren", csr_read!("scounteren")),
+        ("senvcfg", csr_read!("senvcfg")),
     ]
 }
 

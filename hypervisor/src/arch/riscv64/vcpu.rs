@@ -4,7 +4,7 @@ use core::{arch::global_asm, mem::offset_of};
 
 use super::{
     exit, regs,
-    regs::{Context, csr_write},
+    regs::{Context, SharedCsrs, csr_write},
     sbi,
 };
 use crate::{
@@ -32,6 +32,7 @@ unsafe extern "C" {
 /// A VS-mode guest on this hart.
 pub struct Vcpu {
     context: Context,
+    shared: SharedCsrs,
     /// The convention of the call that waits for its answer.
     convention: sbi::Convention,
 }
@@ -79,6 +80,7 @@ impl Vcpu {
         regs::clear_floating_point();
         Self {
             context,
+            shared: SharedCsrs::default(),
             convention: sbi::Convention::Standard,
         }
     }
@@ -87,11 +89,13 @@ impl Vcpu {
 impl vcpu::Vcpu for Vcpu {
     fn enter(&mut self) -> Exit {
         axhal::asm::disable_irqs();
+        let host = self.shared.swap_in();
         // SAFETY: the context is valid and exclusively borrowed; interrupts are off, as the
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
         // declared for it.
         unsafe { hv_riscv64_enter(&mut self.context) };
         let trap = exit::Trap::read();
+        self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         let (exit, convention) = exit::decode(&trap, &self.context.guest_x);

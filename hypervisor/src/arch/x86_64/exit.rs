@@ -9,6 +9,10 @@ const HLT: u64 = 0x78;
 const VMMCALL: u64 = 0x81;
 const NPF: u64 = 0x400;
 
+/// VMEXIT_INVALID is -1; QEMU leaves the upper half of it zero.
+const INVALID: u64 = u64::MAX;
+const INVALID_32: u64 = 0xFFFF_FFFF;
+
 /// EXITINFO1 of a nested page fault (§15.25.6): the access was a write.
 const NPF_WRITE: u64 = 1 << 1;
 /// It was an instruction fetch.
@@ -83,7 +87,7 @@ fn class(code: u64) -> &'static str {
         0x8A => "monitor",
         0x8B => "mwait",
         0x8D => "xsetbv",
-        u64::MAX => "invalid-vmcb",
+        INVALID | INVALID_32 => "invalid-vmcb",
         _ => "unexpected-exit",
     }
 }

@@ -2,8 +2,8 @@
 //! into its high half, and speaks SBI through its platform crate.
 
 use core::{
-    arch::asm,
-    sync::atomic::{AtomicUsize, Ordering},
+    arch::{asm, global_asm},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use axhal::{
@@ -23,6 +23,15 @@ pub const FLASH: u64 = 0x2200_0000;
 
 /// How the console writes the word that was read.
 pub const UPPER_CASE_WORDS: bool = true;
+
+/// The end of RAM.
+pub const RAM_END: u64 = 0x8100_0000;
+
+/// A run of RAM, by start and length, that ArceOS's allocator has not come to.
+pub const FREE_RAM: (u64, u64) = (0x80E0_0000, 0x8_0000);
+
+/// The error of a call that nobody defined.
+pub const NOT_SUPPORTED: i64 = -2;
 
 /// A page of ArceOS's kernel space that nothing maps.
 pub const DEMAND_PAGE: u64 = 0xFFFF_FFC0_F000_0000;
@@ -62,20 +71,25 @@ pub fn map_demand_page(address: u64) -> bool {
     mapped
 }
 
-/// An address at which `physical` can be loaded, stored and executed. Each call takes another page.
+/// An address at which `physical` can be loaded, stored and executed. Each page is mapped anew, unless
+/// it is the one of the last call.
 pub fn map_physical(physical: u64) -> u64 {
-    static NEXT: AtomicUsize = AtomicUsize::new(0xFFFF_FFD0_0000_0000);
+    static LAST: (AtomicU64, AtomicU64) = (AtomicU64::new(u64::MAX), AtomicU64::new(FIRST));
+    const FIRST: u64 = 0xFFFF_FFD0_0000_0000;
     // Two pages, for an access across the edge between them.
-    const SIZE: usize = 0x2000;
-    let address = NEXT.fetch_add(SIZE, Ordering::Relaxed);
-    let all = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::EXECUTE;
-    let page = (physical & !0xFFF) as usize;
-    let mut space = axmm::kernel_aspace().lock();
-    space
-        .map_linear(address.into(), page.into(), SIZE, all)
-        .expect("the pages are free");
-    axhal::asm::flush_tlb(None);
-    address as u64 + physical % 0x1000
+    const SIZE: u64 = 0x2000;
+    let (page, offset) = (physical & !0xFFF, physical & 0xFFF);
+    if LAST.0.swap(page, Ordering::Relaxed) != page {
+        let address = LAST.1.fetch_add(SIZE, Ordering::Relaxed) + SIZE;
+        let all = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::EXECUTE;
+        let (at, page) = ((address as usize).into(), (page as usize).into());
+        let mut space = axmm::kernel_aspace().lock();
+        space
+            .map_linear(at, page, SIZE as usize, all)
+            .expect("the pages are free");
+        axhal::asm::flush_tlb(None);
+    }
+    LAST.1.load(Ordering::Relaxed) + offset
 }
 
 /// Points the guest's own tables to a root at `physical`, and goes on from there.
@@ -129,4 +143,45 @@ fn on_page_fault(address: axhal::mem::VirtAddr, _access: PageFaultFlags) -> bool
 /// Ends the guest: SBI's system reset.
 pub fn shutdown() -> ! {
     axhal::power::system_off()
+}
+
+/// Reads a register of the hypervisor extension.
+pub fn touch_hypervisor_register() {
+    // SAFETY: what it does to the guest is what the guest is for.
+    unsafe { asm!("csrr {}, hstatus", out(reg) _) };
+}
+
+/// Reads `stimecmp`, which the hypervisor hides (henvcfg.STCE).
+pub fn touch_forbidden_register() {
+    // SAFETY: as above.
+    unsafe { asm!("csrr {}, 0x14D", out(reg) _) };
+}
+
+/// Changes the CSRs of its own that it does not need.
+pub fn change_system_registers() {
+    // SAFETY: ArceOS keeps nothing in these while it does not trap, and has no user mode.
+    unsafe {
+        asm!(
+            "csrw sscratch, {ones}",
+            "csrw scounteren, {ones}",
+            "csrw senvcfg, {ones}",
+            "csrw sepc, {ones}",
+            "csrw scause, {ones}",
+            "csrw stval, {ones}",
+            ones = in(reg) u64::MAX,
+        );
+    }
+}
+
+global_asm!(include_str!("registers.S"));
+
+unsafe extern "C" {
+    fn guest_fill_registers_and_call(times: u64) -> u64;
+}
+
+/// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
+/// that has changed: 1 to 31 for x1 to x31, 32 and on for f0 and on.
+pub fn fill_registers_and_call(times: u64) -> u64 {
+    // SAFETY: it keeps to the calling convention, and gp and tp are put back.
+    unsafe { guest_fill_registers_and_call(times) }
 }

@@ -1,0 +1,94 @@
+# u64 guest_fill_registers_and_call(u64 times)
+#
+# Every register gets a value of its own, x1 and sp apart; a0, a1, a6 and a7 are those of the call.
+# Then `times` calls that nobody defined, and a comparison. Returns 0, or n for xn, 32 + n for fn.
+
+.option push
+.option arch, +d
+
+.macro FILL n
+    li      x\n, 0x123456789ABC0000 + \n
+.endm
+.macro FILL_FLOAT n
+    li      a1, 0x123456789ABCF000 + \n
+    fmv.d.x f\n, a1
+.endm
+.macro CHECK n
+    li      a1, 0x123456789ABC0000 + \n
+    li      a0, \n
+    bne     x\n, a1, 3f
+.endm
+.macro CHECK_FLOAT n
+    li      a1, 0x123456789ABCF000 + \n
+    li      a0, 32 + \n
+    fmv.x.d a6, f\n
+    bne     a6, a1, 3f
+.endm
+
+.section .text
+.type guest_fill_registers_and_call, @function
+.globl guest_fill_registers_and_call
+guest_fill_registers_and_call:
+    addi    sp, sp, -144
+    sd      a0, 0(sp)
+    sd      ra, 8(sp)
+    sd      gp, 16(sp)
+    sd      tp, 24(sp)
+    sd      s0, 32(sp)
+    sd      s1, 40(sp)
+    sd      s2, 48(sp)
+    sd      s3, 56(sp)
+    sd      s4, 64(sp)
+    sd      s5, 72(sp)
+    sd      s6, 80(sp)
+    sd      s7, 88(sp)
+    sd      s8, 96(sp)
+    sd      s9, 104(sp)
+    sd      s10, 112(sp)
+    sd      s11, 120(sp)
+    # Floating point on (sstatus.FS), for the guest.
+    li      a1, 0x6000
+    csrs    sstatus, a1
+
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    FILL_FLOAT \n
+    .endr
+    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    FILL    \n
+    .endr
+1:
+    li      a7, 0x0A000000
+    li      a6, 0
+    ecall
+    ld      a0, 0(sp)
+    addi    a0, a0, -1
+    sd      a0, 0(sp)
+    bnez    a0, 1b
+
+    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    CHECK   \n
+    .endr
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    CHECK_FLOAT \n
+    .endr
+    li      a0, 0
+3:
+    ld      ra, 8(sp)
+    ld      gp, 16(sp)
+    ld      tp, 24(sp)
+    ld      s0, 32(sp)
+    ld      s1, 40(sp)
+    ld      s2, 48(sp)
+    ld      s3, 56(sp)
+    ld      s4, 64(sp)
+    ld      s5, 72(sp)
+    ld      s6, 80(sp)
+    ld      s7, 88(sp)
+    ld      s8, 96(sp)
+    ld      s9, 104(sp)
+    ld      s10, 112(sp)
+    ld      s11, 120(sp)
+    addi    sp, sp, 144
+    ret
+.size guest_fill_registers_and_call, . - guest_fill_registers_and_call
+.option pop
