@@ -4,9 +4,10 @@ use crate::arch::Arch;
 use crate::bench;
 use crate::build::{self, Target};
 use crate::config::machine::Machine;
-use crate::config::scenario::{self, Scenario};
+use crate::config::scenario;
 use crate::config::{find_root, parse_duration};
 use crate::error::Error;
+use crate::judge;
 use crate::prepare::{Request, prepare};
 use crate::report::Report;
 use crate::session::{self, Limits};
@@ -16,6 +17,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// What is run when nothing else is asked for.
+const DEFAULT_SCENARIO: &str = "gkernel";
 
 /// Exit code of a run that was interrupted.
 const INTERRUPTED: u8 = 130;
@@ -50,7 +54,7 @@ enum Command {
         #[arg(long, value_name = "ARCH", value_parser = one_or_all)]
         arch: Arches,
     },
-    /// Judge a recorded console, without a machine
+    /// Judge a recorded run or console, without a machine
     Judge(JudgeArgs),
     /// Measure what the harness costs over QEMU's own time
     Bench {
@@ -88,11 +92,21 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 struct JudgeArgs {
-    #[command(flatten)]
-    what: What,
-    /// The recorded console
-    #[arg(value_name = "LOG")]
+    /// A run's directory, which tells all the rest by itself, or a recorded console
+    #[arg(value_name = "DIR|LOG")]
     log: PathBuf,
+    /// Of which architecture a console is
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// The scenario that a console is to tell [default: gkernel]
+    #[arg(long, value_name = "NAME|FILE")]
+    scenario: Option<String>,
+    /// How the guest ran, such as el0 or emulated-flash
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -101,7 +115,7 @@ struct What {
     #[arg(long, value_enum)]
     arch: Arch,
     /// The scenario: its name in tests/scenarios, or a file
-    #[arg(long, value_name = "NAME|FILE", default_value = "gkernel")]
+    #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_SCENARIO)]
     scenario: String,
     /// How the guest runs, such as el0 or emulated-flash: short for `--scenario <NAME>-<MODE>`
     #[arg(long, value_name = "MODE")]
@@ -160,48 +174,48 @@ pub fn main() -> ExitCode {
 }
 
 async fn execute(cli: Cli) -> Result<u8, Error> {
+    if let Command::Judge(args) = cli.command {
+        return judge(cli.root.as_deref(), &args); // a run's directory needs no workspace
+    }
     let root = find_root(cli.root.as_deref())?;
     match cli.command {
         Command::Run(args) => run(&root, args).await,
         Command::Build { arch } => build_all(&root, &arch.0).await,
-        Command::Judge(args) => judge(&root, &args),
+        Command::Judge(_) => unreachable!("it was taken above"),
         Command::Bench { arch, runs, format } => bench_all(&root, &arch.0, runs, format).await,
         Command::List => list(&root),
     }
 }
 
-impl What {
-    /// The scenario, in the mode that was asked for.
-    fn scenario(&self, root: &Path) -> Result<String, Error> {
-        let Some(mode) = &self.mode else {
-            return Ok(self.scenario.clone());
-        };
-        let (start, names) = (format!("{}-", self.scenario), scenario::names(root));
-        let name = format!("{start}{mode}");
-        if names.contains(&name) {
-            return Ok(name);
-        }
-        let modes: Vec<_> = names
-            .iter()
-            .filter_map(|name| name.strip_prefix(&start))
-            .collect();
-        Err(Error::Usage(format!(
-            "scenario `{}` has no mode `{mode}` besides its own; there are: {}",
-            self.scenario,
-            if modes.is_empty() {
-                "none".into()
-            } else {
-                modes.join(", ")
-            }
-        )))
+/// A scenario's name, in the mode that was asked for.
+fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
+    let Some(mode) = mode else {
+        return Ok(scenario.to_owned());
+    };
+    let (start, names) = (format!("{scenario}-"), scenario::names(root));
+    let name = format!("{start}{mode}");
+    if names.contains(&name) {
+        return Ok(name);
     }
+    let modes: Vec<_> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&start))
+        .collect();
+    Err(Error::Usage(format!(
+        "scenario `{scenario}` has no mode `{mode}` besides its own; there are: {}",
+        if modes.is_empty() {
+            "none".into()
+        } else {
+            modes.join(", ")
+        }
+    )))
 }
 
 async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
     let format = args.what.format;
     let request = Request {
         arch: args.what.arch,
-        scenario: args.what.scenario(root)?,
+        scenario: in_mode(root, &args.what.scenario, args.what.mode.as_deref())?,
         timeout: args.timeout,
         image: args.image,
         guest: args.guest,
@@ -240,10 +254,12 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         }
     };
     let dir = &mut prepared.dir;
-    let finished = session::run(&prepared.launch, &scenario.story, limits, dir, &mut live).await;
+    let trial = Trial::of_run(&scenario.story, &prepared.nonce);
+    let finished = session::run(&prepared.launch, trial, limits, dir, &mut live).await;
     let finished = match finished {
         Ok(finished) => finished,
         Err(error) => {
+            dir.stopped(&error);
             if let Some(report) = Report::of_error(request.arch, &scenario.name, &error) {
                 dir.write("verdict.json", &report.json());
             }
@@ -264,23 +280,27 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     Ok(report)
 }
 
-fn judge(root: &Path, args: &JudgeArgs) -> Result<u8, Error> {
-    let what = &args.what;
-    let machine = Machine::load(root, what.arch)?;
-    let scenario = Scenario::load(root, &what.scenario(root)?, &machine)?;
-    let start = std::time::Instant::now();
-    let mut trial = Trial::new(&scenario.story);
-    let log = std::fs::File::open(&args.log)
-        .map_err(|e| Error::Usage(format!("cannot open {}: {e}", args.log.display())))?;
-    trial
-        .replay_console(log)
-        .map_err(|e| Error::io("read", &args.log, &e))?;
-    let mut report = Report::new(what.arch, &scenario.name, &scenario.story, &trial);
-    report = report.took(start.elapsed());
-    report
-        .notes
-        .push("a recorded console does not tell how the machine ended".into());
-    Ok(publish(&report, what.format))
+fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> {
+    let report = match (args.log.is_dir(), args.arch) {
+        (true, None) if args.scenario.is_none() && args.mode.is_none() => {
+            judge::run_again(&args.log)?
+        }
+        (true, _) => {
+            let message = "a run's directory tells by itself what it is of: leave out the options";
+            return Err(Error::Usage(message.into()));
+        }
+        (false, Some(arch)) => {
+            let root = find_root(root)?;
+            let scenario = args.scenario.as_deref().unwrap_or(DEFAULT_SCENARIO);
+            let scenario = in_mode(&root, scenario, args.mode.as_deref())?;
+            judge::console(&root, arch, &scenario, &args.log)?
+        }
+        (false, None) => {
+            let message = "a recorded console does not tell its architecture: add --arch";
+            return Err(Error::Usage(message.into()));
+        }
+    };
+    Ok(publish(&report, args.format))
 }
 
 async fn build_all(root: &Path, arches: &[Arch]) -> Result<u8, Error> {

@@ -4,6 +4,7 @@
 //! list, one JSON object a line, is `events.jsonl` in the run's directory.
 
 use crate::verdict::{Clock, MachineEnd};
+use crate::witness::Account;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -13,6 +14,11 @@ use std::borrow::Cow;
 pub enum Event<'a> {
     /// A console line, normalised.
     Line {
+        /// Its text.
+        text: Cow<'a, str>,
+    },
+    /// A line of the machine's firmware, which is not judged.
+    Firmware {
         /// Its text.
         text: Cow<'a, str>,
     },
@@ -28,8 +34,17 @@ pub enum Event<'a> {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// What QEMU itself logged of the guest's exits, read when QEMU had gone.
+    Witness(Account),
     /// The machine is gone; nothing comes after this.
     End(MachineEnd),
+    /// The set-up kept the machine from being judged.
+    Stopped {
+        /// What went wrong.
+        what: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// Something said about the run that the judge does not use, such as a line of QEMU's stderr.
     Note {
         /// Who says it.

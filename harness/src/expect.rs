@@ -1,8 +1,13 @@
 //! The judge: a state machine over [events](crate::event), with no clock and no machine of its own.
 
+mod story;
+
+pub use story::{By, Forbidden, HvExpected, Plan, Step, Story};
+
 use crate::event::Event;
-use crate::verdict::{EndKind, Fault, MachineEnd, Verdict};
-use regex::RegexSet;
+use crate::hvevent::{Fields, Heard, Listener};
+use crate::verdict::{MachineEnd, Verdict};
+use crate::witness::{Account, Accounts, told_fault};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,153 +17,6 @@ pub const KILLED: &str = "Hypervisor error: ";
 
 /// What stands for a step's name once all steps have been reached.
 pub const AT_THE_END: &str = "end of the machine";
-
-/// Who prints a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum By {
-    /// The guest.
-    Guest,
-    /// The hypervisor.
-    Hypervisor,
-}
-
-/// A line, or several, that must come next.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Its name in reports.
-    pub name: String,
-    /// The regular expression its lines match.
-    pub pattern: String,
-    /// What such a line looks like even when it says something else. A line that matches this but
-    /// not the pattern is the step gone wrong.
-    pub near: Option<String>,
-    /// Who prints it.
-    pub by: Option<By>,
-    /// Whether such a line at any other point is wrong.
-    pub unique: bool,
-    /// Whether the story may go on without it.
-    pub optional: bool,
-    /// How many such lines it takes.
-    pub count: u64,
-    /// How long it may take, from the step before.
-    pub within: Option<Duration>,
-}
-
-/// A line that must not come.
-#[derive(Debug, Clone)]
-pub struct Forbidden {
-    /// The regular expression it matches.
-    pub pattern: String,
-    /// Whose fault it is.
-    pub by: Option<By>,
-}
-
-/// What a console has to tell.
-#[derive(Debug)]
-pub struct Story {
-    steps: Vec<Step>,
-    forbidden: Vec<Forbidden>,
-    end: EndKind,
-    /// All patterns at once: the steps', the forbidden ones, [`KILLED`] at the line's start, and
-    /// those of `near`.
-    patterns: RegexSet,
-    /// The steps that the patterns of `near` belong to.
-    near: Vec<usize>,
-}
-
-impl Story {
-    /// Makes a story of valid patterns; the error is that they are too large together.
-    pub fn new(
-        steps: Vec<Step>,
-        forbidden: Vec<Forbidden>,
-        end: EndKind,
-    ) -> Result<Self, regex::Error> {
-        let killed = format!("^{}", regex::escape(KILLED));
-        let patterns = RegexSet::new(
-            steps
-                .iter()
-                .map(|step| &step.pattern)
-                .chain(forbidden.iter().map(|forbidden| &forbidden.pattern))
-                .chain([&killed])
-                .chain(steps.iter().filter_map(|step| step.near.as_ref())),
-        )?;
-        let near = (0..steps.len())
-            .filter(|&i| steps[i].near.is_some())
-            .collect();
-        Ok(Self {
-            steps,
-            forbidden,
-            end,
-            patterns,
-            near,
-        })
-    }
-
-    /// The steps, in order.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// How the machine has to end.
-    pub fn end(&self) -> EndKind {
-        self.end
-    }
-
-    /// The step that a line, which is not its turn's, belongs to in a way that must not be.
-    fn stray(&self, matches: &regex::SetMatches) -> Option<&Step> {
-        let near_from = self.steps.len() + self.forbidden.len() + 1;
-        let unique = (0..self.steps.len()).filter(|&i| self.steps[i].unique && matches.matched(i));
-        let near = self.near.iter().enumerate().filter_map(|(nth, &step)| {
-            (matches.matched(near_from + nth) && !matches.matched(step)).then_some(step)
-        });
-        unique.chain(near).next().map(|step| &self.steps[step])
-    }
-
-    /// Whose business a verdict is, as far as the console tells.
-    pub fn fault(&self, verdict: &Verdict) -> Fault {
-        let owner = |by: Option<By>| match by {
-            Some(By::Guest) => Fault::Guest,
-            Some(By::Hypervisor) => Fault::Hypervisor,
-            None => Fault::GuestOrHypervisor,
-        };
-        let step = |name: &str| {
-            owner(
-                self.steps
-                    .iter()
-                    .find(|s| s.name == name)
-                    .and_then(|s| s.by),
-            )
-        };
-        match verdict {
-            Verdict::Pass => Fault::Nobody,
-            Verdict::MissingMarker { next, .. } => step(next),
-            Verdict::Diverged {
-                belongs_to,
-                awaited,
-                ..
-            } => match awaited {
-                Some(awaited) if step(awaited) != step(belongs_to) => Fault::GuestOrHypervisor,
-                _ => step(belongs_to),
-            },
-            Verdict::ForbiddenOutput { rule, .. } => owner(
-                self.forbidden
-                    .iter()
-                    .find(|f| &f.pattern == rule)
-                    .and_then(|f| f.by),
-            ),
-            Verdict::GuestKilled { .. } => Fault::Guest,
-            Verdict::EarlyExit {
-                status: MachineEnd::Unreported { .. },
-                ..
-            } => Fault::Machine,
-            Verdict::EarlyExit { .. } => Fault::GuestOrHypervisor,
-            Verdict::Timeout { step: name, .. } => step(name),
-            Verdict::WitnessDisagrees { .. } => Fault::Hypervisor,
-            Verdict::Infrastructure { .. } => Fault::Setup,
-        }
-    }
-}
 
 /// A step that was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,17 +35,32 @@ pub struct Judge<'s> {
     next: usize,
     seen: u64,
     reached: Vec<Reached>,
+    hypervisor: Listener,
+    witness: Option<Account>,
 }
 
 impl<'s> Judge<'s> {
-    /// At the start of a story.
-    pub fn new(story: &'s Story) -> Self {
+    /// At the start of a story. Without the run's nonce, the hypervisor's own report cannot be told
+    /// from a forged one, and is left out.
+    pub fn new(story: &'s Story, nonce: Option<&str>) -> Self {
         Self {
             story,
             next: 0,
             seen: 0,
             reached: Vec::new(),
+            hypervisor: nonce.map_or_else(Listener::default, Listener::new),
+            witness: None,
         }
+    }
+
+    /// What the hypervisor has reported so far.
+    pub fn hypervisor(&self) -> &Listener {
+        &self.hypervisor
+    }
+
+    /// What QEMU logged, once that is known.
+    pub fn witness(&self) -> Option<&Account> {
+        self.witness.as_ref()
     }
 
     /// The steps reached so far.
@@ -197,14 +70,14 @@ impl<'s> Judge<'s> {
 
     /// The step awaited: the first that has to come. None when only the end is awaited.
     pub fn awaited(&self) -> Option<&'s Step> {
-        self.story.steps[self.next..]
+        self.story.steps()[self.next..]
             .iter()
             .find(|step| !step.optional)
     }
 
     /// The time that the next line of the story may take, if it is bounded.
     pub fn within(&self) -> Option<Duration> {
-        self.story.steps.get(self.next)?.within
+        self.story.steps().get(self.next)?.within
     }
 
     /// Takes an event; breaks with the verdict as soon as it is certain.
@@ -223,19 +96,34 @@ impl<'s> Judge<'s> {
                 line: "(not shown)".into(),
                 rule: format!("a console may print {} MiB", limit >> 20),
             }),
+            Event::Witness(account) => {
+                self.witness = Some(account.clone());
+                ControlFlow::Continue(())
+            }
             Event::End(end) => ControlFlow::Break(self.end(end)),
-            Event::Note { .. } => ControlFlow::Continue(()),
+            Event::Stopped { what, hint } => ControlFlow::Break(Verdict::Infrastructure {
+                what: what.clone(),
+                hint: hint.clone(),
+            }),
+            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
         }
     }
 
     fn line(&mut self, line: &str) -> ControlFlow<Verdict> {
+        match self.hypervisor.line(line) {
+            Heard::Event => return ControlFlow::Continue(()),
+            Heard::Broken(because) => {
+                return ControlFlow::Break(Verdict::BrokenReport { because });
+            }
+            Heard::Nothing | Heard::Forged => {}
+        }
         let story = self.story;
         if !story.patterns.is_match(line) {
             return ControlFlow::Continue(());
         }
         let matches = story.patterns.matches(line);
-        let steps = story.steps.len();
-        for (i, forbidden) in story.forbidden.iter().enumerate() {
+        let steps = story.steps().len();
+        for (i, forbidden) in story.forbidden().iter().enumerate() {
             if matches.matched(steps + i) {
                 let rule = forbidden.pattern.clone();
                 return ControlFlow::Break(Verdict::ForbiddenOutput {
@@ -256,14 +144,17 @@ impl<'s> Judge<'s> {
             });
         }
         match line.strip_prefix(KILLED) {
-            Some(exit) => ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() }),
-            None => ControlFlow::Continue(()),
+            // Where that is the end to be expected, the hypervisor's report says whether it came.
+            Some(exit) if !story.plan().hv.is_killed() => {
+                ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
+            }
+            _ => ControlFlow::Continue(()),
         }
     }
 
     /// The step that a line belongs to: the next one, or a later one if all between are optional.
     fn taker(&self, matched: impl Fn(usize) -> bool) -> Option<usize> {
-        for (index, step) in self.story.steps.iter().enumerate().skip(self.next) {
+        for (index, step) in self.story.steps().iter().enumerate().skip(self.next) {
             if matched(index) {
                 return Some(index);
             }
@@ -279,7 +170,7 @@ impl<'s> Judge<'s> {
             (self.next, self.seen) = (index, 0);
         }
         self.seen += 1;
-        let step = &self.story.steps[index];
+        let step = &self.story.steps()[index];
         if self.seen == step.count {
             self.reached.push(Reached {
                 step: step.name.clone(),
@@ -290,7 +181,7 @@ impl<'s> Judge<'s> {
     }
 
     fn end(&self, end: &MachineEnd) -> Verdict {
-        let expected = self.story.end;
+        let expected = self.story.end();
         match end {
             MachineEnd::Reported { kind, .. } if *kind == expected => {}
             MachineEnd::NotRecorded => {}
@@ -301,13 +192,63 @@ impl<'s> Judge<'s> {
                 };
             }
         }
-        match self.awaited() {
-            None => Verdict::Pass,
-            Some(next) => Verdict::MissingMarker {
+        if let Some(next) = self.awaited() {
+            return Verdict::MissingMarker {
                 last: self.reached.last().map(|reached| reached.step.clone()),
                 next: next.name.clone(),
-            },
+            };
         }
+        let whole_run = *end != MachineEnd::NotRecorded;
+        let objection = self.objection_of_the_report();
+        let objection = objection.or_else(|| self.objection_of_the_witness(whole_run));
+        objection.unwrap_or(Verdict::Pass)
+    }
+
+    /// What the hypervisor's own report has against a pass.
+    fn objection_of_the_report(&self) -> Option<Verdict> {
+        let (expected, report) = (&self.story.plan().hv, &self.hypervisor);
+        if !report.can_tell() || !expected.lines {
+            return None;
+        }
+        let broken = |because: String| Some(Verdict::BrokenReport { because });
+        let Some(end) = report.end() else {
+            if expected.end.is_empty() {
+                return None;
+            }
+            let events = report.events();
+            return broken(format!("it has no end; {events} event lines came"));
+        };
+        // A hypervisor that could not even start its guest may end without a start.
+        let nothing = Fields::default();
+        let start = report.start().unwrap_or(&nothing);
+        if !start.agree_with(&expected.start) {
+            let expected = &expected.start;
+            return broken(format!("it starts with `{start}` instead of `{expected}`"));
+        }
+        (!end.said.agree_with(&expected.end)).then(|| Verdict::WrongEnd {
+            expected: expected.end.to_string(),
+            said: end.said.to_string(),
+        })
+    }
+
+    /// What QEMU's log has against a pass.
+    fn objection_of_the_witness(&self, whole_run: bool) -> Option<Verdict> {
+        let expected = self.story.plan().witness.as_ref()?;
+        let because = match &self.witness {
+            Some(qemu) => {
+                let reached = self.reached.iter();
+                let told: Vec<_> = reached.filter_map(|step| told_fault(&step.line)).collect();
+                let accounts = Accounts {
+                    told: &told,
+                    hypervisor: &self.hypervisor,
+                    qemu,
+                };
+                accounts.contradictions(expected)
+            }
+            None if whole_run => vec!["there is no log, although the scenario asks for one".into()],
+            None => Vec::new(),
+        };
+        (!because.is_empty()).then_some(Verdict::WitnessDisagrees { because })
     }
 }
 

@@ -8,8 +8,8 @@ use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::image;
 use crate::qemu::{Launch, firmware};
-use crate::rundir::RunDir;
-use serde::Serialize;
+use crate::rundir::{self, Booted, Hashed, RunDir};
+use crate::witness::{self, Log};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,23 +48,6 @@ pub struct Prepared {
     pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
-}
-
-/// What was booted, for `run.json`.
-#[derive(Debug, Serialize)]
-struct Booted {
-    harness: &'static str,
-    arch: Arch,
-    scenario: String,
-    hypervisor: Hashed,
-    guest: Option<Hashed>,
-    flash: Hashed,
-}
-
-#[derive(Debug, Serialize)]
-struct Hashed {
-    file: PathBuf,
-    sha256: String,
 }
 
 /// A file that becomes part of what is booted.
@@ -119,22 +102,21 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
 
     let label = format!("{}-{}", request.arch, scenario.name);
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
+    let nonce = nonce()?;
     let booted = Booted {
-        harness: env!("CARGO_PKG_VERSION"),
+        harness: env!("CARGO_PKG_VERSION").into(),
         arch: request.arch,
         scenario: scenario.name.clone(),
+        nonce: nonce.clone(),
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
         flash: flash.hashed(),
     };
-    dir.write(
-        "run.json",
-        &serde_json::to_string_pretty(&booted).expect("plain data"),
-    );
+    dir.write_json(rundir::BOOTED, &booted);
+    dir.write_json(rundir::STORY, scenario.story.plan());
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
     let program = program.as_ref().map(Part::flat).transpose()?;
-    let nonce = nonce()?;
     let firmware = firmware::find(&machine.qemu.program, &machine.firmware).await?;
     let cmdline = cmdline(&nonce, guest_name.as_deref(), scenario.mode.as_deref());
     let guest = guest_name.zip(program);
@@ -147,7 +129,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         cmdline,
         firmware.as_deref(),
     )?;
-    let launch = launch(&machine, &scenario, &values);
+    let launch = launch(&machine, &scenario, &values, dir.path());
     let by_hand = filled(
         machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
         &values,
@@ -229,7 +211,7 @@ fn write_images(
     }
     values.insert(
         "trace_log".into(),
-        at("witness.log").to_string_lossy().into_owned(),
+        at(witness::FILE).to_string_lossy().into_owned(),
     );
     for descriptor in ["qmp_fd", "serial_fd"] {
         values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
@@ -283,17 +265,22 @@ fn nonce() -> Result<String, Error> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn launch(machine: &Machine, scenario: &Scenario, values: &Values) -> Launch {
+fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {
     let witness = machine
         .witness
         .as_ref()
-        .filter(|_| !scenario.witness.is_empty());
+        .filter(|_| scenario.story.plan().witness.is_some());
     let args = machine.qemu.control.iter().chain(&machine.qemu.machine);
     let args = args.chain(witness.iter().flat_map(|witness| &witness.args));
     Launch {
         program: machine.qemu.program.clone(),
         oldest: machine.qemu.oldest,
         args: filled(args, values),
+        witness: witness.map(|witness| Log {
+            path: dir.join(witness::FILE),
+            format: witness.format,
+        }),
+        firmware: machine.firmware_lines.clone(),
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::expect::{AT_THE_END, Story};
+use crate::hvevent::{End, Forged};
 use crate::trial::{StepReached, Trial};
 use crate::verdict::{Fault, MachineEnd, Verdict};
+use crate::witness::Account;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt::Write;
@@ -36,6 +38,12 @@ pub struct Report {
     pub last_lines: Vec<String>,
     /// How the machine ended, if it did before the verdict.
     pub machine_end: Option<MachineEnd>,
+    /// What the hypervisor reported at its end, if it did.
+    pub hypervisor_end: Option<End>,
+    /// Lines that pretended to be of the hypervisor's report.
+    pub forged: Forged,
+    /// What QEMU logged of the guest's exits, if it was asked.
+    pub witness: Option<Account>,
     /// Seconds from the machine's start to the verdict.
     pub seconds: f64,
     /// QEMU's version.
@@ -81,11 +89,14 @@ impl Report {
             }),
             last_lines: trial.last_lines().map(str::to_owned).collect(),
             machine_end: trial.end().cloned(),
+            hypervisor_end: trial.hypervisor().end().cloned(),
+            forged: trial.hypervisor().forged().clone(),
+            witness: trial.witness().cloned(),
             seconds: 0.0,
             qemu: None,
             run_dir: None,
             memory_kib: crate::bench::own_memory_kib(),
-            notes: Vec::new(),
+            notes: forgeries(trial.hypervisor().forged()),
             verdict,
         }
     }
@@ -110,6 +121,9 @@ impl Report {
             awaited: None,
             last_lines: Vec::new(),
             machine_end: None,
+            hypervisor_end: None,
+            forged: Forged::default(),
+            witness: None,
             seconds: 0.0,
             qemu: None,
             run_dir: None,
@@ -168,8 +182,12 @@ impl Report {
             .machine_end
             .as_ref()
             .map_or(String::new(), MachineEnd::to_string);
+        let witness = self.witness.as_ref().map_or(String::new(), |qemu| {
+            let (npf, calls) = (qemu.npf, qemu.hypercall);
+            format!(", QEMU's log agrees (npf {npf}, hypercall {calls})")
+        });
         format!(
-            "{} of {} steps in order, end of the machine: {end}, {:.2} s\n",
+            "{} of {} steps in order, end of the machine: {end}{witness}, {:.2} s\n",
             self.steps.len(),
             self.steps_total,
             self.seconds
@@ -210,6 +228,16 @@ impl Report {
             let _ = writeln!(out, "    | {text}");
         }
     }
+}
+
+/// That lines were forged, if any were.
+fn forgeries(forged: &Forged) -> Vec<String> {
+    let first = forged.lines.first();
+    let note = first.map(|first| {
+        let count = forged.count;
+        format!("{count} @hv line(s) without the run's nonce were forged, the first: {first}")
+    });
+    note.into_iter().collect()
 }
 
 /// A path as it is shortest to type from here.

@@ -4,7 +4,10 @@
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
 //! | `run.json` | versions, and hashes of what was booted |
-//! | `console.raw`, `console.log` | the serial line, byte for byte and normalised |
+//! | `story.json` | what the run had to tell |
+//! | `console.raw` | the serial line, byte for byte |
+//! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
+//! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked |
 //! | `qemu.stderr` | QEMU's own messages |
 //! | `events.jsonl` | what the judge was told, with times |
 //! | `verdict.json` | the verdict; missing when the run was cut short |
@@ -13,8 +16,11 @@
 //! Everything is written as it happens. When the disk is full the run goes on without its records,
 //! and its report says so.
 
+use crate::arch::Arch;
 use crate::error::Error;
 use crate::event::{Event, Record};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,16 +29,64 @@ use std::time::{Duration, SystemTime};
 /// How many directories of earlier runs are kept.
 const KEPT: usize = 40;
 
+/// The file that tells what was booted.
+pub const BOOTED: &str = "run.json";
+/// The file that tells what the run had to tell.
+pub const STORY: &str = "story.json";
+/// The file that tells what happened.
+pub const EVENTS: &str = "events.jsonl";
+
+/// What was booted, for [`BOOTED`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Booted {
+    /// The harness's version.
+    pub harness: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// The scenario.
+    pub scenario: String,
+    /// The token that only the hypervisor could know.
+    pub nonce: String,
+    /// The hypervisor.
+    pub hypervisor: Hashed,
+    /// The guest, if there was one.
+    pub guest: Option<Hashed>,
+    /// What the flash began with.
+    pub flash: Hashed,
+}
+
+/// A file, and its contents' hash.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hashed {
+    /// The file.
+    pub file: PathBuf,
+    /// The hash.
+    pub sha256: String,
+}
+
+/// Reads one of the JSON files in a run's directory.
+pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error> {
+    let path = dir.join(name);
+    let unusable = |why: String| {
+        let path = path.display();
+        Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
+    };
+    let text = fs::read_to_string(&path).map_err(|e| unusable(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+}
+
 /// The directory of one run.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
     console_raw: File,
     console_log: File,
+    firmware_log: File,
     stderr: File,
     events: File,
     pending: Vec<u8>,
     pending_log: Vec<u8>,
+    pending_firmware: Vec<u8>,
     trouble: Option<String>,
 }
 
@@ -54,10 +108,12 @@ impl RunDir {
         Ok(Self {
             console_raw: file("console.raw")?,
             console_log: file("console.log")?,
+            firmware_log: file("firmware.log")?,
             stderr: file("qemu.stderr")?,
-            events: file("events.jsonl")?,
+            events: file(EVENTS)?,
             pending: Vec::new(),
             pending_log: Vec::new(),
+            pending_firmware: Vec::new(),
             trouble: None,
             path,
         })
@@ -71,6 +127,12 @@ impl RunDir {
     /// What could not be written, if anything.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
+    }
+
+    /// Writes a small file of data at once.
+    pub fn write_json(&mut self, name: &str, contents: &impl Serialize) {
+        let text = serde_json::to_string_pretty(contents).expect("plain data");
+        self.write(name, &text);
     }
 
     /// Writes a small file at once.
@@ -93,9 +155,14 @@ impl RunDir {
 
     /// Keeps an event; [`flush`](Self::flush) writes what was kept.
     pub fn event(&mut self, at: Duration, event: &Event<'_>) {
-        if let Event::Line { text } = event {
-            self.pending_log.extend_from_slice(text.as_bytes());
-            self.pending_log.push(b'\n');
+        let log = match event {
+            Event::Line { text } => Some((&mut self.pending_log, text)),
+            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
+            _ => None,
+        };
+        if let Some((log, text)) = log {
+            log.extend_from_slice(text.as_bytes());
+            log.push(b'\n');
         }
         let t = (at.as_secs_f64() * 1e6).round() / 1e6;
         serde_json::to_writer(
@@ -111,12 +178,28 @@ impl RunDir {
 
     /// Writes the events kept since the last time.
     pub fn flush(&mut self) {
-        let result = self.events.write_all(&self.pending);
-        self.note(result);
-        let result = self.console_log.write_all(&self.pending_log);
-        self.note(result);
-        self.pending.clear();
-        self.pending_log.clear();
+        let results = [
+            (&mut self.events, &mut self.pending),
+            (&mut self.console_log, &mut self.pending_log),
+            (&mut self.firmware_log, &mut self.pending_firmware),
+        ]
+        .map(|(file, pending)| {
+            let result = file.write_all(pending);
+            pending.clear();
+            result
+        });
+        for result in results {
+            self.note(result);
+        }
+    }
+
+    /// Records that the set-up stopped the run.
+    pub fn stopped(&mut self, error: &Error) {
+        if let Error::Infrastructure { what, hint } = error {
+            let (what, hint) = (what.clone(), hint.clone());
+            self.event(Duration::ZERO, &Event::Stopped { what, hint });
+            self.flush();
+        }
     }
 
     fn note(&mut self, result: std::io::Result<()>) {

@@ -4,6 +4,10 @@
 //! assumed of it: not that it is UTF-8, not that lines end, not that it is quiet on control
 //! characters. Memory is bounded by [`LINE_LIMIT`] however much comes.
 
+mod firmware;
+
+pub use firmware::{FirmwareFilter, FirmwareLines};
+
 use std::borrow::Cow;
 
 /// How much of a line is kept; the rest is counted and dropped.

@@ -5,13 +5,13 @@
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::expect::Story;
 use crate::qemu::qmp::{Message, QmpEvent};
 use crate::qemu::{self, Launch, Qemu};
 use crate::rundir::RunDir;
-use crate::serial::{self, LineAssembler};
+use crate::serial::{self, FirmwareFilter, LineAssembler};
 use crate::trial::Trial;
 use crate::verdict::{Clock, EndKind, MachineEnd};
+use crate::witness::{Account, Log};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until};
@@ -48,7 +48,7 @@ pub struct Finished<'s> {
 /// Boots a machine and follows it to a verdict. QEMU is gone when this returns.
 pub async fn run<'s>(
     launch: &Launch,
-    story: &'s Story,
+    trial: Trial<'s>,
     limits: Limits,
     dir: &mut RunDir,
     live: &mut dyn FnMut(&str),
@@ -56,13 +56,14 @@ pub async fn run<'s>(
     let (mut qemu, version) = qemu::start(launch, limits.timeout).await?;
     let now = Instant::now();
     let mut session = Session {
-        trial: Trial::new(story),
+        trial,
         dir,
         live,
         limits,
         started: now,
         last_step: now,
         assembler: LineAssembler::default(),
+        firmware: FirmwareFilter::new(launch.firmware.clone()),
         console_bytes: 0,
         stderr_bytes: 0,
         end: None,
@@ -73,7 +74,7 @@ pub async fn run<'s>(
     let going = qemu.qmp.send("cont", serde_json::Value::Null).await;
     let going = going.map_err(|error| error.to_string());
     let refused = match going {
-        Ok(()) => session.follow(&mut qemu).await.err(),
+        Ok(()) => session.follow(&mut qemu, launch).await.err(),
         Err(error) => Some(error),
     };
     if let Some(problem) = refused {
@@ -97,6 +98,7 @@ struct Session<'s, 'r> {
     started: Instant,
     last_step: Instant,
     assembler: LineAssembler,
+    firmware: FirmwareFilter,
     console_bytes: u64,
     stderr_bytes: usize,
     /// How the machine ended, as far as QEMU has said.
@@ -116,7 +118,7 @@ struct Open {
 
 impl Session<'_, '_> {
     /// Listens until there is a verdict. The error is QEMU's, for not letting the machine run.
-    async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
+    async fn follow(&mut self, qemu: &mut Qemu, launch: &Launch) -> Result<(), String> {
         let mut open = Open {
             serial: true,
             qmp: true,
@@ -162,14 +164,41 @@ impl Session<'_, '_> {
                 drained_by = Some(Instant::now() + DRAIN);
             }
         }
+        self.rest_of_the_console();
+        if let Some(log) = &launch.witness
+            && self.trial.verdict().is_none()
+        {
+            qemu.stop().await; // its log is complete when it has gone
+            self.witness(log);
+        }
         self.conclude();
         Ok(())
     }
 
-    /// Hands over what the console ended with, and the machine's end.
-    fn conclude(&mut self) {
+    /// Hands over what came without a line's end.
+    fn rest_of_the_console(&mut self) {
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.finish(|line| self.line(&line));
+    }
+
+    /// Hands over what QEMU logged.
+    fn witness(&mut self, log: &Log) {
+        let account =
+            std::fs::File::open(&log.path).and_then(|file| Account::read(log.format, file));
+        self.feed(&match account {
+            Ok(account) => Event::Witness(account),
+            Err(error) => Event::Stopped {
+                what: format!(
+                    "QEMU's own log {} cannot be read: {error}",
+                    log.path.display()
+                ),
+                hint: "check [witness] in the machine file, and that the disk is not full".into(),
+            },
+        });
+    }
+
+    /// Hands over the machine's end.
+    fn conclude(&mut self) {
         // What QEMU reported counts; that its process is gone says nothing of the machine.
         let unreported = self
             .exited
@@ -199,8 +228,7 @@ impl Session<'_, '_> {
 
     fn timeout(&mut self, clock: Clock) {
         // What came without a line's end may be the very prompt that the machine waits at.
-        let mut assembler = std::mem::take(&mut self.assembler);
-        assembler.finish(|line| self.line(&line));
+        self.rest_of_the_console();
         let silent_for = (self.last_step.elapsed().as_secs_f64() * 1e3).round() / 1e3;
         self.feed(&Event::Timeout { clock, silent_for });
     }
@@ -221,7 +249,9 @@ impl Session<'_, '_> {
 
     /// Takes a line; says whether more are wanted.
     fn line(&mut self, line: &str) -> bool {
-        if self.trial.verdict().is_none() {
+        if self.trial.verdict().is_none() && self.firmware.takes(line) {
+            self.feed(&Event::Firmware { text: line.into() });
+        } else if self.trial.verdict().is_none() {
             (self.live)(line);
             self.feed(&Event::line(line));
         }

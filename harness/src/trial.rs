@@ -2,8 +2,10 @@
 
 use crate::event::{Event, Record};
 use crate::expect::{Judge, Step, Story};
+use crate::hvevent::Listener;
 use crate::serial::LineAssembler;
 use crate::verdict::{MachineEnd, Verdict};
+use crate::witness::Account;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -36,10 +38,19 @@ pub struct Trial<'s> {
 }
 
 impl<'s> Trial<'s> {
-    /// At the start of a story.
+    /// At the start of a story, told by a console of which nothing else is known.
     pub fn new(story: &'s Story) -> Self {
+        Self::of(story, None)
+    }
+
+    /// At the start of a run of a story, whose disk holds that nonce.
+    pub fn of_run(story: &'s Story, nonce: &str) -> Self {
+        Self::of(story, Some(nonce))
+    }
+
+    fn of(story: &'s Story, nonce: Option<&str>) -> Self {
         Self {
-            judge: Judge::new(story),
+            judge: Judge::new(story, nonce),
             steps: Vec::new(),
             last_lines: VecDeque::new(),
             end: None,
@@ -104,6 +115,16 @@ impl<'s> Trial<'s> {
         &self.steps
     }
 
+    /// What the hypervisor has reported.
+    pub fn hypervisor(&self) -> &Listener {
+        self.judge.hypervisor()
+    }
+
+    /// What QEMU logged, if it was asked.
+    pub fn witness(&self) -> Option<&Account> {
+        self.judge.witness()
+    }
+
     /// The last console lines.
     pub fn last_lines(&self) -> impl Iterator<Item = &str> {
         self.last_lines.iter().map(String::as_str)
@@ -138,16 +159,22 @@ impl<'s> Trial<'s> {
         Ok(())
     }
 
-    /// Judges a recorded run again.
-    pub fn replay_events(&mut self, events: impl io::BufRead) -> io::Result<()> {
-        for line in events.lines() {
-            let record: Record<'_> = serde_json::from_str(&line?).map_err(io::Error::other)?;
-            self.feed(
-                Duration::from_secs_f64(record.t.clamp(0.0, 1e9)),
-                &record.event,
-            );
+    /// Judges a recorded run again; the time at which the record ends. A record that was cut off, as
+    /// by `kill -9`, counts up to its last whole line.
+    pub fn replay_events(&mut self, events: impl io::BufRead) -> io::Result<Duration> {
+        let mut last = Duration::ZERO;
+        let mut lines = events.lines().peekable();
+        while let Some(line) = lines.next() {
+            let line = line?;
+            let record: Record<'_> = match serde_json::from_str(&line) {
+                Ok(record) => record,
+                Err(_) if lines.peek().is_none() => break,
+                Err(error) => return Err(io::Error::other(error)),
+            };
+            last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
+            self.feed(last, &record.event);
         }
-        Ok(())
+        Ok(last)
     }
 }
 

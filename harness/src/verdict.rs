@@ -159,6 +159,18 @@ pub enum Verdict {
         /// Seconds since the last step was reached.
         silent_for: f64,
     },
+    /// The hypervisor's own report has gaps, or contradicts itself.
+    BrokenReport {
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The hypervisor reports another end of its guest than the scenario expects.
+    WrongEnd {
+        /// What its report should have said.
+        expected: String,
+        /// What it said.
+        said: String,
+    },
     /// QEMU's own log contradicts the story.
     WitnessDisagrees {
         /// Each contradiction.
@@ -183,6 +195,8 @@ impl Verdict {
             | Verdict::ForbiddenOutput { .. }
             | Verdict::GuestKilled { .. }
             | Verdict::EarlyExit { .. }
+            | Verdict::BrokenReport { .. }
+            | Verdict::WrongEnd { .. }
             | Verdict::WitnessDisagrees { .. } => 1,
             Verdict::Timeout { .. } => 3,
             Verdict::Infrastructure { .. } => 4,
@@ -199,6 +213,8 @@ impl Verdict {
             Verdict::GuestKilled { .. } => "guest-killed",
             Verdict::EarlyExit { .. } => "early-exit",
             Verdict::Timeout { .. } => "timeout",
+            Verdict::BrokenReport { .. } => "broken-report",
+            Verdict::WrongEnd { .. } => "wrong-end",
             Verdict::WitnessDisagrees { .. } => "witness-disagrees",
             Verdict::Infrastructure { .. } => "infrastructure",
         }
@@ -260,12 +276,20 @@ impl fmt::Display for Verdict {
                      no step had been reached for {silent_for:.1} s"
                 )
             }
-            Verdict::WitnessDisagrees { because } => {
+            Verdict::BrokenReport { because } => {
                 write!(
                     f,
-                    "QEMU's own log contradicts the console: {}",
-                    because.join("; ")
+                    "the hypervisor's own report (its @hv lines) is broken: {because}"
                 )
+            }
+            Verdict::WrongEnd { expected, said } => {
+                write!(
+                    f,
+                    "the guest's end should have been `{expected}`; the hypervisor reports `{said}`"
+                )
+            }
+            Verdict::WitnessDisagrees { because } => {
+                write!(f, "QEMU's own log disagrees: {}", because.join("; "))
             }
             Verdict::Infrastructure { what, hint } => {
                 write!(f, "{what}\n  what to do: {hint}")

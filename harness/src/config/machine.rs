@@ -4,6 +4,8 @@ use super::template::{self, Values};
 use super::{Source, parse_size};
 use crate::arch::Arch;
 use crate::error::ConfigError;
+use crate::serial::FirmwareLines;
+use crate::witness;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -33,6 +35,8 @@ pub struct Machine {
     /// Names of firmware images, of which the first that QEMU has is used; empty where QEMU is left
     /// to choose.
     pub firmware: Vec<String>,
+    /// How the firmware's own lines are known, where it prints any.
+    pub firmware_lines: Option<FirmwareLines>,
     /// The flash.
     pub flash: Flash,
     /// How QEMU logs the guest's exits.
@@ -114,19 +118,7 @@ pub struct Witness {
     /// The options to add.
     pub args: Vec<String>,
     /// The form of the log.
-    pub format: WitnessFormat,
-}
-
-/// The forms of QEMU's log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WitnessFormat {
-    /// `-trace riscv_trap`
-    RiscvTrap,
-    /// `-d int` of qemu-system-aarch64
-    Aarch64Int,
-    /// `vmrun!` and `vmexit(…)!` of qemu-system-x86_64
-    X86Svm,
+    pub format: witness::Format,
 }
 
 impl Machine {
@@ -190,7 +182,31 @@ mod raw {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
     struct Firmware {
+        #[serde(default)]
         candidates: Vec<String>,
+        first_line: Option<Spanned<String>>,
+        last_line: Option<Spanned<String>>,
+    }
+
+    impl Firmware {
+        fn lines(&self, source: &Source) -> Result<Option<FirmwareLines>, ConfigError> {
+            let (first, last) = match (&self.first_line, &self.last_line) {
+                (None, None) => return Ok(None),
+                (Some(first), Some(last)) => (first, last),
+                (Some(one), None) | (None, Some(one)) => {
+                    let message = "first-line and last-line go together";
+                    return Err(source.error(one.span(), None, message));
+                }
+            };
+            let regex = |key, value: &Spanned<String>| {
+                regex::Regex::new(value.get_ref())
+                    .map_err(|error| source.bad_value(key, value, error.to_string()))
+            };
+            Ok(Some(FirmwareLines {
+                first: regex("first-line", first)?,
+                last: regex("last-line", last)?,
+            }))
+        }
     }
 
     #[derive(Deserialize)]
@@ -224,7 +240,7 @@ mod raw {
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
     struct Witness {
         args: Vec<Spanned<String>>,
-        format: WitnessFormat,
+        format: witness::Format,
     }
 
     impl Machine {
@@ -268,6 +284,10 @@ mod raw {
                 disk: super::Disk {
                     size: size("size", &self.disk.size)?,
                     pflash_on_disk: self.disk.pflash_on_disk,
+                },
+                firmware_lines: match &self.firmware {
+                    Some(firmware) => firmware.lines(source)?,
+                    None => None,
                 },
                 firmware: self
                     .firmware

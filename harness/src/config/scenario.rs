@@ -5,7 +5,6 @@ use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::expect::Story;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,8 +26,6 @@ pub struct Scenario {
     pub silence: Option<Duration>,
     /// The story.
     pub story: Story,
-    /// Exits, by class, that QEMU itself must have logged.
-    pub witness: BTreeMap<String, u64>,
 }
 
 /// A guest program.
@@ -120,6 +117,7 @@ pub fn summary(root: &Path, name: &str) -> Result<(Vec<Arch>, String), ConfigErr
     Ok((raw.arches.into_inner(), raw.about.unwrap_or_default()))
 }
 
+mod accounts;
 mod raw;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::verdict::Clock;
+use crate::verdict::{Clock, EndKind, Fault};
 
 fn step(name: &str) -> Step {
     Step {
@@ -35,7 +35,7 @@ fn judge(story: &Story, lines: &[&str]) -> Verdict {
 }
 
 fn judge_end(story: &Story, lines: &[&str], end: MachineEnd) -> Verdict {
-    let mut judge = Judge::new(story);
+    let mut judge = Judge::new(story, None);
     let events = lines
         .iter()
         .map(|line| Event::line(*line))
@@ -174,7 +174,7 @@ fn the_whole_story_with_the_wrong_end_fails() {
 #[test]
 fn a_timeout_names_the_awaited_step() {
     let story = story(vec![step("a")]);
-    let mut judge = Judge::new(&story);
+    let mut judge = Judge::new(&story, None);
     let timeout = Event::Timeout {
         clock: Clock::Run,
         silent_for: 2.5,

@@ -7,6 +7,8 @@ pub mod qmp;
 pub use process::Qemu;
 
 use crate::error::Error;
+use crate::serial::FirmwareLines;
+use crate::witness::Log;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
@@ -26,6 +28,10 @@ pub struct Launch {
     pub oldest: (u64, u64),
     /// Its arguments, with the two descriptors' numbers still as placeholders.
     pub args: Vec<String>,
+    /// The log of the guest's exits that it is made to write.
+    pub witness: Option<Log>,
+    /// How its firmware's lines on the console are known.
+    pub firmware: Option<FirmwareLines>,
 }
 
 /// Starts QEMU with its machine stopped, and proves over QMP that it accepts its arguments.

@@ -1,15 +1,15 @@
 //! A scenario as it is written, and how it is resolved.
 
+use super::accounts::{Hv, Witness};
 use super::{FOLDER, Guest, Scenario as Resolved};
 use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, parse_duration};
 use crate::error::ConfigError;
-use crate::expect::{By, Forbidden, Step, Story};
+use crate::expect::{By, Forbidden, HvExpected, Plan, Step, Story};
 use crate::verdict::EndKind;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -29,11 +29,20 @@ pub struct Scenario {
     steps: Vec<Entry>,
     #[serde(default, rename = "forbid")]
     forbidden: Vec<Forbid>,
-    #[serde(default)]
-    witness: BTreeMap<String, u64>,
+    hv: Option<Hv>,
+    witness: Option<Spanned<Witness>>,
+    /// Where `hv` and `witness` are written: here, or in the scenario that is extended.
+    #[serde(skip)]
+    inherited: Inherited,
     /// Values that stand in for the machine's.
     #[serde(default)]
     values: Values,
+}
+
+#[derive(Default)]
+struct Inherited {
+    hv: bool,
+    witness: bool,
 }
 
 #[derive(Deserialize)]
@@ -106,11 +115,12 @@ impl Scenario {
             silence: self.silence.or(base.silence),
             steps: base.steps,
             forbidden: base.forbidden,
-            witness: if self.witness.is_empty() {
-                base.witness
-            } else {
-                self.witness
+            inherited: Inherited {
+                hv: self.hv.is_none(),
+                witness: self.witness.is_none(),
             },
+            hv: self.hv.or(base.hv),
+            witness: self.witness.or(base.witness),
             values,
         }
     }
@@ -140,18 +150,33 @@ impl Scenario {
             machine,
             values: &values,
         };
-        let story = context.story(self.steps, self.forbidden, self.end)?;
+        let accounts = |inherited| Context {
+            source: if inherited { steps_source } else { source },
+            ..context
+        };
+        let mut plan = context.plan(self.steps, self.forbidden, self.end)?;
+        let mode = self.mode.map(|mode| own.mode(mode)).transpose()?;
+        plan.hv.start.insert("arch", machine.arch.name());
+        if let Some(mode) = &mode {
+            plan.hv.start.insert("mode", mode);
+        }
+        if let Some(hv) = self.hv {
+            plan.hv = hv.resolve(plan.hv, &accounts(self.inherited.hv))?;
+        }
+        if let Some(witness) = self.witness {
+            let context = accounts(self.inherited.witness);
+            plan.witness = Some(Witness::resolve(witness, &context)?);
+        }
         Ok(Resolved {
             name,
             guest,
-            mode: self.mode.map(|mode| own.mode(mode)).transpose()?,
+            mode,
             flash: self.flash.map(|path| root.join(path)),
             silence: self
                 .silence
                 .map(|v| own.duration("silence", &v))
                 .transpose()?,
-            story,
-            witness: self.witness,
+            story: context.story(plan)?,
         })
     }
 }
@@ -190,20 +215,25 @@ impl Entry {
     }
 }
 
-struct Context<'a> {
-    source: &'a Source,
-    machine: &'a Machine,
-    values: &'a Values,
+/// What is needed to resolve a part of a scenario.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Where the part is written.
+    pub source: &'a Source,
+    /// The machine it is for.
+    pub machine: &'a Machine,
+    /// What `{name}` stands for.
+    pub values: &'a Values,
 }
 
 impl Context<'_> {
     /// The steps and forbidden lines of this architecture.
-    fn story(
+    fn plan(
         &self,
         entries: Vec<Entry>,
         forbids: Vec<Forbid>,
         end: Option<EndKind>,
-    ) -> Result<Story, ConfigError> {
+    ) -> Result<Plan, ConfigError> {
         let arch = self.machine.arch;
         let end = end.ok_or_else(|| {
             self.source.error(
@@ -234,10 +264,26 @@ impl Context<'_> {
                 });
             }
         }
-        Story::new(steps, forbidden, end).map_err(|error| {
+        Ok(Plan {
+            steps,
+            forbidden,
+            end,
+            hv: HvExpected::of(end),
+            witness: None,
+        })
+    }
+
+    fn story(&self, plan: Plan) -> Result<Story, ConfigError> {
+        Story::of(plan).map_err(|error| {
             let message = format!("its patterns are too large together: {error}");
             self.source.error(0..0, None, message)
         })
+    }
+
+    /// That a placeholder stands for nothing.
+    pub fn no_value(&self, name: &str) -> String {
+        let arch = self.machine.arch;
+        format!("{{{name}}} has no value in [values], here or in configs/machines/{arch}.toml")
     }
 
     fn mode(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
@@ -251,12 +297,8 @@ impl Context<'_> {
     /// Fills the placeholders of a pattern and checks that it is one.
     fn pattern(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
         let bad = |message| self.source.bad_value(key, raw, message);
-        let text = template::fill(raw.get_ref(), self.values, regex::escape).map_err(|name| {
-            let arch = self.machine.arch;
-            bad(format!(
-                "{{{name}}} has no value in [values], here or in configs/machines/{arch}.toml"
-            ))
-        })?;
+        let text = template::fill(raw.get_ref(), self.values, regex::escape)
+            .map_err(|name| bad(self.no_value(&name)))?;
         let regex = regex::Regex::new(&text).map_err(|error| bad(error.to_string()))?;
         if regex.is_match("") {
             return Err(bad(

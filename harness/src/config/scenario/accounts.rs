@@ -1,0 +1,213 @@
+//! `[hv]` and `[witness]`: what a scenario wants the hypervisor to report and QEMU to have logged.
+
+use super::raw::Context;
+use crate::config::template;
+use crate::error::ConfigError;
+use crate::expect::HvExpected;
+use crate::hvevent::{Access, number};
+use crate::witness::{Expected, Wanted};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, value::MapAccessDeserializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use toml::Spanned;
+
+/// The words of the hypervisor's `end` line.
+const END_WORDS: [&str; 12] = [
+    "outcome",
+    "kind",
+    "gpa",
+    "access",
+    "why",
+    "class",
+    "code",
+    "info",
+    "pc",
+    "exits",
+    "npf",
+    "hypercalls",
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Hv {
+    lines: Option<bool>,
+    #[serde(default)]
+    end: BTreeMap<Spanned<String>, Spanned<Word>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Witness {
+    npf: Option<Spanned<Count>>,
+    hypercall: Option<Spanned<Count>>,
+    other: Option<Spanned<Count>>,
+}
+
+/// A number, or a text in which `{name}` is filled.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Word {
+    Number(u64),
+    Text(String),
+}
+
+/// `npf = 1` or `npf = { min = 1, max = 4, gpa = "{pflash}" }`.
+enum Count {
+    Exactly(u64),
+    Within(Range),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Range {
+    count: Option<u64>,
+    min: Option<u64>,
+    max: Option<u64>,
+    gpa: Option<Spanned<Word>>,
+    va: Option<Spanned<Word>>,
+    access: Option<Access>,
+}
+
+impl Hv {
+    /// Puts what is said here over what holds without it.
+    pub fn resolve(
+        self,
+        base: HvExpected,
+        context: &Context<'_>,
+    ) -> Result<HvExpected, ConfigError> {
+        let lines = self.lines.unwrap_or(base.lines);
+        let mut end = base.end;
+        for (key, word) in self.end {
+            let bad = |message: String| context.source.bad_value("end", &key, message);
+            let name = key.get_ref().as_str();
+            if !lines {
+                return Err(bad("and lines = false exclude each other".into()));
+            }
+            if !END_WORDS.contains(&name) {
+                let known = END_WORDS.join(", ");
+                return Err(bad(format!("has no word `{name}`; there are {known}")));
+            }
+            end.insert(name, &word.get_ref().fill(name, &word, context)?);
+        }
+        Ok(HvExpected { lines, end, ..base })
+    }
+}
+
+impl Witness {
+    /// What is wanted of QEMU's log.
+    pub fn resolve(raw: Spanned<Self>, context: &Context<'_>) -> Result<Expected, ConfigError> {
+        let arch = context.machine.arch;
+        if context.machine.witness.is_none() {
+            let message = format!("configs/machines/{arch}.toml does not say how QEMU logs exits");
+            return Err(context.source.bad_value("witness", &raw, message));
+        }
+        let Self {
+            npf,
+            hypercall,
+            other,
+        } = raw.into_inner();
+        let wanted = |key, count: Option<Spanned<Count>>| {
+            count.map(|count| wanted(key, count, context)).transpose()
+        };
+        Ok(Expected {
+            npf: wanted("npf", npf)?,
+            hypercall: wanted("hypercall", hypercall)?,
+            other: wanted("other", other)?,
+        })
+    }
+}
+
+fn wanted(key: &str, raw: Spanned<Count>, context: &Context<'_>) -> Result<Wanted, ConfigError> {
+    let bad = |message: &str| Err(context.source.bad_value(key, &raw, message));
+    let range = match raw.get_ref() {
+        Count::Exactly(count) => {
+            return Ok(Wanted {
+                min: *count,
+                max: *count,
+                gpa: None,
+                va: None,
+                access: None,
+            });
+        }
+        Count::Within(range) => range,
+    };
+    let (min, max) = match (range.count, range.min, range.max) {
+        (Some(count), None, None) => (count, count),
+        (Some(_), ..) => return bad("has a count, and min or max besides"),
+        (None, None, None) => return bad("says how many by none of count, min, max"),
+        (None, min, max) => (min.unwrap_or(0), max.unwrap_or(u64::MAX)),
+    };
+    if min > max {
+        return bad("wants more than it allows");
+    }
+    let has_place = range.gpa.is_some() || range.va.is_some() || range.access.is_some();
+    if has_place && key != "npf" {
+        return bad("has no address or access; npf has");
+    }
+    if has_place && max == 0 {
+        return bad("wants none, and yet says where it is");
+    }
+    let address = |key, word: &Option<Spanned<Word>>| {
+        word.as_ref()
+            .map(|word| {
+                let text = word.get_ref().fill(key, word, context)?;
+                number(&text.to_lowercase()).ok_or_else(|| {
+                    let message = format!("`{text}` is not an address");
+                    context.source.bad_value(key, word, message)
+                })
+            })
+            .transpose()
+    };
+    Ok(Wanted {
+        min,
+        max,
+        gpa: address("gpa", &range.gpa)?,
+        va: address("va", &range.va)?,
+        access: range.access,
+    })
+}
+
+impl Word {
+    fn fill(
+        &self,
+        key: &str,
+        at: &Spanned<Self>,
+        context: &Context<'_>,
+    ) -> Result<String, ConfigError> {
+        match self {
+            Self::Number(number) => Ok(number.to_string()),
+            Self::Text(text) => template::fill(text, context.values, str::to_owned)
+                .map_err(|name| context.source.bad_value(key, at, context.no_value(&name))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or a table with count, min, max, gpa, va, access")
+            }
+
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<Count, E> {
+                let count = count.try_into();
+                count
+                    .map(Count::Exactly)
+                    .map_err(|_| E::custom("a count is not negative"))
+            }
+
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Count, E> {
+                Ok(Count::Exactly(count))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Count, A::Error> {
+                Range::deserialize(MapAccessDeserializer::new(map)).map(Count::Within)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
