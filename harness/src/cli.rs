@@ -11,6 +11,7 @@ use crate::judge;
 use crate::prepare::{Request, prepare};
 use crate::report::Report;
 use crate::session::{self, Limits};
+use crate::stopped;
 use crate::trial::Trial;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -273,6 +274,9 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         &finished.trial,
     )
     .took(finished.duration);
+    if let Some(registers) = &finished.registers {
+        report.stopped_at = stopped::locate(registers, &prepared.programs, root);
+    }
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     dir.write("verdict.json", &report.json());

@@ -26,6 +26,8 @@ pub enum Event<'a> {
     Timeout {
         /// Which one.
         clock: Clock,
+        /// How many seconds it had.
+        after: f64,
         /// Seconds since the last step was reached.
         silent_for: f64,
     },

@@ -84,8 +84,13 @@ impl<'s> Judge<'s> {
     pub fn feed(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
         match event {
             Event::Line { text } => self.line(text),
-            Event::Timeout { clock, silent_for } => ControlFlow::Break(Verdict::Timeout {
+            Event::Timeout {
+                clock,
+                after,
+                silent_for,
+            } => ControlFlow::Break(Verdict::Timeout {
                 clock: *clock,
+                after: *after,
                 step: self
                     .awaited()
                     .map_or(AT_THE_END, |step| &step.name)

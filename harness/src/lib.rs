@@ -29,6 +29,7 @@ pub mod report;
 pub mod rundir;
 pub mod serial;
 pub mod session;
+pub mod stopped;
 pub mod trial;
 pub mod verdict;
 pub mod witness;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::image;
 use crate::qemu::{Launch, firmware};
 use crate::rundir::{self, Booted, Hashed, RunDir};
+use crate::stopped::Programs;
 use crate::witness::{self, Log};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -48,6 +49,8 @@ pub struct Prepared {
     pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
+    /// The programs in it, to look up addresses in.
+    pub programs: Programs,
 }
 
 /// A file that becomes part of what is booted.
@@ -114,6 +117,10 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     };
     dir.write_json(rundir::BOOTED, &booted);
     dir.write_json(rundir::STORY, scenario.story.plan());
+    let programs = Programs {
+        hypervisor: kernel.file.clone(),
+        guest: program.as_ref().map(|program| program.file.clone()),
+    };
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
     let program = program.as_ref().map(Part::flat).transpose()?;
@@ -141,6 +148,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         by_hand,
         nonce,
         dir,
+        programs,
     })
 }
 

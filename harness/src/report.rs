@@ -4,6 +4,7 @@ use crate::arch::Arch;
 use crate::error::Error;
 use crate::expect::{AT_THE_END, Story};
 use crate::hvevent::{End, Forged};
+use crate::stopped::Stopped;
 use crate::trial::{StepReached, Trial};
 use crate::verdict::{Fault, MachineEnd, Verdict};
 use crate::witness::Account;
@@ -44,6 +45,8 @@ pub struct Report {
     pub forged: Forged,
     /// What QEMU logged of the guest's exits, if it was asked.
     pub witness: Option<Account>,
+    /// Where the processors stood when a clock ran out, if QEMU told.
+    pub stopped_at: Vec<Stopped>,
     /// Seconds from the machine's start to the verdict.
     pub seconds: f64,
     /// QEMU's version.
@@ -92,6 +95,7 @@ impl Report {
             hypervisor_end: trial.hypervisor().end().cloned(),
             forged: trial.hypervisor().forged().clone(),
             witness: trial.witness().cloned(),
+            stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
             run_dir: None,
@@ -124,6 +128,7 @@ impl Report {
             hypervisor_end: None,
             forged: Forged::default(),
             witness: None,
+            stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
             run_dir: None,
@@ -218,6 +223,9 @@ impl Report {
         );
         if let Some(end) = &self.machine_end {
             line("machine's end:", end.to_string());
+        }
+        for stopped in &self.stopped_at {
+            line("stopped at:", stopped.to_string());
         }
         if self.last_lines.is_empty() {
             line("last lines seen:", "none: the console stayed empty".into());

@@ -9,6 +9,7 @@
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
 //! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked |
 //! | `qemu.stderr` | QEMU's own messages |
+//! | `registers.txt` | the processors' registers, when a clock ran out |
 //! | `events.jsonl` | what the judge was told, with times |
 //! | `verdict.json` | the verdict; missing when the run was cut short |
 //! | `kernel`, `disk.img`, `pflash.img` | what was booted |

@@ -10,7 +10,7 @@ use crate::qemu::{self, Launch, Qemu};
 use crate::rundir::RunDir;
 use crate::serial::{self, FirmwareFilter, LineAssembler};
 use crate::trial::Trial;
-use crate::verdict::{Clock, EndKind, MachineEnd};
+use crate::verdict::{Clock, EndKind, MachineEnd, Verdict};
 use crate::witness::{Account, Log};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
@@ -21,6 +21,9 @@ const DRAIN: Duration = Duration::from_millis(250);
 
 /// How much a console may print. More is a fault of its own, and would fill the user's disk.
 const CONSOLE_LIMIT: u64 = 64 << 20;
+
+/// How long QEMU may take to tell the registers of a machine that a clock ran out for.
+const ASK: Duration = Duration::from_millis(500);
 
 /// How much of QEMU's stderr is kept.
 const STDERR_LIMIT: usize = 1 << 20;
@@ -43,6 +46,8 @@ pub struct Finished<'s> {
     pub qemu: String,
     /// From the machine's start to the verdict.
     pub duration: Duration,
+    /// The processors' registers in QEMU's words, when a clock ran out and QEMU answered.
+    pub registers: Option<String>,
 }
 
 /// Boots a machine and follows it to a verdict. QEMU is gone when this returns.
@@ -81,12 +86,17 @@ pub async fn run<'s>(
         return Err(qemu::not_started(qemu, launch, &problem).await);
     }
     let duration = session.started.elapsed();
+    let registers = match session.trial.verdict() {
+        Some(Verdict::Timeout { .. }) => session.registers(&mut qemu).await,
+        _ => None,
+    };
     qemu.stop().await;
     session.dir.flush();
     Ok(Finished {
         trial: session.trial,
         qemu: version,
         duration,
+        registers,
     })
 }
 
@@ -227,10 +237,50 @@ impl Session<'_, '_> {
     }
 
     fn timeout(&mut self, clock: Clock) {
+        let within = self.trial.within().unwrap_or_default();
         // What came without a line's end may be the very prompt that the machine waits at.
         self.rest_of_the_console();
+        let after = match clock {
+            Clock::Run => self.limits.timeout,
+            Clock::Step => within,
+            Clock::Silence => self.limits.silence.unwrap_or_default(),
+        };
         let silent_for = (self.last_step.elapsed().as_secs_f64() * 1e3).round() / 1e3;
-        self.feed(&Event::Timeout { clock, silent_for });
+        self.feed(&Event::Timeout {
+            clock,
+            after: after.as_secs_f64(),
+            silent_for,
+        });
+    }
+
+    /// Stops the machine and asks QEMU for its registers; keeps them. The console is taken
+    /// meanwhile, and dropped: a QEMU that waits to be rid of its output answers nothing.
+    async fn registers(&mut self, qemu: &mut Qemu) -> Option<String> {
+        let question = serde_json::json!({ "command-line": "info registers -a" });
+        let asked = async {
+            // A processor that runs keeps its program counter to itself.
+            qemu.qmp.send("stop", serde_json::Value::Null).await.ok()?;
+            let ask = qemu.qmp.send("human-monitor-command", question);
+            ask.await.ok()?;
+            let mut buffer = vec![0; 64 << 10];
+            let mut listening = true;
+            loop {
+                tokio::select! {
+                    message = qemu.qmp.next() => {
+                        // Of all the answers still to come only this one is a text.
+                        if let Message::Return(serde_json::Value::String(text)) = message.ok()? {
+                            return Some(text);
+                        }
+                    }
+                    read = qemu.serial.read(&mut buffer), if listening => {
+                        listening = matches!(read, Ok(1..));
+                    }
+                }
+            }
+        };
+        let text = tokio::time::timeout(ASK, asked).await.ok().flatten()?;
+        self.dir.write("registers.txt", &text.replace('\r', ""));
+        Some(text)
     }
 
     fn console(&mut self, bytes: &[u8]) {

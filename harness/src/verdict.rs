@@ -70,8 +70,8 @@ pub enum Clock {
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Clock::Run => "run",
-            Clock::Step => "step",
+            Clock::Run => "whole run's",
+            Clock::Step => "step's",
             Clock::Silence => "silence",
         })
     }
@@ -154,6 +154,8 @@ pub enum Verdict {
     Timeout {
         /// Which one.
         clock: Clock,
+        /// How many seconds it had.
+        after: f64,
         /// The step that was awaited.
         step: String,
         /// Seconds since the last step was reached.
@@ -267,12 +269,13 @@ impl fmt::Display for Verdict {
             }
             Verdict::Timeout {
                 clock,
+                after,
                 step,
                 silent_for,
             } => {
                 write!(
                     f,
-                    "the {clock} clock ran out while step `{step}` was awaited; \
+                    "the {clock} clock ran out after {after} s while `{step}` was awaited; \
                      no step had been reached for {silent_for:.1} s"
                 )
             }

@@ -177,11 +177,13 @@ fn a_timeout_names_the_awaited_step() {
     let mut judge = Judge::new(&story, None);
     let timeout = Event::Timeout {
         clock: Clock::Run,
+        after: 4.0,
         silent_for: 2.5,
     };
     let at = |step: &str| {
         ControlFlow::Break(Verdict::Timeout {
             clock: Clock::Run,
+            after: 4.0,
             step: step.into(),
             silent_for: 2.5,
         })

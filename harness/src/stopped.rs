@@ -1,0 +1,195 @@
+//! Where a machine stood that had to be stopped: QEMU's registers, and the place in a program that
+//! each processor's program counter means.
+
+mod program;
+
+use program::Program;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The programs a processor may have been in.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The hypervisor's file.
+    pub hypervisor: PathBuf,
+    /// The guest's file.
+    pub guest: Option<PathBuf>,
+}
+
+/// Where a processor stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// The processor, from 0.
+    pub cpu: usize,
+    /// Its program counter.
+    pub pc: String,
+    /// Whose code it ran, as far as its registers tell.
+    pub world: World,
+    /// Where that is; none when the program has no symbol for it, or it is in neither.
+    pub place: Option<Place>,
+}
+
+/// A place in a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The program's name.
+    pub program: String,
+    /// The function, and how far into it.
+    pub function: String,
+    /// File and line, where the program tells.
+    pub source: Option<String>,
+}
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.pc)?;
+        let Some(place) = &self.place else {
+            return f.write_str(match self.world {
+                World::Hypervisor => ", outside the guest and the hypervisor's program",
+                World::Guest => ", in the guest, which has no symbol for it",
+                World::Unknown => ", for which neither program has a symbol",
+            });
+        };
+        write!(f, " in {}: {}", place.program, place.function)?;
+        match &place.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where the processors stood, from what QEMU says to `info registers -a`. Paths are told as they
+/// are seen from `root`.
+pub fn locate(registers: &str, programs: &Programs, root: &Path) -> Vec<Stopped> {
+    let cpus = processors(registers);
+    if cpus.is_empty() {
+        return Vec::new();
+    }
+    let load = |file: &PathBuf| Program::load(file, root);
+    let hypervisor = load(&programs.hypervisor);
+    let guest = programs.guest.as_ref().and_then(load);
+    let place = |cpu: &Cpu| {
+        let in_hypervisor = |loaded| hypervisor.as_ref()?.place(cpu.pc, loaded);
+        let in_guest = || guest.as_ref()?.place(cpu.pc, true);
+        match cpu.world {
+            World::Hypervisor => in_hypervisor(true),
+            World::Guest => in_guest(),
+            // The hypervisor has left the address it is loaded at long before a guest runs, and
+            // the guest's may be the same.
+            World::Unknown => in_guest().or_else(|| in_hypervisor(false)),
+        }
+    };
+    cpus.iter()
+        .enumerate()
+        .map(|(index, cpu)| Stopped {
+            cpu: index,
+            pc: format!("{:#x}", cpu.pc),
+            world: cpu.world,
+            place: place(cpu),
+        })
+        .collect()
+}
+
+/// Whose code a processor ran. It matters: on riscv64 the two may be linked for the same addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum World {
+    /// The hypervisor's, or its firmware's.
+    Hypervisor,
+    /// The guest's.
+    Guest,
+    /// The registers do not tell.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cpu {
+    pc: u64,
+    world: World,
+}
+
+/// The processors in QEMU's answer, in order.
+fn processors(registers: &str) -> Vec<Cpu> {
+    let mut sections = registers.split("CPU#");
+    sections.next();
+    sections.filter_map(processor).collect()
+}
+
+fn processor(registers: &str) -> Option<Cpu> {
+    let pc = ["\n pc ", "PC=", "RIP="].into_iter().find_map(|label| {
+        let (_, rest) = registers.split_once(label)?;
+        let digits = rest.trim_start();
+        let end = digits.find(|c: char| !c.is_ascii_hexdigit());
+        u64::from_str_radix(&digits[..end.unwrap_or(digits.len())], 16).ok()
+    })?;
+    Some(Cpu {
+        pc,
+        world: world(registers),
+    })
+}
+
+/// riscv64 says whether the hart is virtual, aarch64 at which exception level it is: the hypervisor
+/// is at EL2, or else at EL1 with a guest at EL0. So EL1 is either one, but there the two are linked
+/// for different addresses.
+fn world(registers: &str) -> World {
+    let virtual_hart = registers
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("V ")?.trim().strip_prefix('='));
+    match virtual_hart.map(str::trim) {
+        Some("1") => World::Guest,
+        Some(_) => World::Hypervisor,
+        None if registers.contains(" EL2") => World::Hypervisor,
+        None if registers.contains(" EL0") => World::Guest,
+        None => World::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(registers: &str) -> (u64, World) {
+        let cpus = processors(registers);
+        assert_eq!(cpus.len(), 1, "{cpus:?}");
+        (cpus[0].pc, cpus[0].world)
+    }
+
+    #[test]
+    fn the_program_counter_is_found_on_every_architecture() {
+        let riscv =
+            "\nCPU#0\n V      =   1\n pc       ffffffc080200abc\n mhartid  0000000000000000\n";
+        assert_eq!(one(riscv), (0xffff_ffc0_8020_0abc, World::Guest));
+        let firmware = riscv.replace("=   1", "=   0");
+        assert_eq!(one(&firmware).1, World::Hypervisor);
+        let arm = "\r\nCPU#0\r\n PC=ffff00004027af9c X00=ffff0000402f33d8\r\n\
+                   PSTATE=200003c9 --C- EL2h  SVCR=00000000\r\n";
+        assert_eq!(one(arm), (0xffff_0000_4027_af9c, World::Hypervisor));
+        assert_eq!(one(&arm.replace("EL2h", "EL1h")).1, World::Unknown);
+        let x86 = "CPU#0\nRAX=0000000000000262 RBX=ffff800000321750\n\
+                   RIP=ffff800000245f12 RFL=00000046 [---Z-P-] CPL=0";
+        assert_eq!(one(x86), (0xffff_8000_0024_5f12, World::Unknown));
+    }
+
+    #[test]
+    fn every_processor_counts_and_nonsense_gives_none() {
+        let two = "CPU#0\nRIP=0000000000000010 RFL=0\n\nCPU#1\nRIP=0000000000000020 RFL=0\n";
+        let pcs: Vec<_> = processors(two).iter().map(|cpu| cpu.pc).collect();
+        assert_eq!(pcs, [0x10, 0x20]);
+        for nonsense in ["", "CPU#", "CPU#0\nRIP=", "CPU#0\n pc zz\n", "PC=10"] {
+            assert_eq!(processors(nonsense), [], "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_neither_program_is_still_told() {
+        let programs = Programs {
+            hypervisor: "/no/such/file".into(),
+            guest: None,
+        };
+        let stopped = locate("CPU#0\nRIP=10 \n", &programs, Path::new("/"));
+        assert_eq!(
+            stopped[0].to_string(),
+            "0x10, for which neither program has a symbol"
+        );
+    }
+}
