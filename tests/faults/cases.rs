@@ -3,7 +3,7 @@
 use Act::*;
 
 /// The story that a good machine tells.
-pub const STORY: &str = r#"
+const STORY: &str = r#"
 guest  = "guest"
 arches = ["riscv64"]
 end    = "shutdown"
@@ -54,6 +54,10 @@ pub enum Act {
     Say(&'static str),
     /// Print bytes on the serial line.
     Bytes(&'static [u8]),
+    /// Print an event line of the hypervisor's, with the run's nonce.
+    Hv(&'static str),
+    /// Log a line, as QEMU logs the exits of its guest.
+    Log(&'static str),
     /// Print on the serial line, a write for each byte.
     EachByte(&'static str),
     /// Print a line on stderr.
@@ -86,6 +90,8 @@ pub enum Act {
 pub struct Case {
     /// Its name.
     pub name: &'static str,
+    /// The scenario it is to tell.
+    pub story: &'static str,
     /// What the machine does.
     pub script: &'static [Act],
     /// `--timeout`.
@@ -99,10 +105,10 @@ pub struct Case {
 const ONE: Act = Say("step one\r\n");
 const TWO: Act = Say("step two, word 0x42\r\n");
 const THREE: Act = Say("step three\r\n");
-const OFF: Act = Event("SHUTDOWN", "guest-shutdown");
+pub const OFF: Act = Event("SHUTDOWN", "guest-shutdown");
 
 /// Long enough never to run out in a case that has another verdict.
-const LONG: &str = "20s";
+pub const LONG: &str = "20s";
 /// Short, for the cases that are about running out.
 const SHORT: &str = "300ms";
 
@@ -117,6 +123,7 @@ const fn case(
 ) -> Case {
     Case {
         name,
+        story: STORY,
         script,
         timeout,
         exit,

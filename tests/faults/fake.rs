@@ -1,6 +1,6 @@
 //! The fake QEMU: speaks enough QMP to be believed, then plays a case's script.
 
-use crate::cases::{Act, CASES};
+use crate::cases::Act;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
@@ -10,17 +10,30 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+/// What the fake is told on its command line.
+pub struct Machine<'a> {
+    /// Where processes are to be remembered.
+    pub pids: &'a Path,
+    /// The descriptor of the control connection.
+    pub qmp: &'a str,
+    /// The descriptor of the serial line.
+    pub serial: &'a str,
+    /// The disk's image.
+    pub disk: &'a Path,
+    /// Where the guest's exits are to be logged.
+    pub log: &'a Path,
+}
+
 /// Plays a case; returns when its script is over.
-pub fn play(case: &str, pids: &Path, qmp: &str, serial: &str) -> ExitCode {
-    let case = CASES
-        .iter()
+pub fn play(case: &str, machine: &Machine<'_>) -> ExitCode {
+    let case = crate::all_cases()
         .find(|c| c.name == case)
         .expect("the bed knows its cases");
-    remember(pids, std::process::id());
+    remember(machine.pids, std::process::id());
     let mut fake = Fake {
-        qmp: Some(inherited(qmp)),
-        serial: Some(inherited(serial)),
-        pids,
+        qmp: Some(inherited(machine.qmp)),
+        serial: Some(inherited(machine.serial)),
+        machine,
     };
     for act in case.script {
         if let Some(code) = fake.act(act) {
@@ -44,7 +57,7 @@ fn inherited(number: &str) -> UnixStream {
 struct Fake<'a> {
     qmp: Option<UnixStream>,
     serial: Option<UnixStream>,
-    pids: &'a Path,
+    machine: &'a Machine<'a>,
 }
 
 impl Fake<'_> {
@@ -71,6 +84,8 @@ impl Fake<'_> {
             }
             Act::Say(text) => self.say(text.as_bytes()),
             Act::Bytes(bytes) => self.say(bytes),
+            Act::Hv(text) => self.say(format!("@hv {} {text}\r\n", self.nonce()).as_bytes()),
+            Act::Log(line) => self.log(line),
             Act::EachByte(text) => text.bytes().for_each(|byte| self.say(&[byte])),
             Act::Stderr(text) => eprintln!("{text}"),
             Act::CloseSerial => self.serial = None,
@@ -121,6 +136,21 @@ impl Fake<'_> {
         }
     }
 
+    /// What a hypervisor finds on its disk.
+    fn nonce(&self) -> String {
+        let words = harness::image::read_from_disk(self.machine.disk, "/boot/cmdline");
+        let words = String::from_utf8(words.expect("the disk has its words")).expect("of text");
+        let mut words = words.split(' ');
+        let nonce = words.find_map(|word| word.strip_prefix("nonce="));
+        nonce.expect("a nonce among them").to_owned()
+    }
+
+    fn log(&self, line: &str) {
+        let mut options = File::options();
+        let file = options.append(true).create(true).open(self.machine.log);
+        writeln!(file.expect("the log can be made"), "{line}").expect("and written to");
+    }
+
     fn say(&mut self, bytes: &[u8]) {
         if let Some(serial) = &mut self.serial {
             let _ = serial.write_all(bytes);
@@ -145,7 +175,7 @@ impl Fake<'_> {
             .stdin(Stdio::null())
             .spawn()
             .expect("there is a sleep");
-        remember(self.pids, child.id());
+        remember(self.machine.pids, child.id());
     }
 }
 

@@ -3,12 +3,13 @@
 //!
 //! This program is both: started with `--fake-qemu CASE` it is the fake, else the tests.
 
+mod accounts;
 mod cases;
 mod fake;
 #[path = "../support/mod.rs"]
 mod support;
 
-use cases::{CASES, Case};
+use cases::Case;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use std::fs;
@@ -18,13 +19,19 @@ use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, flag, case, folder, qmp, serial] = &args[..]
+    if let [_, flag, case, pids, qmp, serial, disk, log] = &args[..]
         && flag == "--fake-qemu"
     {
-        return fake::play(case, Path::new(folder), qmp, serial);
+        let machine = fake::Machine {
+            pids: Path::new(pids),
+            qmp,
+            serial,
+            disk: Path::new(disk),
+            log: Path::new(log),
+        };
+        return fake::play(case, &machine);
     }
-    let tests = CASES
-        .iter()
+    let tests = all_cases()
         .map(|case| Trial::test(case.name, || check(case)))
         .chain([Trial::test(
             "every_case_has_a_name_of_its_own",
@@ -32,6 +39,10 @@ fn main() -> ExitCode {
         )])
         .collect();
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn all_cases() -> impl Iterator<Item = &'static Case> {
+    cases::CASES.iter().chain(accounts::CASES)
 }
 
 /// Runs the harness on a machine that plays the case, and holds it to the case's verdict.
@@ -49,6 +60,7 @@ fn check(case: &Case) -> Result<(), Failed> {
             problems.push(format!("{pointer} is {found:?}, which lacks {expected:?}"));
         }
     }
+    problems.extend(bed.judged_again(&ran));
     problems.extend(bed.left_overs());
     if problems.is_empty() {
         return Ok(());
@@ -63,10 +75,10 @@ fn shown(value: &Value) -> String {
 }
 
 fn names_differ() -> Result<(), Failed> {
-    let mut names: Vec<_> = CASES.iter().map(|case| case.name).collect();
+    let mut names: Vec<_> = all_cases().map(|case| case.name).collect();
     names.sort_unstable();
     names.dedup();
-    if names.len() == CASES.len() {
+    if names.len() == all_cases().count() {
         Ok(())
     } else {
         Err("two cases have the same name".into())
@@ -95,11 +107,13 @@ impl Bed {
             "arch = 'riscv64'\n\
              [build]\ntarget = 'none'\naxconfig = 'none'\nkernel-format = 'bin'\n\
              [qemu]\nprogram = {program:?}\noldest = '7.2'\nby-hand = []\n\
-             machine = []\ncontrol = [{words}, '{{qmp_fd}}', '{{serial_fd}}']\n\
-             [disk]\nsize = '64M'\n[flash]\ncontent = 'flash.bin'\n"
+             machine = []\n\
+             control = [{words}, '{{qmp_fd}}', '{{serial_fd}}', '{{disk}}', '{{trace_log}}']\n\
+             [disk]\nsize = '64M'\n[flash]\ncontent = 'flash.bin'\n\
+             [witness]\nformat = 'riscv-trap'\nargs = []\n"
         );
         fs::write(at("configs/machines/riscv64.toml"), machine)?;
-        fs::write(at("tests/scenarios/story.toml"), cases::STORY)?;
+        fs::write(at("tests/scenarios/story.toml"), case.story)?;
         for file in ["flash.bin", "kernel.bin", "guest.bin"] {
             fs::write(at(file), "contents")?;
         }
@@ -128,6 +142,17 @@ impl Bed {
             "--timeout",
             self.timeout,
         ])
+    }
+
+    /// What the run's own records are judged to be, where that is not what the run was.
+    fn judged_again(&self, ran: &support::Ran) -> Option<String> {
+        let runs = self.root.path().join("target/harness/runs");
+        let mut runs = fs::read_dir(runs).expect("every case leaves a record");
+        let dir = runs.next().expect("of its run").expect("readable").path();
+        let again = support::harness(&["judge", &dir.to_string_lossy(), "--format", "json"]);
+        let verdicts = [ran, &again].map(|ran| (ran.code, ran.json()["verdict"].clone()));
+        let [first, second] = &verdicts;
+        (first != second).then(|| format!("the run's record is judged to be {second:?}"))
     }
 
     /// Processes and files that should not be there any more.

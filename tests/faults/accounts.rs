@@ -1,0 +1,568 @@
+//! Machines whose hypervisor reports what it does, and whose QEMU logs what it saw: the three
+//! accounts of a run, and all ways in which they can be at odds.
+
+use crate::cases::Act::{self, *};
+use crate::cases::{Case, LONG, OFF};
+
+/// A story in which the guest makes one nested page fault and then asks for its end.
+const STORY: &str = r#"
+guest  = "guest"
+mode   = "vs"
+arches = ["riscv64"]
+end    = "shutdown"
+
+[witness]
+npf = { count = 1, va = "0x22000000" }
+
+[[step]]
+name    = "start"
+pattern = '^Hypervisor \.\.\.$'
+
+[[step]]
+name    = "npf"
+pattern = '^VM exit: nested page fault at 0x22000000 \(read\): mapped pflash$'
+
+[[step]]
+name    = "ok"
+pattern = '^Hypervisor ok!$'
+"#;
+
+/// The same without a word about the fault, for those who are to be caught by comparison alone.
+const STORY_OF_ANY_FAULTS: &str = r#"
+guest  = "guest"
+arches = ["riscv64"]
+end    = "shutdown"
+
+[witness]
+
+[[step]]
+name    = "ok"
+pattern = '^Hypervisor ok!$'
+"#;
+
+/// A story in which the guest stores where nothing is, and is ended for it.
+const STORY_OF_A_KILL: &str = r#"
+guest  = "guest"
+arches = ["riscv64"]
+end    = "shutdown"
+
+[hv]
+end = { outcome = "killed", kind = "npf", gpa = "{outside}", access = "write", why = "undeclared" }
+
+[witness]
+npf = { count = 1, va = "{outside}", access = "write" }
+
+[values]
+outside = "0x23000000"
+
+[[step]]
+name    = "start"
+pattern = '^Hypervisor \.\.\.$'
+
+[[step]]
+name    = "error"
+pattern = '^Hypervisor error: '
+"#;
+
+const HELLO: Act = Say("Hypervisor ...\n");
+const FAULT: Act = Say("VM exit: nested page fault at 0x22000000 (read): mapped pflash\n");
+const OK: Act = Say("Hypervisor ok!\n");
+const ERROR: Act = Say("Hypervisor error: nested page fault at 0x23000000 (write): no window\n");
+
+const HV_START: Act = Hv("0 start arch=riscv64 mode=vs");
+const HV_ENTER: Act = Hv("1 enter pc=0x80200000");
+const HV_FAULT: Act = Hv("2 exit kind=npf gpa=0x22000000 access=read action=map window=pflash");
+const HV_END: Act = Hv("3 end outcome=shutdown exits=2 npf=1 hypercalls=1");
+const HV_KILL: Act = Hv(
+    "2 end outcome=killed kind=npf gpa=0x23000000 access=write why=undeclared pc=0x80200010 \
+     exits=1 npf=1 hypercalls=0",
+);
+
+/// What another run's hypervisor, or anybody, may have said.
+const FORGED_END: Act =
+    Say("@hv 0123456789abcdef0123456789abcdef 3 end outcome=shutdown exits=2 npf=1 hypercalls=1\n");
+const FORGED_FAULT: Act =
+    Say("@hv 0123456789abcdef0123456789abcdef 2 exit kind=npf gpa=0x22000000 access=read\n");
+
+const LOG_FIRMWARE: Act = Log(
+    "riscv_trap hart:0, async:0, cause:2, epc:0x8000cb6e, tval:0x3c0028f3, desc=illegal_instruction",
+);
+const LOG_FAULT: Act = Log(
+    "riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=guest_load_page_fault",
+);
+const LOG_STORE: Act = Log(
+    "riscv_trap hart:0, async:0, cause:23, epc:0x80200010, tval:0x23000000, desc=guest_store_page_fault",
+);
+const LOG_CALL: Act =
+    Log("riscv_trap hart:0, async:0, cause:10, epc:0x802000c0, tval:0x0, desc=hypervisor_ecall");
+
+const KIND: &str = "/verdict/kind";
+const BECAUSE: &str = "/verdict/because";
+
+const fn case(
+    name: &'static str,
+    story: &'static str,
+    script: &'static [Act],
+    verdict: &'static [(&'static str, &'static str)],
+) -> Case {
+    Case {
+        name,
+        story,
+        script,
+        timeout: LONG,
+        exit: 1,
+        verdict,
+    }
+}
+
+const fn pass(
+    name: &'static str,
+    story: &'static str,
+    script: &'static [Act],
+    verdict: &'static [(&'static str, &'static str)],
+) -> Case {
+    Case {
+        exit: 0,
+        ..case(name, story, script, verdict)
+    }
+}
+
+/// Every case.
+pub const CASES: &[Case] = &[
+    // ---- three accounts that agree
+    pass(
+        "accounts_agree",
+        STORY,
+        &[
+            Boot,
+            LOG_FIRMWARE,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            LOG_FAULT,
+            FAULT,
+            HV_FAULT,
+            LOG_CALL,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[
+            (KIND, "pass"),
+            ("/witness/npf", "1"),
+            ("/hypervisor_end/hypercalls", "1"),
+        ],
+    ),
+    pass(
+        "log_is_complete_only_when_qemu_has_gone",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            FAULT,
+            HV_FAULT,
+            HV_END,
+            OK,
+            OFF,
+            LOG_FAULT,
+            LOG_CALL,
+            Exit(0),
+        ],
+        &[(KIND, "pass")],
+    ),
+    pass(
+        "log_of_a_qemu_that_has_to_be_killed",
+        STORY,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, FAULT, HV_FAULT, HV_END, OK, LOG_FAULT, LOG_CALL, OFF,
+            IgnoreTerm, Hang,
+        ],
+        &[(KIND, "pass")],
+    ),
+    pass(
+        "log_with_lines_of_all_kinds",
+        STORY,
+        &[
+            Boot,
+            Log("\u{0}\u{1b}[2J"),
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            LOG_FAULT,
+            Log("riscv_trap hart:0, async:1, cause:10, epc:0x0, tval:0x0, desc=vs_external"),
+            Log("riscv_trap hart:0, async:0, cause:twenty"),
+            Log("riscv_trap "),
+            FAULT,
+            HV_FAULT,
+            Log(
+                "4711@1700000000.000001:riscv_trap hart:0, async:0, cause:10, epc:0x0, tval:0x0, desc=vs_ecall",
+            ),
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[(KIND, "pass"), ("/witness/hypercall", "1")],
+    ),
+    // ---- a hypervisor that lies, or errs
+    case(
+        "story_and_report_without_any_fault",
+        STORY,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, FAULT, HV_FAULT, LOG_CALL, HV_END, OK, OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (BECAUSE, "npf: the scenario wants 1, QEMU logged 0"),
+            (BECAUSE, "npf: the hypervisor counted 1, QEMU logged 0"),
+            (
+                BECAUSE,
+                "npf: the console tells of 0x22000000 (read), which is none of the 0",
+            ),
+            (
+                BECAUSE,
+                "look in witness.log for cause:20, cause:21, cause:23",
+            ),
+            ("/fault", "hypervisor"),
+        ],
+    ),
+    case(
+        "nothing_ran_at_all",
+        STORY,
+        &[
+            Boot,
+            Log(""),
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            FAULT,
+            HV_FAULT,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (
+                BECAUSE,
+                "hypercall: the hypervisor counted 1, QEMU logged 0",
+            ),
+        ],
+    ),
+    case(
+        "fault_at_another_address",
+        STORY_OF_ANY_FAULTS,
+        &[
+            Boot,
+            HV_START,
+            HV_ENTER,
+            Log("riscv_trap hart:0, async:0, cause:21, epc:0x0, tval:0x22000008, desc=x"),
+            HV_FAULT,
+            LOG_CALL,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (
+                BECAUSE,
+                "npf 1: the hypervisor says 0x22000000 (read), QEMU logged the virtual address 0x22000008 (read)",
+            ),
+        ],
+    ),
+    case(
+        "fault_of_another_access",
+        STORY_OF_ANY_FAULTS,
+        &[
+            Boot,
+            HV_START,
+            HV_ENTER,
+            Log("riscv_trap hart:0, async:0, cause:23, epc:0x0, tval:0x22000000, desc=x"),
+            HV_FAULT,
+            LOG_CALL,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[(KIND, "witness-disagrees"), (BECAUSE, "0x22000000 (write)")],
+    ),
+    case(
+        "fault_that_is_kept_quiet",
+        STORY_OF_ANY_FAULTS,
+        &[
+            Boot, HV_START, HV_ENTER, LOG_STORE, LOG_FAULT, HV_FAULT, LOG_CALL, HV_END, OK, OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (BECAUSE, "counted 1, QEMU logged 2"),
+        ],
+    ),
+    case(
+        "hypercalls_that_are_kept_quiet",
+        STORY,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, LOG_FAULT, FAULT, HV_FAULT, LOG_CALL, LOG_CALL,
+            HV_END, OK, OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (
+                BECAUSE,
+                "hypercall: the hypervisor counted 1, QEMU logged 2",
+            ),
+        ],
+    ),
+    case(
+        "end_that_the_guest_did_not_ask_for",
+        STORY,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, LOG_CALL, LOG_FAULT, FAULT, HV_FAULT, HV_END, OK, OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (
+                BECAUSE,
+                "a hypercall ended the guest, but the last exit that QEMU logged is npf",
+            ),
+        ],
+    ),
+    Case {
+        exit: 4,
+        ..case(
+            "no_log_at_all",
+            STORY,
+            &[
+                Boot, HELLO, HV_START, HV_ENTER, FAULT, HV_FAULT, HV_END, OK, OFF,
+            ],
+            &[
+                (KIND, "infrastructure"),
+                ("/verdict/what", "witness.log cannot be read"),
+            ],
+        )
+    },
+    // ---- forged lines
+    pass(
+        "forged_lines_change_nothing",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            FORGED_END,
+            HV_START,
+            HV_ENTER,
+            FORGED_FAULT,
+            LOG_FAULT,
+            FAULT,
+            HV_FAULT,
+            LOG_CALL,
+            FORGED_END,
+            Say("@hv \n@hv 4 end\n"),
+            HV_END,
+            OK,
+            FORGED_END,
+            OFF,
+        ],
+        &[
+            (KIND, "pass"),
+            ("/forged/count", "6"),
+            ("/notes", "were forged"),
+        ],
+    ),
+    case(
+        "report_that_is_all_forged",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            LOG_FAULT,
+            FAULT,
+            FORGED_FAULT,
+            LOG_CALL,
+            FORGED_END,
+            OK,
+            OFF,
+        ],
+        &[
+            (KIND, "broken-report"),
+            (BECAUSE, "no end; 0 event lines"),
+            ("/forged/count", "2"),
+        ],
+    ),
+    case(
+        "forged_end_of_a_killed_guest",
+        STORY_OF_ANY_FAULTS,
+        &[
+            Boot, HV_START, HV_ENTER, FORGED_END, OK, LOG_STORE, HV_KILL, FORGED_END, OFF,
+        ],
+        &[
+            (KIND, "wrong-end"),
+            ("/verdict/expected", "outcome=shutdown"),
+            ("/verdict/said", "outcome=killed"),
+        ],
+    ),
+    case(
+        "forged_end_does_not_heal_a_gap",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            LOG_FAULT,
+            FAULT,
+            FORGED_FAULT,
+            LOG_CALL,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[(KIND, "broken-report"), (BECAUSE, "event 2 was due, not 3")],
+    ),
+    // ---- a report with the right nonce that is not right
+    case(
+        "report_that_repeats_itself",
+        STORY,
+        &[Boot, HELLO, HV_START, HV_ENTER, HV_ENTER, Hang],
+        &[
+            (KIND, "broken-report"),
+            (BECAUSE, "event 2 was due, not 1"),
+            ("/fault", "hypervisor"),
+        ],
+    ),
+    case(
+        "report_that_goes_on_after_its_end",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            FAULT,
+            HV_FAULT,
+            HV_END,
+            Hv("4 exit kind=npf gpa=0x22001000 access=read"),
+            Hang,
+        ],
+        &[
+            (KIND, "broken-report"),
+            (BECAUSE, "no place for `exit` here"),
+        ],
+    ),
+    case(
+        "report_that_does_not_add_up",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            FAULT,
+            HV_FAULT,
+            Hv("3 end outcome=shutdown exits=3 npf=2 hypercalls=1"),
+            Hang,
+        ],
+        &[
+            (KIND, "broken-report"),
+            (BECAUSE, "1 page faults were told, but 2 counted"),
+        ],
+    ),
+    case(
+        "report_without_an_end",
+        STORY,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, LOG_FAULT, FAULT, HV_FAULT, LOG_CALL, OK, OFF,
+        ],
+        &[(KIND, "broken-report"), (BECAUSE, "no end; 3 event lines")],
+    ),
+    case(
+        "report_of_another_mode",
+        STORY,
+        &[
+            Boot,
+            HELLO,
+            Hv("0 start arch=riscv64 mode=u"),
+            HV_ENTER,
+            LOG_FAULT,
+            FAULT,
+            HV_FAULT,
+            LOG_CALL,
+            HV_END,
+            OK,
+            OFF,
+        ],
+        &[
+            (KIND, "broken-report"),
+            (
+                BECAUSE,
+                "`arch=riscv64 mode=u` instead of `arch=riscv64 mode=vs`",
+            ),
+        ],
+    ),
+    // ---- guests that are to be ended
+    pass(
+        "killed_as_expected",
+        STORY_OF_A_KILL,
+        &[
+            Boot, HELLO, HV_START, HV_ENTER, LOG_STORE, ERROR, HV_KILL, OFF,
+        ],
+        &[(KIND, "pass"), ("/hypervisor_end/said/why", "undeclared")],
+    ),
+    case(
+        "killed_elsewhere",
+        STORY_OF_A_KILL,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            LOG_STORE,
+            ERROR,
+            Hv(
+                "2 end outcome=killed kind=npf gpa=0x23001000 access=write why=undeclared exits=1 npf=1 hypercalls=0",
+            ),
+            OFF,
+        ],
+        &[
+            (KIND, "wrong-end"),
+            ("/verdict/expected", "gpa=0x23000000"),
+            ("/verdict/said", "gpa=0x23001000"),
+        ],
+    ),
+    case(
+        "killed_only_in_words",
+        STORY_OF_A_KILL,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            LOG_STORE,
+            ERROR,
+            LOG_CALL,
+            Hv("2 end outcome=shutdown exits=1 npf=0 hypercalls=1"),
+            OK,
+            OFF,
+        ],
+        &[(KIND, "wrong-end"), ("/verdict/said", "outcome=shutdown")],
+    ),
+    case(
+        "killed_for_nothing",
+        STORY_OF_A_KILL,
+        &[
+            Boot,
+            Log(""),
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            ERROR,
+            HV_KILL,
+            OFF,
+        ],
+        &[
+            (KIND, "witness-disagrees"),
+            (BECAUSE, "npf: the hypervisor counted 1, QEMU logged 0"),
+        ],
+    ),
+];
