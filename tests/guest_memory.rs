@@ -278,7 +278,10 @@ fn parameters_are_words() {
 #[test]
 fn numbers_are_decimal_or_hexadecimal_and_nonsense_is_passed_over() {
     let params = Params::parse("arg=0x80 cpu-ms=20 stalled-exits=many check=host then=two");
-    assert_eq!((params.arg, params.budgets.cpu_ms), (0x80, 20));
+    assert_eq!(
+        (params.arg, params.runs, params.budgets.cpu_ms),
+        (0x80, 1, 20)
+    );
     assert_eq!(
         params.budgets.stalled_exits,
         Params::default().budgets.stalled_exits

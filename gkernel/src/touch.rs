@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use crate::arch::map_physical;
+use crate::arch::{self, map_physical};
 
 /// Loads a byte.
 pub fn load(physical: u64) -> u8 {
@@ -39,5 +39,18 @@ pub fn execute(physical: u64) {
     let address = map_physical(physical) as *const ();
     // SAFETY: as in `load`; if the hypervisor lets it run, it is garbage, and that is seen.
     let function = unsafe { mem::transmute::<*const (), extern "C" fn()>(address) };
+    function();
+}
+
+/// Writes instructions into free RAM, with a return behind them, and calls them.
+pub fn run(code: &[u8]) {
+    let address = map_physical(arch::FREE_RAM.0);
+    for (at, byte) in code.iter().chain(arch::RETURN).enumerate() {
+        // SAFETY: it is free RAM, which the guest's own tables map there.
+        unsafe { (address as *mut u8).add(at).write_volatile(*byte) };
+    }
+    arch::synchronize_code();
+    // SAFETY: what it does is what the guest is for.
+    let function = unsafe { mem::transmute::<*const (), extern "C" fn()>(address as *const ()) };
     function();
 }

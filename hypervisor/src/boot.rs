@@ -1,7 +1,6 @@
 //! From a running machine to a guest that has ended.
 
 use alloc::format;
-use core::iter;
 
 use crate::{
     arch,
@@ -26,8 +25,9 @@ pub fn boot() {
     let mut events = Events::new(Serial, params.nonce.clone());
     events.line(format_args!("Hypervisor ..."));
     let mut all_well = true;
-    for guest in iter::once(&params.guest).chain(&params.then) {
-        let result = run_guest(guest, &params, &mut events);
+    let first = (0..params.runs).map(|run| (&params.guest, params.arg.wrapping_add(run)));
+    for (guest, arg) in first.chain(params.then.iter().map(|guest| (guest, params.arg))) {
+        let result = run_guest(guest, arg, &params, &mut events);
         let (held, most) = memory::usage();
         events.host(canary::is_intact(), held, most);
         all_well &= matches!(result, Ok(Outcome::Shutdown)) && canary::is_intact();
@@ -41,7 +41,12 @@ pub fn boot() {
     }
 }
 
-fn run_guest(guest: &str, params: &Params, events: &mut Events<Serial>) -> Result<Outcome, Error> {
+fn run_guest(
+    guest: &str,
+    arg: u64,
+    params: &Params,
+    events: &mut Events<Serial>,
+) -> Result<Outcome, Error> {
     let (name, mode) = choose_mode(params)?;
     events.started(arch::NAME, name);
     arch::enable(mode)?;
@@ -54,7 +59,7 @@ fn run_guest(guest: &str, params: &Params, events: &mut Events<Serial>) -> Resul
     let len = loader::load(&path, layout.entry, &mut memory)?;
     events.loaded(layout.words, &path, len, layout.entry);
 
-    let vcpu = arch::new_vcpu(mode, params.arg, &mut memory)?;
+    let vcpu = arch::new_vcpu(mode, arg, &mut memory)?;
     events.entering(vcpu.pc());
     let now_ms = || axhal::time::monotonic_time_nanos() / 1_000_000;
     let mut watch = Watch::new(params.budgets, now_ms);

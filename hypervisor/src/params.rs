@@ -17,6 +17,8 @@ pub struct Params {
     pub mode: Option<String>,
     /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
     pub arg: u64,
+    /// How many times the first guest is run, its number one higher each time (`runs=`).
+    pub runs: u64,
     /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
     pub check_host: bool,
     /// What the guest may cost.
@@ -31,6 +33,7 @@ impl Default for Params {
             then: None,
             mode: None,
             arg: 0,
+            runs: 1,
             check_host: false,
             budgets: Budgets::default(),
         }
@@ -63,6 +66,7 @@ impl Params {
             "mode" => self.mode = Some(value.to_owned()),
             "check" => self.check_host = value == "host",
             "arg" => set_number(&mut self.arg, value),
+            "runs" => set_number(&mut self.runs, value),
             "cpu-ms" => set_number(&mut self.budgets.cpu_ms, value),
             "stalled-exits" => set_number(&mut self.budgets.stalled_exits, value),
             _ => {}

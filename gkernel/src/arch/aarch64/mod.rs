@@ -284,6 +284,31 @@ pub fn change_system_registers() {
     }
 }
 
+/// The instruction that returns from a function.
+pub const RETURN: &[u8] = &0xD65F_03C0_u32.to_le_bytes();
+
+/// Has instructions that were just written be seen by fetches.
+pub fn synchronize_code() {
+    // SAFETY: it changes no meaning.
+    unsafe { asm!("dsb ish", "ic iallu", "dsb ish", "isb", options(nostack)) };
+}
+
+/// A random instruction of the kind that a hypervisor has to mind, made of random bits.
+pub fn privileged_instruction(random: u64) -> ([u8; 8], usize) {
+    const SYSTEM: u32 = 0xD500_0000;
+    let bits = random as u32;
+    let word = match random >> 32 & 3 {
+        // MRS, MSR, SYS and hints: any register of the system's, to and from x9.
+        0 | 1 => SYSTEM | bits & 0x003F_FFE0 | 9,
+        // SVC, HVC, SMC, BRK, ERET and their kin.
+        2 => 0xD400_0000 | bits & 0x02E0_001F,
+        _ => bits,
+    };
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&word.to_le_bytes());
+    (bytes, 4)
+}
+
 global_asm!(include_str!("registers.S"));
 
 unsafe extern "C" {

@@ -173,6 +173,31 @@ pub fn change_system_registers() {
     }
 }
 
+/// The instruction that returns from a function.
+pub const RETURN: &[u8] = &0x8067_u32.to_le_bytes();
+
+/// Has instructions that were just written be seen by fetches.
+pub fn synchronize_code() {
+    // SAFETY: it changes no meaning.
+    unsafe { asm!("fence.i", options(nostack)) };
+}
+
+/// A random instruction of the kind that a hypervisor has to mind, made of random bits.
+pub fn privileged_instruction(random: u64) -> ([u8; 8], usize) {
+    const SYSTEM: u32 = 0x73;
+    let bits = random as u32;
+    let word = match random >> 32 & 3 {
+        // A CSR instruction: any CSR, operation and registers that no one needs (x5, x6).
+        0 | 1 => SYSTEM | 5 << 7 | (1 + bits % 3) << 12 | 6 << 15 | (bits >> 20) << 20,
+        // ECALL, WFI, SRET, HFENCE, HLV and their kin.
+        2 => SYSTEM | (bits & 0x7FF) << 20 | (bits >> 11 & 1) << 14 | 6 << 15,
+        _ => bits,
+    };
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&word.to_le_bytes());
+    (bytes, 4)
+}
+
 global_asm!(include_str!("registers.S"));
 
 unsafe extern "C" {

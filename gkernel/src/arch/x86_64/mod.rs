@@ -205,6 +205,52 @@ pub fn change_system_registers() {
     }
 }
 
+/// The instruction that returns from a function.
+pub const RETURN: &[u8] = &[0xC3];
+
+/// Has instructions that were just written be seen by fetches.
+pub fn synchronize_code() {
+    // Stores are seen by later fetches at the jump (APM vol. 2 §7.6.1).
+}
+
+/// A random instruction of the kind that a hypervisor has to mind, made of random bits.
+pub fn privileged_instruction(random: u64) -> ([u8; 8], usize) {
+    // In front of the instruction: the number of an MSR, or of a port, in ECX and DX.
+    const OPCODES: [&[u8]; 24] = [
+        &[0x0F, 0x30],             // wrmsr
+        &[0x0F, 0x32],             // rdmsr
+        &[0x0F, 0x33],             // rdpmc
+        &[0x0F, 0xA2],             // cpuid
+        &[0x0F, 0x09],             // wbinvd
+        &[0x0F, 0x08],             // invd
+        &[0x0F, 0x01, 0xD8],       // vmrun
+        &[0x0F, 0x01, 0xD9],       // vmmcall
+        &[0x0F, 0x01, 0xDA],       // vmload
+        &[0x0F, 0x01, 0xDC],       // stgi
+        &[0x0F, 0x01, 0xDD],       // clgi
+        &[0x0F, 0x01, 0xDF],       // invlpga
+        &[0x0F, 0x01, 0xD1],       // xsetbv
+        &[0x0F, 0x01, 0xC8],       // monitor
+        &[0x0F, 0x22, 0xC0],       // mov cr0
+        &[0x0F, 0x22, 0xE0],       // mov cr4
+        &[0x44, 0x0F, 0x22, 0xC0], // mov cr8
+        &[0x0F, 0x23, 0xF8],       // mov dr7
+        &[0x0F, 0x06],             // clts
+        &[0xEC],                   // in
+        &[0xEE],                   // out
+        &[0xF4],                   // hlt
+        &[0xFB],                   // sti
+        &[0xCD, 0x2E],             // int
+    ];
+    let opcode = match random >> 32 & 3 {
+        3 => &(random as u32).to_le_bytes()[..],
+        _ => OPCODES[(random >> 34) as usize % OPCODES.len()],
+    };
+    let mut bytes = [0; 8];
+    bytes[..opcode.len()].copy_from_slice(opcode);
+    (bytes, opcode.len())
+}
+
 global_asm!(include_str!("registers.S"));
 
 unsafe extern "C" {
