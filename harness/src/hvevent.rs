@@ -2,7 +2,8 @@
 //!
 //! The nonce is on the run's disk, which no guest can read. So a line with another one is a forgery:
 //! it is counted, and believed in nothing. A line with the right one is the hypervisor's, and has to
-//! fit in: numbered 0, 1, 2, …, in the order `start`, `load`, `enter`, `exit`…, `end`.
+//! fit in: numbered 0, 1, 2, …, in the order `start`, `load`, `enter`, `exit`…, `host`, `end`. Where
+//! guests run one after another, the order begins again with each.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +14,9 @@ pub const MARK: &str = "@hv ";
 
 /// How many faults are kept to be compared one by one; all are counted.
 pub const FAULTS_KEPT: usize = 4096;
+
+/// How many guests are kept to be looked at one by one; all are counted.
+const GUESTS_KEPT: usize = 4096;
 
 /// How many forged lines a report shows.
 const FORGED_SHOWN: usize = 8;
@@ -117,13 +121,12 @@ impl Fields {
         self.0.insert(key.into(), value.into());
     }
 
-    /// Whether all of `expected` is here too. Numbers are compared as numbers.
+    /// Whether all of `expected` is here too. Numbers are compared as numbers; what is expected may
+    /// be one of several, as in `shutdown|killed`.
     pub fn agree_with(&self, expected: &Fields) -> bool {
         expected.0.iter().all(|(key, expected)| {
-            self.get(key).is_some_and(|found| {
-                let numbers = number(found).zip(number(expected));
-                numbers.map_or(found == expected, |(a, b)| a == b)
-            })
+            self.get(key)
+                .is_some_and(|found| expected.split('|').any(|expected| same(found, expected)))
         })
     }
 
@@ -144,6 +147,11 @@ impl fmt::Display for Fields {
         let words: Vec<_> = self.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
         f.write_str(&words.join(" "))
     }
+}
+
+fn same(found: &str, expected: &str) -> bool {
+    let numbers = number(found).zip(number(expected));
+    numbers.map_or(found == expected, |(a, b)| a == b)
 }
 
 /// A number as the hypervisor or a machine file writes it: decimal, or hexadecimal after `0x`.
@@ -202,6 +210,8 @@ pub enum HvEvent {
     Enter(Fields),
     /// An exit that matters; a nested page fault that was handled.
     Exit(Option<Fault>),
+    /// The state of the host after the guest.
+    Host(Fields),
     /// The guest has ended.
     End(End),
     /// A kind that is not known here.
@@ -218,6 +228,7 @@ impl HvEvent {
             "load" => Self::Load(fields),
             "enter" => Self::Enter(fields),
             "exit" => Self::Exit(fields.fault()?),
+            "host" => Self::Host(fields),
             "end" => Self::End(End::new(fields)?),
             _ => Self::Other,
         })
@@ -246,18 +257,62 @@ pub struct Forged {
     pub lines: Vec<String>,
 }
 
+/// Whether the host came through a guest: its canary, and the pages that it got back.
+fn host_is_well(fields: &Fields) -> Result<(), String> {
+    if fields.get("canary") != Some("intact") {
+        return Err("the guest has written to the host's memory".into());
+    }
+    match fields.number("pages")? {
+        0 => Ok(()),
+        pages => Err(format!("{pages} pages of the guest's were not given back")),
+    }
+}
+
+/// What the hypervisor reports of one guest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guest {
+    /// What it said at the start.
+    pub start: Fields,
+    /// How the guest ended.
+    pub end: Option<End>,
+}
+
+/// What the hypervisor counted, of all its guests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Guests that ended.
+    pub guests: u64,
+    /// Exits, without those for the host's own interrupts.
+    pub exits: u64,
+    /// Nested page faults among them.
+    pub npf: u64,
+    /// Hypercalls among them.
+    pub hypercalls: u64,
+}
+
 /// Listens to a console for the hypervisor's report.
 #[derive(Debug, Default)]
 pub struct Listener {
     nonce: Option<String>,
     next: u64,
-    start: Option<Fields>,
-    entered: bool,
+    /// How far the report on the present guest is, and the faults it told of.
+    phase: Phase,
     npf: u64,
     faults: Vec<Fault>,
-    end: Option<End>,
+    guests: Vec<Guest>,
+    totals: Totals,
     forged: Forged,
-    phase: u8,
+}
+
+/// The last thing that was told of a guest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    Nothing,
+    Start,
+    Load,
+    Enter,
+    Exit,
 }
 
 impl Listener {
@@ -308,47 +363,67 @@ impl Listener {
         let event = HvEvent::parse(rest)?;
         self.in_turn(&event)?;
         match event {
-            HvEvent::Start(fields) => self.start = Some(fields),
-            HvEvent::Enter(_) => self.entered = true,
+            HvEvent::Start(fields) => self.guest().start = fields,
             HvEvent::Exit(Some(fault)) => {
                 self.npf += 1;
-                if self.faults.len() < FAULTS_KEPT {
-                    self.faults.push(fault);
-                }
+                self.keep(fault);
             }
-            HvEvent::End(end) => {
-                self.add_up(&end)?;
-                self.faults.extend(end.fault);
-                self.end = Some(end);
-            }
-            HvEvent::Load(_) | HvEvent::Exit(None) | HvEvent::Other => {}
+            HvEvent::Host(fields) => host_is_well(&fields)?,
+            HvEvent::End(end) => self.ended(end)?,
+            HvEvent::Load(_) | HvEvent::Enter(_) | HvEvent::Exit(None) | HvEvent::Other => {}
         }
         Ok(())
     }
 
-    /// Whether an event may come after those that came.
+    /// Whether an event may come after those that came of the same guest.
     fn in_turn(&mut self, event: &HvEvent) -> Result<(), String> {
-        let (phase, name) = match event {
-            HvEvent::Start(_) => (1, "start"),
-            HvEvent::Load(_) => (2, "load"),
-            HvEvent::Enter(_) => (3, "enter"),
-            HvEvent::Exit(_) => (4, "exit"),
-            HvEvent::End(_) => (5, "end"),
-            HvEvent::Other if self.end.is_none() => return Ok(()),
-            HvEvent::Other => return Err("there is an event after the end".into()),
+        let (name, phase, earliest) = match event {
+            HvEvent::Start(_) => ("start", Phase::Start, Phase::Nothing),
+            HvEvent::Load(_) => ("load", Phase::Load, Phase::Start),
+            HvEvent::Enter(_) => ("enter", Phase::Enter, Phase::Start),
+            HvEvent::Exit(_) => ("exit", Phase::Exit, Phase::Enter),
+            // A hypervisor that cannot run a guest may say so at any point.
+            HvEvent::End(end) if end.outcome() == "error" => return Ok(()),
+            HvEvent::End(_) => ("end", Phase::Exit, Phase::Enter),
+            HvEvent::Host(_) | HvEvent::Other => return Ok(()),
         };
-        let again = phase == self.phase && phase != 4;
-        // A hypervisor that could not run its guest may say so at any point.
-        let ran = !matches!(event, HvEvent::End(end) if end.outcome() == "error");
-        let too_early = match phase {
-            1 => false,
-            2 | 3 => self.start.is_none(),
-            _ => ran && !self.entered,
-        };
-        if again || phase < self.phase || too_early {
+        let again = phase == self.phase && phase != Phase::Exit;
+        if again || phase < self.phase || self.phase < earliest {
             return Err(format!("there is no place for `{name}` here"));
         }
         self.phase = phase;
+        Ok(())
+    }
+
+    /// The guest that is reported on.
+    fn guest(&mut self) -> &mut Guest {
+        if self.guests.last().is_none_or(|guest| guest.end.is_some()) {
+            if self.guests.len() == GUESTS_KEPT {
+                self.guests.pop();
+            }
+            self.guests.push(Guest::default());
+        }
+        self.guests.last_mut().expect("one was just made")
+    }
+
+    fn keep(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(fault);
+        }
+    }
+
+    fn ended(&mut self, end: End) -> Result<(), String> {
+        self.add_up(&end)?;
+        (self.phase, self.npf) = (Phase::Nothing, 0);
+        if let Some(fault) = end.fault {
+            self.keep(fault);
+        }
+        let totals = &mut self.totals;
+        totals.guests += 1;
+        totals.exits = totals.exits.saturating_add(end.exits);
+        totals.npf = totals.npf.saturating_add(end.npf);
+        totals.hypercalls = totals.hypercalls.saturating_add(end.hypercalls);
+        self.guest().end = Some(end);
         Ok(())
     }
 
@@ -370,20 +445,28 @@ impl Listener {
         Ok(())
     }
 
-    /// What the hypervisor said at its start.
-    pub fn start(&self) -> Option<&Fields> {
-        self.start.as_ref()
+    /// The guests it told of, in order; if there were very many, the first of them and the last.
+    pub fn guests(&self) -> &[Guest] {
+        &self.guests
     }
 
-    /// The faults it told of, in order, the one it ended the guest for included; the first
+    /// What it said at the end of the last guest that ended.
+    pub fn end(&self) -> Option<&End> {
+        self.guests
+            .iter()
+            .rev()
+            .find_map(|guest| guest.end.as_ref())
+    }
+
+    /// What it counted.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The faults it told of, in order, those it ended a guest for included; the first
     /// [`FAULTS_KEPT`] of them.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
-    }
-
-    /// What it said at the end.
-    pub fn end(&self) -> Option<&End> {
-        self.end.as_ref()
     }
 
     /// How many events came.

@@ -386,7 +386,10 @@ pub const CASES: &[Case] = &[
         ],
         &[
             (KIND, "broken-report"),
-            (BECAUSE, "no end; 0 event lines"),
+            (
+                BECAUSE,
+                "the end of 0 guests, not of 1 (and has 0 event lines)",
+            ),
             ("/forged/count", "2"),
         ],
     ),
@@ -474,7 +477,13 @@ pub const CASES: &[Case] = &[
         &[
             Boot, HELLO, HV_START, HV_ENTER, LOG_FAULT, FAULT, HV_FAULT, LOG_CALL, OK, OFF,
         ],
-        &[(KIND, "broken-report"), (BECAUSE, "no end; 3 event lines")],
+        &[
+            (KIND, "broken-report"),
+            (
+                BECAUSE,
+                "the end of 0 guests, not of 1 (and has 3 event lines)",
+            ),
+        ],
     ),
     case(
         "report_of_another_mode",

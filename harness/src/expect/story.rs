@@ -1,7 +1,7 @@
 //! What a run has to tell: the steps, what must not come, and how it has to end.
 
 use super::KILLED;
-use crate::hvevent::Fields;
+use crate::hvevent::{Fields, Guest, Listener};
 use crate::verdict::{EndKind, Fault, MachineEnd, Verdict};
 use crate::witness;
 use regex::RegexSet;
@@ -54,28 +54,75 @@ pub struct Forbidden {
 pub struct HvExpected {
     /// Whether there has to be one. A kernel that is not ours has none.
     pub lines: bool,
-    /// Words that have to be in its `start`.
+    /// How many guests it has to be of.
+    pub guests: u64,
+    /// Words that have to be in every `start`.
     pub start: Fields,
-    /// Words that have to be in its `end`.
-    pub end: Fields,
+    /// Words that have to be in the `end` of the first guest, the second, …; the last of these is
+    /// for all guests after it. Where there are none, no end has to come.
+    pub ends: Vec<Fields>,
 }
 
 impl HvExpected {
-    /// A report that ends as the machine does: a machine that is switched off had a guest that asked
-    /// for it.
+    /// A report on one guest that ends as the machine does: a machine that is switched off had a
+    /// guest that asked for it.
     pub fn of(end: EndKind) -> Self {
-        let outcome = (end == EndKind::Shutdown).then(|| ("outcome".into(), "shutdown".into()));
+        let shutdown = || [("outcome".to_owned(), "shutdown".to_owned())];
         Self {
             lines: true,
+            guests: 1,
             start: Fields::default(),
-            end: outcome.into_iter().collect(),
+            ends: match end {
+                EndKind::Shutdown => vec![shutdown().into_iter().collect()],
+                EndKind::Reset | EndKind::Panic => Vec::new(),
+            },
         }
     }
 
-    /// Whether the guest is to be ended by the hypervisor.
-    pub fn is_killed(&self) -> bool {
-        let outcome = self.end.get("outcome");
-        outcome.is_some_and(|outcome| outcome != "shutdown")
+    /// Whether a guest may be ended by the hypervisor.
+    pub fn may_be_killed(&self) -> bool {
+        let outcomes = self.ends.iter().map(|end| end.get("outcome"));
+        { outcomes }.any(|outcome| outcome.is_some_and(|outcome| outcome != "shutdown"))
+    }
+
+    /// What a report has against a pass.
+    pub(super) fn objection(&self, report: &Listener) -> Option<Verdict> {
+        let totals = report.totals();
+        let missing = totals.guests != self.guests;
+        if missing && !self.ends.is_empty() {
+            return Some(Verdict::BrokenReport {
+                because: format!(
+                    "it tells of the end of {} guests, not of {} (and has {} event lines)",
+                    totals.guests,
+                    self.guests,
+                    report.events()
+                ),
+            });
+        }
+        let guests = report.guests().iter().enumerate();
+        { guests }.find_map(|(nth, guest)| self.objection_to(nth, guest))
+    }
+
+    fn objection_to(&self, nth: usize, guest: &Guest) -> Option<Verdict> {
+        if !guest.start.agree_with(&self.start) {
+            let (said, expected) = (&guest.start, &self.start);
+            return Some(Verdict::BrokenReport {
+                because: format!("it starts with `{said}` instead of `{expected}`"),
+            });
+        }
+        let expected = self.ends.get(nth).or(self.ends.last())?;
+        let said = &guest.end.as_ref()?.said;
+        if said.agree_with(expected) {
+            return None;
+        }
+        let which = match self.guests {
+            1 => String::new(),
+            _ => format!("guest {}: ", nth + 1),
+        };
+        Some(Verdict::WrongEnd {
+            expected: format!("{which}{expected}"),
+            said: said.to_string(),
+        })
     }
 }
 

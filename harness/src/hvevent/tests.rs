@@ -33,7 +33,7 @@ fn broken(lines: &[&str]) -> String {
 fn a_whole_report_is_understood() {
     let (listener, last) = hear(GOOD);
     assert_eq!(last, Heard::Event);
-    assert_eq!(listener.start().unwrap().get("mode"), Some("vs"));
+    assert_eq!(listener.guests()[0].start.get("mode"), Some("vs"));
     let fault = Fault {
         gpa: 0x2200_0000,
         access: Access::Read,
@@ -112,7 +112,10 @@ fn a_report_with_a_gap_or_a_repetition_is_broken() {
             "event 0 was due",
         ),
         ([&GOOD[..], &[GOOD[4]]].concat(), "event 5 was due, not 4"),
-        ([&GOOD[..], &["@hv cafe 5 note"]].concat(), "after the end"),
+        (
+            [&GOOD[..], &["@hv cafe 5 exit kind=idle"]].concat(),
+            "no place for `exit`",
+        ),
         (
             vec![GOOD[0], "@hv cafe 1 start arch=x"],
             "no place for `start`",
@@ -194,4 +197,45 @@ fn without_a_nonce_nothing_is_told_apart() {
     let mut listener = Listener::default();
     assert_eq!(listener.line(GOOD[4]), Heard::Nothing);
     assert!(!listener.can_tell());
+}
+
+#[test]
+fn guests_one_after_another_are_counted_together() {
+    let (listener, last) = hear(GOOD.into_iter().chain([
+        "@hv cafe 5 start arch=riscv64 mode=vs",
+        "@hv cafe 6 load path=/sbin/second bytes=1 gpa=0x80200000",
+        "@hv cafe 7 enter pc=0x80200000",
+        "@hv cafe 8 host canary=intact pages=0 most=4103",
+        "@hv cafe 9 end outcome=killed kind=npf gpa=0x0 access=read exits=5 npf=1 hypercalls=4",
+    ]));
+    assert_eq!(last, Heard::Event);
+    let ends = listener.guests().iter().map(|guest| guest.end.as_ref());
+    let outcomes: Vec<_> = ends.map(|end| end.unwrap().outcome()).collect();
+    assert_eq!(outcomes, ["shutdown", "killed"]);
+    let totals = Totals {
+        guests: 2,
+        exits: 36,
+        npf: 2,
+        hypercalls: 34,
+    };
+    assert_eq!(listener.totals(), totals);
+}
+
+#[test]
+fn a_host_that_was_harmed_is_broken() {
+    let host = |words: &str| broken(&[&GOOD[..4], &[&format!("@hv cafe 4 host {words}")]].concat());
+    assert!(host("canary=dead pages=0").contains("written to the host's memory"));
+    assert!(host("pages=0").contains("written to the host's memory"));
+    assert!(host("canary=intact pages=3").contains("3 pages"));
+}
+
+#[test]
+fn very_many_guests_cost_no_more_than_many() {
+    let mut listener = Listener::new("cafe");
+    for nth in 0..10_000 {
+        let end = format!("@hv cafe {nth} end outcome=error exits=0 npf=0 hypercalls=0");
+        assert_eq!(listener.line(&end), Heard::Event);
+    }
+    assert_eq!(listener.totals().guests, 10_000);
+    assert_eq!(listener.guests().len(), GUESTS_KEPT);
 }

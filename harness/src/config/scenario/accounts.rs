@@ -4,10 +4,11 @@ use super::raw::Context;
 use crate::config::template;
 use crate::error::ConfigError;
 use crate::expect::HvExpected;
-use crate::hvevent::{Access, number};
+use crate::hvevent::{Access, Fields, number};
 use crate::witness::{Expected, Wanted};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, value::MapAccessDeserializer};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess};
 use std::collections::BTreeMap;
 use std::fmt;
 use toml::Spanned;
@@ -31,9 +32,17 @@ const END_WORDS: [&str; 12] = [
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Hv {
-    lines: Option<bool>,
-    #[serde(default)]
-    end: BTreeMap<Spanned<String>, Spanned<Word>>,
+    lines: Option<Spanned<bool>>,
+    guests: Option<Spanned<u64>>,
+    end: Option<Ends>,
+}
+
+type Words = BTreeMap<Spanned<String>, Spanned<Word>>;
+
+/// `end = { … }` for every guest, or `end = [{ … }, { … }]` for each.
+enum Ends {
+    Every(Words),
+    Each(Vec<Words>),
 }
 
 #[derive(Deserialize)]
@@ -73,25 +82,48 @@ impl Hv {
     /// Puts what is said here over what holds without it.
     pub fn resolve(
         self,
-        base: HvExpected,
+        mut hv: HvExpected,
         context: &Context<'_>,
     ) -> Result<HvExpected, ConfigError> {
-        let lines = self.lines.unwrap_or(base.lines);
-        let mut end = base.end;
-        for (key, word) in self.end {
-            let bad = |message: String| context.source.bad_value("end", &key, message);
-            let name = key.get_ref().as_str();
-            if !lines {
-                return Err(bad("and lines = false exclude each other".into()));
+        if let Some(lines) = self.lines {
+            hv.lines = *lines.get_ref();
+            if !hv.lines && (self.guests.is_some() || self.end.is_some()) {
+                let message = "is false, and yet says what the lines have to tell";
+                return Err(context.source.bad_value("lines", &lines, message));
             }
-            if !END_WORDS.contains(&name) {
-                let known = END_WORDS.join(", ");
-                return Err(bad(format!("has no word `{name}`; there are {known}")));
-            }
-            end.insert(name, &word.get_ref().fill(name, &word, context)?);
         }
-        Ok(HvExpected { lines, end, ..base })
+        let usual = hv.ends.first().cloned().unwrap_or_default();
+        let end = |words| end(words, usual.clone(), context);
+        match self.end {
+            Some(Ends::Every(words)) => hv.ends = vec![end(words)?],
+            Some(Ends::Each(list)) => {
+                hv.ends = list.into_iter().map(end).collect::<Result<_, _>>()?;
+                hv.guests = hv.ends.len() as u64;
+            }
+            None => {}
+        }
+        if let Some(guests) = self.guests {
+            hv.guests = *guests.get_ref();
+            if hv.ends.len() as u64 > hv.guests {
+                let message = "is less than there are ends";
+                return Err(context.source.bad_value("guests", &guests, message));
+            }
+        }
+        Ok(hv)
     }
+}
+
+/// The words of an `end` line, put over those that hold without them.
+fn end(words: Words, mut usual: Fields, context: &Context<'_>) -> Result<Fields, ConfigError> {
+    for (key, word) in words {
+        let name = key.get_ref().as_str();
+        if !END_WORDS.contains(&name) {
+            let message = format!("has no word `{name}`; there are {}", END_WORDS.join(", "));
+            return Err(context.source.bad_value("end", &key, message));
+        }
+        usual.insert(name, &word.get_ref().fill(name, &word, context)?);
+    }
+    Ok(usual)
 }
 
 impl Witness {
@@ -180,6 +212,28 @@ impl Word {
             Self::Text(text) => template::fill(text, context.values, str::to_owned)
                 .map_err(|name| context.source.bad_value(key, at, context.no_value(&name))),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ends {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Ends;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of words, or a list of such, one for each guest")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Ends, A::Error> {
+                Words::deserialize(MapAccessDeserializer::new(map)).map(Ends::Every)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Ends, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Ends::Each)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
     }
 }
 
