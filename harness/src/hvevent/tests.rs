@@ -1,3 +1,4 @@
+use super::listener::GUESTS_KEPT;
 use super::*;
 
 const GOOD: [&str; 5] = [

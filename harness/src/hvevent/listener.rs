@@ -1,0 +1,255 @@
+//! Listens to a console for the hypervisor's report, and tells it from forged lines.
+
+use super::{End, FAULTS_KEPT, Fault, Fields, HvEvent, MARK};
+use serde::Serialize;
+
+/// How many guests are kept to be looked at one by one; all are counted.
+pub(super) const GUESTS_KEPT: usize = 4096;
+
+/// How many forged lines a report shows.
+const FORGED_SHOWN: usize = 8;
+
+/// What a console line was to the listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// No event line, or there is no nonce to tell by.
+    Nothing,
+    /// An event line of the hypervisor's.
+    Event,
+    /// An event line of somebody else's.
+    Forged,
+    /// The hypervisor's, but not as it has to be.
+    Broken(String),
+}
+
+/// Forged lines: how many, and the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Forged {
+    /// How many.
+    pub count: u64,
+    /// The first few.
+    pub lines: Vec<String>,
+}
+
+/// Whether the host came through a guest: its canary, and the pages that it got back.
+fn host_is_well(fields: &Fields) -> Result<(), String> {
+    if fields.get("canary") != Some("intact") {
+        return Err("the guest has written to the host's memory".into());
+    }
+    match fields.number("pages")? {
+        0 => Ok(()),
+        pages => Err(format!("{pages} pages of the guest's were not given back")),
+    }
+}
+
+/// What the hypervisor reports of one guest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guest {
+    /// What it said at the start.
+    pub start: Fields,
+    /// How the guest ended.
+    pub end: Option<End>,
+}
+
+/// What the hypervisor counted, of all its guests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Guests that ended.
+    pub guests: u64,
+    /// Exits, without those for the host's own interrupts.
+    pub exits: u64,
+    /// Nested page faults among them.
+    pub npf: u64,
+    /// Hypercalls among them.
+    pub hypercalls: u64,
+}
+
+/// Listens to a console for the hypervisor's report.
+#[derive(Debug, Default)]
+pub struct Listener {
+    nonce: Option<String>,
+    next: u64,
+    /// How far the report on the present guest is, and the faults it told of.
+    phase: Phase,
+    npf: u64,
+    faults: Vec<Fault>,
+    guests: Vec<Guest>,
+    totals: Totals,
+    forged: Forged,
+}
+
+/// The last thing that was told of a guest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    #[default]
+    Nothing,
+    Start,
+    Load,
+    Enter,
+    Exit,
+}
+
+impl Listener {
+    /// For a run with that nonce.
+    pub fn new(nonce: &str) -> Self {
+        Self {
+            nonce: Some(nonce.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is a nonce to tell lines by.
+    pub fn can_tell(&self) -> bool {
+        self.nonce.is_some()
+    }
+
+    /// Takes a console line.
+    pub fn line(&mut self, line: &str) -> Heard {
+        let Some((nonce, said)) = self.nonce.as_ref().zip(line.strip_prefix(MARK)) else {
+            return Heard::Nothing;
+        };
+        let Some(rest) = said
+            .strip_prefix(nonce.as_str())
+            .and_then(|rest| rest.strip_prefix(' '))
+        else {
+            self.forged.count += 1;
+            if self.forged.lines.len() < FORGED_SHOWN {
+                let shown = line
+                    .char_indices()
+                    .nth(160)
+                    .map_or(line.len(), |(at, _)| at);
+                self.forged.lines.push(line[..shown].to_owned());
+            }
+            return Heard::Forged;
+        };
+        match self.take(rest) {
+            Ok(()) => Heard::Event,
+            Err(because) => Heard::Broken(format!("{because}: {MARK}… {rest}")),
+        }
+    }
+
+    fn take(&mut self, rest: &str) -> Result<(), String> {
+        let (number, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        if number.parse() != Ok(self.next) {
+            return Err(format!("event {} was due, not {number}", self.next));
+        }
+        self.next += 1;
+        let event = HvEvent::parse(rest)?;
+        self.in_turn(&event)?;
+        match event {
+            HvEvent::Start(fields) => self.guest().start = fields,
+            HvEvent::Exit(Some(fault)) => {
+                self.npf += 1;
+                self.keep(fault);
+            }
+            HvEvent::Host(fields) => host_is_well(&fields)?,
+            HvEvent::End(end) => self.ended(end)?,
+            HvEvent::Load(_) | HvEvent::Enter(_) | HvEvent::Exit(None) | HvEvent::Other => {}
+        }
+        Ok(())
+    }
+
+    /// Whether an event may come after those that came of the same guest.
+    fn in_turn(&mut self, event: &HvEvent) -> Result<(), String> {
+        let (name, phase, earliest) = match event {
+            HvEvent::Start(_) => ("start", Phase::Start, Phase::Nothing),
+            HvEvent::Load(_) => ("load", Phase::Load, Phase::Start),
+            HvEvent::Enter(_) => ("enter", Phase::Enter, Phase::Start),
+            HvEvent::Exit(_) => ("exit", Phase::Exit, Phase::Enter),
+            // A hypervisor that cannot run a guest may say so at any point.
+            HvEvent::End(end) if end.outcome() == "error" => return Ok(()),
+            HvEvent::End(_) => ("end", Phase::Exit, Phase::Enter),
+            HvEvent::Host(_) | HvEvent::Other => return Ok(()),
+        };
+        let again = phase == self.phase && phase != Phase::Exit;
+        if again || phase < self.phase || self.phase < earliest {
+            return Err(format!("there is no place for `{name}` here"));
+        }
+        self.phase = phase;
+        Ok(())
+    }
+
+    /// The guest that is reported on.
+    fn guest(&mut self) -> &mut Guest {
+        if self.guests.last().is_none_or(|guest| guest.end.is_some()) {
+            if self.guests.len() == GUESTS_KEPT {
+                self.guests.pop();
+            }
+            self.guests.push(Guest::default());
+        }
+        self.guests.last_mut().expect("one was just made")
+    }
+
+    fn keep(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(fault);
+        }
+    }
+
+    fn ended(&mut self, end: End) -> Result<(), String> {
+        self.add_up(&end)?;
+        (self.phase, self.npf) = (Phase::Nothing, 0);
+        if let Some(fault) = end.fault {
+            self.keep(fault);
+        }
+        let totals = &mut self.totals;
+        totals.guests += 1;
+        totals.exits = totals.exits.saturating_add(end.exits);
+        totals.npf = totals.npf.saturating_add(end.npf);
+        totals.hypercalls = totals.hypercalls.saturating_add(end.hypercalls);
+        self.guest().end = Some(end);
+        Ok(())
+    }
+
+    /// Whether the summary is that of the events.
+    fn add_up(&self, end: &End) -> Result<(), String> {
+        let told = self.npf + u64::from(end.fault.is_some());
+        if end.npf != told {
+            let counted = end.npf;
+            return Err(format!(
+                "{told} page faults were told, but {counted} counted"
+            ));
+        }
+        if end.npf.saturating_add(end.hypercalls) > end.exits {
+            return Err("there are fewer exits than page faults and hypercalls together".into());
+        }
+        if end.outcome() == "shutdown" && end.hypercalls == 0 {
+            return Err("a guest that never called cannot have asked for its end".into());
+        }
+        Ok(())
+    }
+
+    /// The guests it told of, in order; if there were very many, the first of them and the last.
+    pub fn guests(&self) -> &[Guest] {
+        &self.guests
+    }
+
+    /// What it said at the end of the last guest that ended.
+    pub fn end(&self) -> Option<&End> {
+        self.guests
+            .iter()
+            .rev()
+            .find_map(|guest| guest.end.as_ref())
+    }
+
+    /// What it counted.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The faults it told of, in order, those it ended a guest for included; the first
+    /// [`FAULTS_KEPT`] of them.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// How many events came.
+    pub fn events(&self) -> u64 {
+        self.next
+    }
+
+    /// Lines that pretended to be the hypervisor's.
+    pub fn forged(&self) -> &Forged {
+        &self.forged
+    }
+}
