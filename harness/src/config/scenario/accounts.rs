@@ -56,7 +56,7 @@ pub struct Witness {
 /// A number, or a text in which `{name}` is filled.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Word {
+pub enum Word {
     Number(u64),
     Text(String),
 }
@@ -201,7 +201,8 @@ fn wanted(key: &str, raw: Spanned<Count>, context: &Context<'_>) -> Result<Wante
 }
 
 impl Word {
-    fn fill(
+    /// The text, with its placeholders filled.
+    pub fn fill(
         &self,
         key: &str,
         at: &Spanned<Self>,
@@ -265,3 +266,6 @@ impl<'de> Deserialize<'de> for Count {
         deserializer.deserialize_any(Visitor)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+use crate::arch::Arch;
+use crate::config::Source;
+use crate::config::machine::Machine;
+use crate::config::scenario::Scenario;
+use crate::expect::{HvExpected, Plan};
+use crate::hvevent::Access;
+use crate::verdict::EndKind;
+use crate::witness::Wanted;
+use std::path::Path;
+
+const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";
+const STEP: &str = "[[step]]\nname = 'a'\npattern = 'x'\n";
+
+fn resolve(text: &str) -> Result<Plan, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let source = Source::from_text("s.toml", text);
+    let scenario = Scenario::resolve("s".into(), root, &source, &machine);
+    scenario
+        .map(|scenario| scenario.story.plan().clone())
+        .map_err(|e| e.to_string())
+}
+
+/// A scenario with something between its head and its only step.
+#[track_caller]
+fn plan(middle: &str) -> Plan {
+    resolve(&format!("{HEAD}{middle}{STEP}")).unwrap()
+}
+
+#[test]
+fn without_a_word_the_guest_has_to_ask_for_its_end_and_qemu_is_not_asked() {
+    let Plan { hv, witness, .. } = plan("mode = 'vs'\n");
+    assert_eq!(hv.start.to_string(), "arch=riscv64 mode=vs");
+    let usual = HvExpected::of(EndKind::Shutdown);
+    assert_eq!((hv.lines, hv.guests, &hv.ends), (true, 1, &usual.ends));
+    assert_eq!(hv.ends[0].to_string(), "outcome=shutdown");
+    assert!(!hv.may_be_killed());
+    assert_eq!(witness, None);
+}
+
+#[test]
+fn a_kill_can_be_what_is_expected() {
+    let hv = plan("[hv]\nend = { outcome = 'killed', gpa = '{pflash}', npf = 1 }\n").hv;
+    assert_eq!(
+        hv.ends[0].to_string(),
+        "gpa=0x22000000 npf=1 outcome=killed"
+    );
+    assert!(hv.may_be_killed());
+}
+
+#[test]
+fn several_guests_have_an_end_each_or_one_for_all() {
+    let hv = plan("[hv]\nend = [{ outcome = 'killed' }, { npf = 0 }]\n").hv;
+    assert_eq!(hv.guests, 2);
+    assert_eq!(hv.ends[1].to_string(), "npf=0 outcome=shutdown");
+    let hv = plan("[hv]\nguests = 9\nend = { outcome = 'shutdown|killed' }\n").hv;
+    assert_eq!((hv.guests, hv.ends.len(), hv.may_be_killed()), (9, 1, true));
+}
+
+#[test]
+fn counts_are_exact_or_bounded_and_faults_have_a_place() {
+    let wanted = |min, max| Wanted {
+        min,
+        max,
+        gpa: None,
+        va: None,
+        access: None,
+    };
+    let witness =
+        plan("[witness]\nnpf = 1\nhypercall = { min = 2 }\nother = { max = 3 }\n").witness;
+    let witness = witness.unwrap();
+    assert_eq!(witness.npf, Some(wanted(1, 1)));
+    assert_eq!(witness.hypercall, Some(wanted(2, u64::MAX)));
+    assert_eq!(witness.other, Some(wanted(0, 3)));
+    let place = "npf = { count = 2, gpa = '{pflash}', va = 4096, access = 'write' }\n";
+    let npf = plan(&format!("[witness]\n{place}")).witness.unwrap().npf;
+    let expected = Wanted {
+        gpa: Some(0x2200_0000),
+        va: Some(4096),
+        access: Some(Access::Write),
+        ..wanted(2, 2)
+    };
+    assert_eq!(npf, Some(expected));
+    assert!(
+        plan("[witness]\n").witness.is_some(),
+        "asked, but for nothing"
+    );
+}
+
+#[test]
+fn every_mistake_is_refused_with_its_line() {
+    for (middle, expected) in [
+        (
+            "[hv]\nlinse = true\n",
+            "s.toml:5: key `linse`: unknown field",
+        ),
+        (
+            "[hv]\nlines = false\nend = { npf = 1 }\n",
+            "s.toml:5: key `lines`: is false, and yet",
+        ),
+        (
+            "[hv]\nend = { gpq = 1 }\n",
+            "s.toml:5: key `end`: has no word `gpq`; there are outcome",
+        ),
+        (
+            "[hv]\nend = { gpa = '{no}' }\n",
+            "s.toml:5: key `gpa`: {no} has no value",
+        ),
+        (
+            "[hv]\nend = 'killed'\n",
+            "s.toml:5: key `end`: invalid type",
+        ),
+        (
+            "[hv]\nguests = 1\nend = [{}, {}]\n",
+            "s.toml:5: key `guests`: is less than",
+        ),
+        ("[witness]\nnfp = 1\n", "s.toml:5: key `nfp`: unknown field"),
+        (
+            "[witness]\nnpf = -1\n",
+            "s.toml:5: key `npf`: a count is not negative",
+        ),
+        (
+            "[witness]\nnpf = 'one'\n",
+            "s.toml:5: key `npf`: invalid type",
+        ),
+        (
+            "[witness]\nnpf = {}\n",
+            "s.toml:5: key `npf`: says how many by none of",
+        ),
+        (
+            "[witness]\nnpf = { count = 1, max = 2 }\n",
+            "s.toml:5: key `npf`: has a count, and",
+        ),
+        (
+            "[witness]\nnpf = { min = 3, max = 2 }\n",
+            "s.toml:5: key `npf`: wants more than",
+        ),
+        (
+            "[witness]\nnpf = { count = 0, va = 1 }\n",
+            "s.toml:5: key `npf`: wants none",
+        ),
+        (
+            "[witness]\nnpf = { count = 1, va = 'x' }\n",
+            "s.toml:5: key `va`: `x` is not an address",
+        ),
+        (
+            "[witness]\nnpf = { count = 1, at = 1 }\n",
+            "s.toml:5: key `npf`: unknown field `at`",
+        ),
+        (
+            "[witness]\nother = { count = 1, va = 1 }\n",
+            "s.toml:5: key `other`: has no address",
+        ),
+    ] {
+        let error = resolve(&format!("{HEAD}{middle}{STEP}")).expect_err(middle);
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_machine_without_a_log_cannot_be_asked() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut machine = Machine::load(root, Arch::Riscv64).unwrap();
+    machine.witness = None;
+    let source = Source::from_text("s.toml", format!("{HEAD}[witness]\nnpf = 1\n{STEP}"));
+    let error = Scenario::resolve("s".into(), root, &source, &machine).unwrap_err();
+    let expected = "s.toml:4: key `witness`: configs/machines/riscv64.toml does not say";
+    assert!(error.to_string().starts_with(expected), "{error}");
+}
