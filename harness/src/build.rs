@@ -8,6 +8,8 @@
 
 use crate::config::machine::Machine;
 use crate::error::Error;
+use crate::group::{self, Group};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -184,15 +186,17 @@ async fn std_flags(root: &Path, target: &str) -> Result<&'static [&'static str],
 /// Runs cargo; its output is shown once it takes long, and if it fails.
 async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
     let hint = "see cargo's messages above";
+    // In a group of its own: its compilers are to end with it.
+    group::lead(&mut command, Vec::new());
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .map_err(|e| {
             Error::infrastructure(format!("cargo could not be started: {e}"), "run ./x setup")
         })?;
+    let group = Group::led_by(&child);
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
     let mut held: Vec<String> = Vec::new();
     let show_from = Instant::now() + QUIET;
@@ -201,7 +205,7 @@ async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
         let line = tokio::select! {
             line = lines.next_line() => line.ok().flatten(),
             () = tokio::time::sleep_until(show_from), if !shown => {
-                anstream::eprintln!("building {label} ...");
+                tell(&format!("building {label} ..."));
                 held.drain(..).for_each(|line| show(&label, &line));
                 shown = true;
                 continue;
@@ -219,6 +223,7 @@ async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
         .wait()
         .await
         .map_err(|e| Error::infrastructure(e.to_string(), hint))?;
+    group.release();
     if status.success() {
         return Ok(());
     }
@@ -231,5 +236,10 @@ async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
 
 fn show(label: &str, line: &str) {
     let program = label.split(' ').next().unwrap_or(label);
-    anstream::eprintln!("  {program}: {line}");
+    tell(&format!("  {program}: {line}"));
+}
+
+/// Says something on stderr, if anybody still listens there.
+fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

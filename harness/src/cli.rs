@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::judge;
 use crate::prepare::{Request, prepare};
 use crate::report::Report;
+use crate::rundir;
 use crate::session::{self, Limits};
 use crate::stopped;
 use crate::trial::Trial;
@@ -162,21 +163,27 @@ pub fn main() -> ExitCode {
             ));
         }
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         tokio::select! {
-            // Dropping the command on an interrupt is what ends QEMU and cargo.
-            result = execute(cli) => result.map_or_else(|error| complain(&error), ExitCode::from),
+            biased; // so that an interrupt is noticed from the start
             () = interrupted() => {
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
+            // Dropping the command on an interrupt is what ends QEMU and cargo.
+            result = execute(cli) => result.map_or_else(|error| complain(&error), ExitCode::from),
         }
-    })
+    });
+    runtime.shutdown_background(); // a console that is still being judged is not waited for
+    code
 }
 
 async fn execute(cli: Cli) -> Result<u8, Error> {
+    // A run's directory needs no workspace.
     if let Command::Judge(args) = cli.command {
-        return judge(cli.root.as_deref(), &args); // a run's directory needs no workspace
+        // A large console takes seconds without a pause, and an interrupt is to end that too.
+        let judging = tokio::task::spawn_blocking(move || judge(cli.root.as_deref(), &args));
+        return judging.await.expect("judging does not panic");
     }
     let root = find_root(cli.root.as_deref())?;
     match cli.command {
@@ -262,7 +269,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         Err(error) => {
             dir.stopped(&error);
             if let Some(report) = Report::of_error(request.arch, &scenario.name, &error) {
-                dir.write("verdict.json", &report.json());
+                dir.write(rundir::VERDICT, &report.json());
             }
             return Err(error);
         }
@@ -279,7 +286,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     }
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
-    dir.write("verdict.json", &report.json());
+    dir.write(rundir::VERDICT, &report.json());
     report.notes.extend(dir.trouble().map(str::to_owned));
     Ok(report)
 }

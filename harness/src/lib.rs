@@ -20,6 +20,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod expect;
+pub mod group;
 pub mod hvevent;
 pub mod image;
 pub mod judge;

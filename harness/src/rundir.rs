@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::event::{Event, Record};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -36,6 +36,8 @@ pub const BOOTED: &str = "run.json";
 pub const STORY: &str = "story.json";
 /// The file that tells what happened.
 pub const EVENTS: &str = "events.jsonl";
+/// The verdict.
+pub const VERDICT: &str = "verdict.json";
 
 /// What was booted, for [`BOOTED`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,7 +99,7 @@ impl RunDir {
     pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
         let usual = root.join("target/harness/runs");
         let parent = parent.unwrap_or(&usual);
-        fs::create_dir_all(parent).map_err(|e| Error::io("make", parent, &e))?;
+        fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
         if parent == usual {
             prune(parent);
         }
@@ -106,12 +108,16 @@ impl RunDir {
             let path = path.join(name);
             File::create(&path).map_err(|e| Error::io("write", &path, &e))
         };
+        let events = file(EVENTS)?;
+        // Held as long as the run lasts, however that ends: it keeps other harnesses from pruning
+        // the directory. Where there are no locks they go by its age.
+        let _ = events.try_lock();
         Ok(Self {
             console_raw: file("console.raw")?,
             console_log: file("console.log")?,
             firmware_log: file("firmware.log")?,
             stderr: file("qemu.stderr")?,
-            events: file(EVENTS)?,
+            events,
             pending: Vec::new(),
             pending_log: Vec::new(),
             pending_firmware: Vec::new(),
@@ -136,9 +142,14 @@ impl RunDir {
         self.write(name, &text);
     }
 
-    /// Writes a small file at once.
+    /// Writes a small file at once: it is there whole, or not at all.
     pub fn write(&mut self, name: &str, contents: &str) {
-        let result = fs::write(self.path.join(name), contents);
+        let unfinished = self.path.join(format!(".{name}"));
+        let result = fs::write(&unfinished, contents)
+            .and_then(|()| fs::rename(&unfinished, self.path.join(name)));
+        if result.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
         self.note(result);
     }
 
@@ -211,6 +222,16 @@ impl RunDir {
     }
 }
 
+fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
+    Error::infrastructure(
+        format!(
+            "cannot make {}, for a run's records: {error}",
+            path.display()
+        ),
+        "name a folder that you may write to, on a disk with room, with --report-dir",
+    )
+}
+
 /// Makes `<UTC time>-<label>-<pid>`, with a further number if there are several a second.
 fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
@@ -229,7 +250,7 @@ fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::io("make", &path, &error)),
+            Err(error) => return Err(cannot_make(&path, &error)),
         }
     }
     Err(Error::infrastructure(
@@ -238,32 +259,42 @@ fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     ))
 }
 
-/// Removes the oldest runs. Only directories that look like runs are touched, and none that is
-/// young enough to be still in use by another harness.
+/// Removes the oldest runs. Only directories that look like runs are touched, and none that is in
+/// use by another harness.
 fn prune(parent: &Path) {
     let mut runs: Vec<_> = fs::read_dir(parent)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok())
         .filter(|entry| looks_like_a_run(&entry.file_name().to_string_lossy()))
-        .filter(|entry| entry.path().join("events.jsonl").is_file())
+        .filter(|entry| entry.path().join(EVENTS).is_file())
         .map(|entry| entry.path())
         .collect();
     runs.sort();
     let surplus = (runs.len() + 1).saturating_sub(KEPT);
     for run in runs.into_iter().take(surplus) {
-        let young = fs::metadata(&run)
-            .and_then(|m| m.modified())
-            .is_ok_and(|modified| {
-                modified
-                    .elapsed()
-                    .is_ok_and(|age| age < Duration::from_secs(60))
-            });
-        if !young || run.join("verdict.json").is_file() {
+        if !in_use(&run) {
             // Another harness may be pruning too; whoever comes second finds nothing.
             let _ = fs::remove_dir_all(run);
         }
     }
+}
+
+/// Whether a harness is writing to a run's directory: it holds a lock on the events.
+fn in_use(run: &Path) -> bool {
+    let lock = File::open(run.join(EVENTS)).map(|events| events.try_lock());
+    match lock {
+        Ok(Ok(())) => false,
+        Ok(Err(TryLockError::WouldBlock)) => true,
+        // No locks here, or another harness has just removed it.
+        Ok(Err(TryLockError::Error(_))) | Err(_) => is_young(run) && !run.join(VERDICT).is_file(),
+    }
+}
+
+fn is_young(run: &Path) -> bool {
+    let modified = fs::metadata(run).and_then(|meta| meta.modified());
+    let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age < Duration::from_secs(600))
 }
 
 fn looks_like_a_run(name: &str) -> bool {
@@ -292,6 +323,26 @@ mod tests {
         let record: Record<'_> = serde_json::from_str(text.trim_end()).unwrap();
         assert_eq!(record, Record { t: 1.5, event });
         assert_eq!(first.trouble(), None);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_never_pruned_however_old_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let oldest = root
+            .path()
+            .join("target/harness/runs/20200101T000000Z-slow-1");
+        fs::create_dir_all(&oldest).unwrap();
+        let events = File::create(oldest.join(EVENTS)).unwrap();
+        events.lock().unwrap();
+        for _ in 0..KEPT + 5 {
+            RunDir::create(root.path(), None, "x").unwrap();
+        }
+        assert!(oldest.is_dir());
+        let left = fs::read_dir(oldest.parent().unwrap()).unwrap().count();
+        assert_eq!(left, KEPT + 1, "of the others the surplus is gone");
+        drop(events);
+        RunDir::create(root.path(), None, "x").unwrap();
+        assert!(!oldest.exists());
     }
 
     #[test]

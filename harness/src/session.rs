@@ -19,8 +19,10 @@ use tokio::time::{Instant, sleep_until};
 /// How long a machine that has ended may take to let go of its connections.
 const DRAIN: Duration = Duration::from_millis(250);
 
-/// How much a console may print. More is a fault of its own, and would fill the user's disk.
+/// How much a console may print. More is a fault of its own, and would fill the user's disk. A line
+/// counts as so many bytes more, which is what it costs in the records.
 const CONSOLE_LIMIT: u64 = 64 << 20;
+const LINE_COST: u64 = 64;
 
 /// How long QEMU may take to tell the registers of a machine that a clock ran out for.
 const ASK: Duration = Duration::from_millis(500);
@@ -284,7 +286,8 @@ impl Session<'_, '_> {
     }
 
     fn console(&mut self, bytes: &[u8]) {
-        self.console_bytes += bytes.len() as u64;
+        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        self.console_bytes += bytes.len() as u64 + LINE_COST * lines;
         self.dir.console(bytes);
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.push(bytes, |line| self.line(&line));

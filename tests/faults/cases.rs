@@ -3,7 +3,7 @@
 use Act::*;
 
 /// The story that a good machine tells.
-const STORY: &str = r#"
+pub const STORY: &str = r#"
 guest  = "guest"
 arches = ["riscv64"]
 end    = "shutdown"
@@ -44,6 +44,8 @@ pub enum Act {
     Await(&'static str),
     /// Await a command and confirm it.
     Obey(&'static str),
+    /// Await a command and answer it with a text.
+    Answer(&'static str, &'static str),
     /// Await a command and refuse it.
     Refuse(&'static str),
     /// Send bytes over QMP.
@@ -78,6 +80,10 @@ pub enum Act {
     Lines(usize),
     /// Print a line again and again.
     Flood(&'static str),
+    /// Print a line every few milliseconds.
+    Chatter,
+    /// Note the moment.
+    Mark,
     /// Print without ever ending the line.
     EndlessLine,
     /// Leave a process behind that holds all connections open.
@@ -102,19 +108,22 @@ pub struct Case {
     pub verdict: &'static [(&'static str, &'static str)],
 }
 
-const ONE: Act = Say("step one\r\n");
-const TWO: Act = Say("step two, word 0x42\r\n");
-const THREE: Act = Say("step three\r\n");
+/// The steps, and the end.
+pub const ONE: Act = Say("step one\r\n");
+pub const TWO: Act = Say("step two, word 0x42\r\n");
+pub const THREE: Act = Say("step three\r\n");
 pub const OFF: Act = Event("SHUTDOWN", "guest-shutdown");
 
 /// Long enough never to run out in a case that has another verdict.
 pub const LONG: &str = "20s";
 /// Short, for the cases that are about running out.
-const SHORT: &str = "300ms";
+pub const SHORT: &str = "300ms";
 
-const KIND: &str = "/verdict/kind";
+/// The kind of verdict.
+pub const KIND: &str = "/verdict/kind";
 
-const fn case(
+/// A case with the usual story.
+pub const fn case(
     name: &'static str,
     script: &'static [Act],
     timeout: &'static str,

@@ -1,6 +1,7 @@
 //! The fake QEMU: speaks enough QMP to be believed, then plays a case's script.
 
 use crate::cases::Act;
+use crate::machines;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
@@ -24,9 +25,18 @@ pub struct Machine<'a> {
     pub log: &'a Path,
 }
 
+/// Where a machine notes a moment.
+pub const MOMENT: &str = "moment";
+
+/// Nanoseconds on a clock that all processes share.
+pub fn now() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
+
 /// Plays a case; returns when its script is over.
 pub fn play(case: &str, machine: &Machine<'_>) -> ExitCode {
-    let case = crate::all_cases()
+    let case = machines()
         .find(|c| c.name == case)
         .expect("the bed knows its cases");
     remember(machine.pids, std::process::id());
@@ -41,6 +51,11 @@ pub fn play(case: &str, machine: &Machine<'_>) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Notes the moment, in the folder beside that of the processes.
+fn mark(pids: &Path) {
+    fs::write(pids.with_file_name(MOMENT), now().to_string()).expect("the bed can be written to");
 }
 
 fn remember(pids: &Path, pid: u32) {
@@ -74,6 +89,10 @@ impl Fake<'_> {
             }, "capabilities": []}})),
             Act::Await(command) => self.await_command(command),
             Act::Obey(command) => self.obey(command),
+            Act::Answer(command, text) => {
+                self.await_command(command);
+                self.send(json!({ "return": text }));
+            }
             Act::Refuse(command) => {
                 self.await_command(command);
                 self.send(json!({"error": {"class": "GenericError", "desc": "not today"}}));
@@ -93,13 +112,20 @@ impl Fake<'_> {
             Act::Exit(code) => return Some(ExitCode::from(*code)),
             Act::Abort => std::process::abort(),
             Act::Kill(signal) => self.kill_self(signal),
-            Act::IgnoreTerm => ignore_term(),
+            Act::IgnoreTerm => ignore(SIGTERM),
             Act::Lines(count) => self.say("noise\n".repeat(*count).as_bytes()),
             Act::Flood(line) => {
                 let block = format!("{line}\n").repeat(1000);
                 // Ends when the harness has had enough and kills this process.
                 while self.serial.as_mut()?.write_all(block.as_bytes()).is_ok() {}
             }
+            Act::Chatter => {
+                // A slow machine; nothing is awaited here.
+                while self.serial.as_mut()?.write_all(b"noise\n").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            }
+            Act::Mark => mark(self.machine.pids),
             Act::EndlessLine => {
                 let block = [b'x'; 1 << 16];
                 while self.serial.as_mut()?.write_all(&block).is_ok() {}
@@ -179,15 +205,20 @@ impl Fake<'_> {
     }
 }
 
-fn ignore_term() {
+/// The signal of a request to end.
+const SIGTERM: i32 = 15;
+/// The signal that a file has become too large.
+pub const SIGXFSZ: i32 = 25;
+
+/// Ignores a signal, in this process and in those that it becomes.
+pub fn ignore(signal_number: i32) {
     use std::os::raw::c_int;
     unsafe extern "C" {
         fn signal(signum: c_int, handler: usize) -> usize;
     }
-    const SIGTERM: c_int = 15;
     const SIG_IGN: usize = 1;
     // SAFETY: SIG_IGN is a valid disposition, and no handler code is installed.
-    unsafe { signal(SIGTERM, SIG_IGN) };
+    unsafe { signal(signal_number, SIG_IGN) };
 }
 
 /// Waits to be killed.

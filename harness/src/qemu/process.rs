@@ -6,9 +6,10 @@ use super::Launch;
 use super::qmp::Qmp;
 use crate::config::template::{self, Values};
 use crate::error::Error;
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::group::{self, Group};
+use rustix::process::Signal;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream as StdStream;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub struct Qemu {
     pub serial: UnixStream,
     /// QEMU's own messages.
     pub stderr: ChildStderr,
-    group: Option<Pid>,
+    group: Group,
     status: Option<ExitStatus>,
 }
 
@@ -55,8 +56,7 @@ impl Qemu {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
-        prepare_child(&mut command, [qmp_child.into(), serial_child.into()]);
+        group::lead(&mut command, vec![qmp_child.into(), serial_child.into()]);
         let mut child = command
             .spawn()
             .map_err(|e| cannot_start(&launch.program, &e))?;
@@ -66,7 +66,7 @@ impl Qemu {
             UnixStream::from_std(stream)
         };
         let stderr = child.stderr.take().expect("stderr is piped");
-        let group = child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let group = Group::led_by(&child);
         let streams = connect(qmp).and_then(|qmp| Ok((qmp, connect(serial)?)));
         let (qmp, serial) = streams.map_err(|e| cannot_start(&launch.program, &e))?;
         Ok(Self {
@@ -90,25 +90,18 @@ impl Qemu {
     /// Ends the process and all that it started: asks, waits a little, kills, reaps.
     pub async fn stop(&mut self) {
         if self.exit_status().is_none() {
-            self.signal(Signal::TERM);
+            self.group.signal(Signal::TERM);
             let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
         }
         // Also when QEMU itself is gone: something that it started may be left in its group.
-        self.signal(Signal::KILL);
+        self.group.signal(Signal::KILL);
         self.status = self.child.wait().await.ok().or(self.status);
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // An error means that nobody is left to be signalled.
-            let _ = kill_process_group(group, signal);
-        }
     }
 }
 
 impl Drop for Qemu {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        self.group.signal(Signal::KILL);
         // Killed is not yet gone; whoever looks after the harness has ended must not see it.
         for _ in 0..500 {
             if self.exit_status().is_some() {
@@ -131,24 +124,4 @@ pub(super) fn cannot_start(program: &str, error: &io::Error) -> Error {
         format!("{program} could not be started: {error}"),
         "run ./x setup",
     )
-}
-
-/// Lets the child inherit its ends of the connections, and ties its life to the harness's.
-fn prepare_child(command: &mut Command, inherited: [OwnedFd; 2]) {
-    let parent = rustix::process::getpid();
-    let in_child = move || {
-        for end in &inherited {
-            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::empty())?;
-        }
-        #[cfg(target_os = "linux")]
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The harness may have died before the line above.
-        if rustix::process::getppid() != Some(parent) {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec the closure makes only the system calls fcntl, prctl and
-    // getppid, all async-signal-safe; it allocates nothing and takes no lock.
-    unsafe { command.pre_exec(in_child) };
 }

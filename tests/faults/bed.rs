@@ -1,0 +1,128 @@
+//! A workspace whose QEMU is the fake.
+
+use crate::cases::Case;
+use crate::support::{self, Ran};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A workspace of its own, whose QEMU is the fake.
+pub struct Bed {
+    root: tempfile::TempDir,
+    timeout: &'static str,
+}
+
+impl Bed {
+    /// Makes one for a case.
+    pub fn new(case: &Case) -> std::io::Result<Self> {
+        // A space and a comma: QEMU's option lists and shells mind both.
+        let root = tempfile::Builder::new().prefix("fault bed, ").tempdir()?;
+        let at = |path: &str| root.path().join(path);
+        for folder in ["configs/machines", "tests/scenarios", "pids"] {
+            fs::create_dir_all(at(folder))?;
+        }
+        let program = std::env::current_exe()?;
+        let words = ["--fake-qemu", case.name, &at("pids").to_string_lossy()]
+            .map(|word| format!("{word:?}"))
+            .join(", ");
+        let machine = format!(
+            "arch = 'riscv64'\n\
+             [build]\ntarget = 'none'\naxconfig = 'none'\nkernel-format = 'bin'\n\
+             [qemu]\nprogram = {program:?}\noldest = '7.2'\nby-hand = []\n\
+             machine = []\n\
+             control = [{words}, '{{qmp_fd}}', '{{serial_fd}}', '{{disk}}', '{{trace_log}}']\n\
+             [disk]\nsize = '34M'\n[flash]\ncontent = 'flash.bin'\n\
+             [witness]\nformat = 'riscv-trap'\nargs = []\n"
+        );
+        fs::write(at("configs/machines/riscv64.toml"), machine)?;
+        fs::write(at("tests/scenarios/story.toml"), case.story)?;
+        for file in ["flash.bin", "kernel.bin", "guest.bin"] {
+            fs::write(at(file), "contents")?;
+        }
+        Ok(Self {
+            root,
+            timeout: case.timeout,
+        })
+    }
+
+    /// A path in it.
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// The harness's command that runs the case, as people see it.
+    pub fn command(&self) -> Command {
+        let mut command = self.command_that_builds();
+        command.arg("--image").arg(self.at("kernel.bin"));
+        command
+    }
+
+    /// The same, but the hypervisor has to be built.
+    pub fn command_that_builds(&self) -> Command {
+        let mut command = support::command(&["run", "--arch", "riscv64", "--scenario", "story"]);
+        command.args(["--timeout", self.timeout, "--root"]);
+        command.arg(self.root.path()).arg("--guest");
+        command.arg(self.at("guest.bin"));
+        command
+    }
+
+    /// Runs the case, for its report as JSON.
+    pub fn run(&self) -> Ran {
+        let run = self.command().args(["--format", "json"]).output();
+        run.expect("the harness can be started").into()
+    }
+
+    /// What the run's own records are judged to be, where that is not what the run was.
+    pub fn judged_again(&self, ran: &Ran) -> Option<String> {
+        let runs = self.runs();
+        let dir = runs.first().expect("every case leaves a record");
+        let again = support::harness(&["judge", &dir.to_string_lossy(), "--format", "json"]);
+        let verdicts = [ran, &again].map(|ran| (ran.code, ran.json()["verdict"].clone()));
+        let [first, second] = &verdicts;
+        (first != second).then(|| format!("the run's record is judged to be {second:?}"))
+    }
+
+    /// The directories of the runs so far.
+    pub fn runs(&self) -> Vec<PathBuf> {
+        let runs = fs::read_dir(self.at("target/harness/runs"));
+        let runs = runs.into_iter().flatten();
+        runs.map(|run| run.expect("readable").path()).collect()
+    }
+
+    /// The processes that have played the machine, or were started by it.
+    pub fn pids(&self) -> Vec<String> {
+        let pids = fs::read_dir(self.at("pids")).expect("the bed is ours");
+        let name = |pid: std::io::Result<fs::DirEntry>| pid.expect("readable").file_name();
+        pids.map(|pid| name(pid).to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// Processes and files that should not be there any more.
+    pub fn left_overs(&self) -> Vec<String> {
+        let pids = self.pids().into_iter().filter(|pid| !gone(pid));
+        let processes = pids.map(|pid| format!("process {pid} of the machine is still there"));
+        let files = self.runs().into_iter().flat_map(|run| {
+            let files = fs::read_dir(run).expect("a run's directory");
+            files.map(|file| file.expect("readable").file_name())
+        });
+        let files = files.map(|name| name.to_string_lossy().into_owned());
+        let temporary = files.filter(|name| name.starts_with('.'));
+        let temporary = temporary.map(|name| format!("the temporary file {name} is left"));
+        processes.chain(temporary).collect()
+    }
+}
+
+/// Whether a process has ended. One that was killed may take the kernel a moment, in which it is
+/// still there, or nobody has yet reaped it.
+pub fn gone(pid: &str) -> bool {
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Err(_) => return true,
+            Ok(stat) if stat.contains(") Z ") => return true,
+            Ok(_) if Instant::now() > until => return false,
+            Ok(_) => std::thread::yield_now(),
+        }
+    }
+}
