@@ -52,11 +52,21 @@ fn boot(arch: &str, more: &[&str], code: i32) -> Boot {
         };
         panic!("{said}\n{}\n{}", ran.stdout, ran.stderr);
     }
-    Boot {
+    let boot = Boot {
         report: ran.json(),
         ran,
         _reports: reports,
-    }
+    };
+    // The record of a run gets the verdict that the run got.
+    let again = harness(&[
+        "judge",
+        &boot.run_dir().to_string_lossy(),
+        "--format",
+        "json",
+    ]);
+    assert_eq!(again.json()["verdict"], boot.report["verdict"]);
+    assert_eq!(again.code, boot.ran.code);
+    boot
 }
 
 /// What the console told from the hypervisor's first line on, with sizes that vary replaced.
@@ -179,6 +189,43 @@ fn x86_64_tells_the_story_with_an_emulated_flash_too() {
     insta::assert_snapshot!("x86_64-emulated-flash", story("x86_64", &mode));
 }
 
+/// The story, what the hypervisor reports and what QEMU logged tell of the same fault.
+fn accounts(arch: &str) {
+    let boot = boot(arch, &[], 0);
+    let (end, witness) = (&boot.report["hypervisor_end"], &boot.report["witness"]);
+    assert_eq!((&end["npf"], &witness["npf"]), (&1.into(), &1.into()));
+    assert_eq!(end["hypercalls"], witness["hypercall"]);
+    assert_eq!(witness["faults"][0]["access"], "read");
+    assert_eq!(boot.report["forged"]["count"], 0);
+    assert!(boot.run_dir().join("witness.log").is_file());
+}
+
+/// A run that asks for a fault which does not happen, of a guest that makes none.
+fn missing_fault(arch: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(root().join("tests/scenarios/guest-own-fault.toml")).unwrap();
+    let wanted = text.replacen("npf = 0", "npf = 1", 1);
+    assert_ne!(wanted, text);
+    let scenario = folder.path().join("changed.toml");
+    fs::write(&scenario, wanted).unwrap();
+    let boot = boot(arch, &["--scenario", &scenario.to_string_lossy()], 1);
+    let verdict = &boot.report["verdict"];
+    assert_eq!(verdict["kind"], "witness-disagrees", "{:#?}", boot.ran);
+    let because = verdict["because"][0].as_str().unwrap();
+    let expected = "npf: the scenario wants 1, QEMU logged 0 (look in witness.log for ";
+    assert!(because.starts_with(expected), "{because}");
+}
+
+#[test]
+fn firmware_is_recorded_and_neither_shown_nor_judged() {
+    let boot = boot("riscv64", &[], 0);
+    let firmware = fs::read_to_string(boot.run_dir().join("firmware.log")).unwrap();
+    assert!(firmware.contains("OpenSBI v"), "{firmware}");
+    assert!(!boot.console().contains("OpenSBI"), "{}", boot.console());
+    let raw = fs::read(boot.run_dir().join("console.raw")).unwrap();
+    assert!(raw.windows(9).any(|bytes| bytes == b"OpenSBI v"));
+}
+
 fn looping_guest(arch: &str) {
     // One instruction that jumps to itself.
     let program: &[u8] = match arch {
@@ -239,6 +286,16 @@ macro_rules! for_each_architecture {
             #[test]
             fn a_fault_of_the_guests_own_is_its_own() {
                 super::fault_of_its_own(ARCH);
+            }
+
+            #[test]
+            fn all_accounts_tell_of_the_same_fault() {
+                super::accounts(ARCH);
+            }
+
+            #[test]
+            fn a_fault_that_qemu_did_not_see_is_missed() {
+                super::missing_fault(ARCH);
             }
 
             #[test]
