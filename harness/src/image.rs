@@ -2,11 +2,16 @@
 //!
 //! All are sparse, and written under a temporary name that is renamed when they are whole.
 
+use crate::config::scenario::DiskFault;
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, elf};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// Where ArceOS mounts file systems of its own. It makes these folders if they are not there, and stops
+/// if it cannot.
+const MOUNT_POINTS: [&str; 2] = ["proc", "sys"];
 
 /// The largest flat image; a load address far from the others is a mistake, not a request.
 const FLAT_LIMIT: u64 = 256 << 20;
@@ -70,6 +75,9 @@ pub fn write_disk(path: &Path, size: u64, files: &[(String, Vec<u8>)]) -> io::Re
         }
         file.seek(SeekFrom::Start(0))?;
         let volume = FileSystem::new(fscommon::BufStream::new(&mut *file), FsOptions::new())?;
+        for folder in MOUNT_POINTS {
+            volume.root_dir().create_dir(folder)?;
+        }
         for (path, contents) in files {
             let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
             let mut folder = volume.root_dir();
@@ -93,6 +101,44 @@ pub fn read_from_disk(disk: &Path, path: &str) -> io::Result<Vec<u8>> {
         .open_file(path.trim_start_matches('/'))?
         .read_to_end(&mut contents)?;
     Ok(contents)
+}
+
+/// Breaks a disk that [`write_disk`] made.
+pub fn break_disk(path: &Path, fault: DiskFault) -> io::Result<()> {
+    let mut file = std::fs::File::options().read(true).write(true).open(path)?;
+    match fault {
+        // The boot sector goes, and with it all that says where things are.
+        DiskFault::NotFat => file.write_all(&[0; 512]),
+        // What the files' clusters hold comes last; the half of it goes.
+        DiskFault::Truncated => {
+            let data = data_end(&mut file)?;
+            file.set_len(data.start + (data.end - data.start) / 2)
+        }
+    }
+}
+
+/// Where the first bytes of the disk's last file are, and the end of the last one that is not zero.
+fn data_end(file: &mut std::fs::File) -> io::Result<std::ops::Range<u64>> {
+    const SECTOR: usize = 512;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    let field = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let long = |at: usize| {
+        u64::from(u32::from_le_bytes([
+            bytes[at],
+            bytes[at + 1],
+            bytes[at + 2],
+            bytes[at + 3],
+        ]))
+    };
+    // BPB: reserved sectors, number of FATs, sectors of a FAT32.
+    let start = (field(14) + u64::from(bytes[16]) * long(36)) * SECTOR as u64;
+    let used = bytes
+        .chunks(SECTOR)
+        .rposition(|sector| sector.iter().any(|&byte| byte != 0));
+    let end = used.map_or(0, |sector| (sector as u64 + 1) * SECTOR as u64);
+    Ok(start..end.max(start))
 }
 
 /// Makes a flash image of a size that begins with some contents.

@@ -95,7 +95,9 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         .clone()
         .map(Guest::File)
         .or_else(|| scenario.guest.clone());
-    let (kernel, program) = programs(root, &machine, request, guest.as_ref()).await?;
+    let second = scenario.second.as_ref();
+    let (kernel, program, second_program) =
+        programs(root, &machine, request, [guest.as_ref(), second]).await?;
     let flash = Part::read(
         scenario
             .flash
@@ -123,19 +125,30 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     };
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
-    let program = program.as_ref().map(Part::flat).transpose()?;
+    let mut guests = Vec::new();
+    for (name, program) in [
+        (guest_name.clone(), program),
+        (second.map(Guest::name), second_program),
+    ] {
+        if let Some((name, program)) = name.zip(program) {
+            guests.push((name, program.flat()?));
+        }
+    }
     let firmware = firmware::find(&machine.qemu.program, &machine.firmware).await?;
-    let cmdline = cmdline(&nonce, guest_name.as_deref(), scenario.mode.as_deref());
-    let guest = guest_name.zip(program);
+    let cmdline = cmdline(&nonce, guest_name, &scenario);
     let values = write_images(
         &machine,
         &dir,
         &kernel,
-        guest,
+        guests,
         &flash,
         cmdline,
         firmware.as_deref(),
     )?;
+    if let Some(fault) = scenario.disk_fault {
+        let disk = dir.path().join("disk.img");
+        image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
+    }
     let launch = launch(&machine, &scenario, &values, dir.path());
     let by_hand = filled(
         machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
@@ -157,24 +170,26 @@ async fn programs(
     root: &Path,
     machine: &Machine,
     request: &Request,
-    guest: Option<&Guest>,
-) -> Result<(Part, Option<Part>), Error> {
+    guests: [Option<&Guest>; 2],
+) -> Result<(Part, Option<Part>, Option<Part>), Error> {
     let mut targets = Vec::new();
     if request.image.is_none() {
         targets.push(Target::Hypervisor);
     }
-    if let Some(Guest::Program(name)) = guest {
-        targets.push(Target::Guest(name.clone()));
+    for guest in guests {
+        if let Some(Guest::Program(name)) = guest {
+            targets.push(Target::Guest(name.clone()));
+        }
     }
     let mut built = build::build(root, machine, &targets).await?.into_iter();
     let mut next_built = || built.next().expect("one file for each target");
     let kernel = request.image.clone().unwrap_or_else(&mut next_built);
-    let program = match guest {
-        Some(Guest::File(file)) => Some(Part::read(file.clone())?),
-        Some(Guest::Program(_)) => Some(Part::read(next_built())?),
-        None => None,
-    };
-    Ok((Part::read(kernel)?, program))
+    let [first, second] = guests.map(|guest| match guest {
+        Some(Guest::File(file)) => Part::read(file.clone()).map(Some),
+        Some(Guest::Program(_)) => Part::read(next_built()).map(Some),
+        None => Ok(None),
+    });
+    Ok((Part::read(kernel)?, first?, second?))
 }
 
 /// Writes the images into the run's directory; the values of QEMU's placeholders.
@@ -182,7 +197,7 @@ fn write_images(
     machine: &Machine,
     dir: &RunDir,
     kernel: &Part,
-    guest: Option<(String, Vec<u8>)>,
+    guests: Vec<(String, Vec<u8>)>,
     flash: &Part,
     cmdline: String,
     firmware: Option<&Path>,
@@ -196,10 +211,8 @@ fn write_images(
         KernelFormat::Bin => image::write_plain(&at("kernel"), &kernel.flat()?),
         KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
     };
-    let mut files = Vec::new();
-    if let Some((name, program)) = guest {
-        files.push((format!("/sbin/{name}"), program));
-    }
+    let on_disk = |(name, program)| (format!("/sbin/{name}"), program);
+    let mut files: Vec<_> = guests.into_iter().map(on_disk).collect();
     files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
     if machine.disk.pflash_on_disk {
         let mut pages = flash.bytes.clone();
@@ -228,12 +241,22 @@ fn write_images(
 }
 
 /// The words that the hypervisor finds on its disk.
-fn cmdline(nonce: &str, guest: Option<&str>, mode: Option<&str>) -> String {
+fn cmdline(nonce: &str, guest: Option<String>, scenario: &Scenario) -> String {
     let mut words = format!("nonce={nonce}");
-    for (key, value) in [("guest", guest), ("mode", mode)] {
-        if let Some(value) = value {
-            words += &format!(" {key}={value}");
-        }
+    let known = [
+        ("guest", guest),
+        ("then", scenario.second.as_ref().map(Guest::name)),
+        ("mode", scenario.mode.clone()),
+    ];
+    let known = known
+        .iter()
+        .filter_map(|(key, value)| Some((*key, value.as_ref()?)));
+    let params = scenario
+        .params
+        .iter()
+        .map(|(key, value)| (key.as_str(), value));
+    for (key, value) in known.chain(params) {
+        words += &format!(" {key}={value}");
     }
     words
 }

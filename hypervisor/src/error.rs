@@ -7,6 +7,8 @@ use core::fmt;
 pub enum Error {
     /// The machine lacks something: the text names it and the QEMU option that gives it.
     Machine(&'static str),
+    /// The disk holds no file system that can be read.
+    Disk,
     /// A file on the disk is missing or cannot be read.
     File {
         /// Its path on the disk.
@@ -50,6 +52,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Machine(what) => write!(f, "the machine is not fit: {what}"),
+            Self::Disk => f.write_str("the disk holds no FAT32 file system"),
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
             Self::Mode { asked, known } => {

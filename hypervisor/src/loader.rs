@@ -6,7 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
-use axfs::api::{File, read_dir};
+use axfs::api::{File, current_dir, read_dir};
 use axstd::io::Read;
 
 use crate::{
@@ -53,6 +53,9 @@ pub fn flash(path: &str) -> Result<Vec<u8>, Error> {
 /// Reads the file at `path` into `target`, from the start to its end. A short read is normal
 /// (axfs gives at most a sector a call); only a read of 0 bytes is the end.
 fn read(path: &str, target: &mut [u8]) -> Result<usize, Error> {
+    if !has_file_system() {
+        return Err(Error::Disk);
+    }
     let fail = |what| Error::File {
         path: path.to_string(),
         what,
@@ -74,6 +77,12 @@ fn read(path: &str, target: &mut [u8]) -> Result<usize, Error> {
         _ if more => Err(fail(FileFault::TooLarge { room: target.len() })),
         _ => Ok(len),
     }
+}
+
+/// Whether ArceOS has found a file system. Without one, axfs stops the whole machine at the first path
+/// that it is asked for; that it has no current folder is how to know.
+fn has_file_system() -> bool {
+    current_dir().is_ok_and(|folder| !folder.is_empty())
 }
 
 fn missing_or_unreadable(path: &str) -> FileFault {

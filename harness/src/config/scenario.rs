@@ -5,6 +5,7 @@ use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::expect::Story;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +19,43 @@ pub struct Scenario {
     pub name: String,
     /// What the hypervisor is to run; none leaves `/sbin` empty.
     pub guest: Option<Guest>,
+    /// What it is to run after that.
+    pub second: Option<Guest>,
     /// How the hypervisor is to run it; none leaves the architecture's first mode.
     pub mode: Option<String>,
+    /// More words for the hypervisor.
+    pub params: Vec<(String, String)>,
+    /// What is wrong with the disk.
+    pub disk_fault: Option<DiskFault>,
     /// The flash's contents, instead of the machine's own.
     pub flash: Option<PathBuf>,
     /// How long no step may be reached.
     pub silence: Option<Duration>,
     /// The story.
     pub story: Story,
+}
+
+/// What a scenario of the conformance suite is for.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it proves.
+    pub proves: String,
+    /// The manuals' sections.
+    pub manual: String,
+    /// The architectures that are left out, and why.
+    #[serde(default)]
+    pub without: BTreeMap<Arch, String>,
+}
+
+/// A disk that is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFault {
+    /// It holds no file system.
+    NotFat,
+    /// It ends within the guest's image.
+    Truncated,
 }
 
 /// A guest program.

@@ -1,7 +1,7 @@
 //! A scenario as it is written, and how it is resolved.
 
-use super::accounts::{Hv, Witness};
-use super::{FOLDER, Guest, Scenario as Resolved};
+use super::accounts::{Hv, Witness, Word};
+use super::{Case, DiskFault, FOLDER, Guest, Scenario as Resolved};
 use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
@@ -10,9 +10,13 @@ use crate::error::ConfigError;
 use crate::expect::{By, Forbidden, HvExpected, Plan, Step, Story};
 use crate::verdict::EndKind;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
+
+/// The words of `/boot/cmdline` that `[params]` may set.
+const PARAMS: [&str; 5] = ["arg", "check", "cpu-ms", "runs", "stalled-exits"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -20,7 +24,13 @@ pub struct Scenario {
     pub about: Option<String>,
     extends: Option<Spanned<String>>,
     guest: Option<Spanned<String>>,
+    #[serde(rename = "then")]
+    second: Option<Spanned<String>>,
     mode: Option<Spanned<String>>,
+    /// Words for the hypervisor, besides those that have keys of their own.
+    #[serde(default)]
+    params: BTreeMap<Spanned<String>, Spanned<Word>>,
+    disk_fault: Option<DiskFault>,
     pub arches: Spanned<Vec<Arch>>,
     end: Option<EndKind>,
     flash: Option<PathBuf>,
@@ -29,6 +39,7 @@ pub struct Scenario {
     steps: Vec<Entry>,
     #[serde(default, rename = "forbid")]
     forbidden: Vec<Forbid>,
+    pub case: Option<Case>,
     hv: Option<Hv>,
     witness: Option<Spanned<Witness>>,
     /// Where `hv` and `witness` are written: here, or in the scenario that is extended.
@@ -108,13 +119,21 @@ impl Scenario {
             about: self.about.or(base.about),
             extends: None,
             guest: self.guest.or(base.guest),
+            second: self.second.or(base.second),
             mode: self.mode.or(base.mode),
+            params: if self.params.is_empty() {
+                base.params
+            } else {
+                self.params
+            },
+            disk_fault: self.disk_fault.or(base.disk_fault),
             arches: self.arches,
             end: self.end.or(base.end),
             flash: self.flash.or(base.flash),
             silence: self.silence.or(base.silence),
             steps: base.steps,
             forbidden: base.forbidden,
+            case: self.case,
             inherited: Inherited {
                 hv: self.hv.is_none(),
                 witness: self.witness.is_none(),
@@ -145,6 +164,13 @@ impl Scenario {
         // Without a guest the hypervisor looks for this one.
         let name_on_disk = guest.as_ref().map_or_else(|| "gkernel".into(), Guest::name);
         values.insert("guest".into(), name_on_disk);
+        let second = self.second.map(|g| own.guest(&g, root)).transpose()?;
+        let params = Context {
+            values: &values.clone(),
+            ..own
+        }
+        .params(self.params)?;
+        values.extend(params.iter().cloned());
         let context = Context {
             source: steps_source,
             machine,
@@ -170,7 +196,10 @@ impl Scenario {
         Ok(Resolved {
             name,
             guest,
+            second,
             mode,
+            params,
+            disk_fault: self.disk_fault,
             flash: self.flash.map(|path| root.join(path)),
             silence: self
                 .silence
@@ -284,6 +313,23 @@ impl Context<'_> {
     pub fn no_value(&self, name: &str) -> String {
         let arch = self.machine.arch;
         format!("{{{name}}} has no value in [values], here or in configs/machines/{arch}.toml")
+    }
+
+    /// The words for the hypervisor, in the order of their names.
+    fn params(
+        &self,
+        raw: BTreeMap<Spanned<String>, Spanned<Word>>,
+    ) -> Result<Vec<(String, String)>, ConfigError> {
+        let mut params = Vec::new();
+        for (key, word) in raw {
+            let name = key.get_ref().as_str();
+            if !PARAMS.contains(&name) {
+                let message = format!("is no parameter; there are {}", PARAMS.join(", "));
+                return Err(self.source.bad_value(name, &key, message));
+            }
+            params.push((name.to_owned(), word.get_ref().fill(name, &word, self)?));
+        }
+        Ok(params)
     }
 
     fn mode(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
