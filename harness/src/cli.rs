@@ -6,6 +6,7 @@ use crate::build::{self, Target};
 use crate::config::machine::Machine;
 use crate::config::scenario;
 use crate::config::{find_root, parse_duration};
+use crate::conformance;
 use crate::error::Error;
 use crate::judge;
 use crate::prepare::{Request, prepare};
@@ -71,7 +72,11 @@ enum Command {
         format: Format,
     },
     /// List architectures, scenarios and guests
-    List,
+    List {
+        /// The conformance suite's page instead
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -191,7 +196,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Build { arch } => build_all(&root, &arch.0).await,
         Command::Judge(_) => unreachable!("it was taken above"),
         Command::Bench { arch, runs, format } => bench_all(&root, &arch.0, runs, format).await,
-        Command::List => list(&root),
+        Command::List { markdown } => list(&root, markdown),
     }
 }
 
@@ -343,7 +348,11 @@ async fn bench_all(root: &Path, arches: &[Arch], runs: u16, format: Format) -> R
     Ok(u8::from(!all_within))
 }
 
-fn list(root: &Path) -> Result<u8, Error> {
+fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
+    if markdown {
+        let _ = write!(std::io::stdout(), "{}", conformance::page(root)?);
+        return Ok(0);
+    }
     say("architectures:");
     for arch in Arch::ALL {
         let machine = Machine::load(root, arch)?;
@@ -351,9 +360,13 @@ fn list(root: &Path) -> Result<u8, Error> {
     }
     say("scenarios:");
     for name in scenario::names(root) {
-        let (arches, about) = scenario::summary(root, &name)?;
-        let arches: Vec<_> = arches.iter().map(|arch| arch.name()).collect();
-        say(&format!("  {name:<18} {about} [{}]", arches.join(", ")));
+        let summary = scenario::summary(root, &name)?;
+        let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
+        say(&format!("  {name:<22} {} [{}]", summary.about, arches.join(", ")));
+        let without = summary.case.map(|case| case.without).unwrap_or_default();
+        for (arch, why) in without {
+            say(&format!("  {:<22} not {arch}: {why}", ""));
+        }
     }
     say("guests:");
     for name in build::guests(root) {

@@ -17,6 +17,7 @@ pub mod bench;
 pub mod build;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod error;
 pub mod event;
 pub mod expect;

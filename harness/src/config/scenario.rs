@@ -48,6 +48,19 @@ pub struct Case {
     pub without: BTreeMap<Arch, String>,
 }
 
+/// What is known of a scenario without resolving it for an architecture.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub about: String,
+    /// The architectures that it is for.
+    pub arches: Vec<Arch>,
+    /// What it is for in the conformance suite, if it belongs to it.
+    pub case: Option<Case>,
+}
+
 /// A disk that is broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -141,10 +154,15 @@ pub fn names(root: &Path) -> Vec<String> {
 }
 
 /// What `harness list` shows of a scenario without resolving it.
-pub fn summary(root: &Path, name: &str) -> Result<(Vec<Arch>, String), ConfigError> {
+pub fn summary(root: &Path, name: &str) -> Result<Summary, ConfigError> {
     let source = Source::read(&root.join(FOLDER).join(format!("{name}.toml")))?;
     let raw: raw::Scenario = source.parse()?;
-    Ok((raw.arches.into_inner(), raw.about.unwrap_or_default()))
+    Ok(Summary {
+        name: name.to_owned(),
+        about: raw.about.unwrap_or_default(),
+        arches: raw.arches.into_inner(),
+        case: raw.case,
+    })
 }
 
 mod accounts;
