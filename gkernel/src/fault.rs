@@ -23,24 +23,26 @@ pub fn count() -> u64 {
 
 static EXPECTED: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
-/// From now on an exception that is no page fault is what the guest is for: `then` is called with its
-/// class (on aarch64 that of the syndrome, else zero) and does not come back.
-pub fn expect_exception(then: fn(class: u64) -> !) {
+/// From now on an exception that is no page fault is what the guest is for: `then` is called, and if it
+/// comes back, the guest goes on behind the instruction, or, where its length is not known, behind the
+/// code of [`crate::touch::run`].
+pub fn expect_exception(then: fn()) {
     EXPECTED.store(then as *mut (), Ordering::Relaxed);
 }
 
-/// Called by the architecture on any exception that it does not handle.
+/// Called by the architecture on any exception that it does not handle; says whether to go on.
 #[cfg_attr(
     target_arch = "riscv64",
     expect(dead_code, reason = "ArceOS has the vectors there")
 )]
-pub(crate) fn if_expected(class: u64) {
+pub(crate) fn is_expected() -> bool {
     let then = EXPECTED.load(Ordering::Relaxed);
     if !then.is_null() {
         // SAFETY: only `expect_exception` stores there, and what it stores is such a function.
-        let then = unsafe { mem::transmute::<*mut (), fn(u64) -> !>(then) };
-        then(class);
+        let then = unsafe { mem::transmute::<*mut (), fn()>(then) };
+        then();
     }
+    !then.is_null()
 }
 
 /// Called by the architecture on a page fault.

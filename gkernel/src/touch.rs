@@ -1,6 +1,9 @@
 //! Accesses to guest-physical addresses, whatever is there.
 
-use core::mem;
+use core::{
+    mem,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use crate::arch::{self, map_physical};
 
@@ -42,6 +45,17 @@ pub fn execute(physical: u64) {
     function();
 }
 
+static BEHIND: AtomicU64 = AtomicU64::new(0);
+
+/// The address of the return behind the code that [`run`] runs.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "instructions have a length")
+)]
+pub(crate) fn behind_code() -> u64 {
+    BEHIND.load(Ordering::Relaxed)
+}
+
 /// Writes instructions into free RAM, with a return behind them, and calls them.
 pub fn run(code: &[u8]) {
     let address = map_physical(arch::FREE_RAM.0);
@@ -49,6 +63,7 @@ pub fn run(code: &[u8]) {
         // SAFETY: it is free RAM, which the guest's own tables map there.
         unsafe { (address as *mut u8).add(at).write_volatile(*byte) };
     }
+    BEHIND.store(address + code.len() as u64, Ordering::Relaxed);
     arch::synchronize_code();
     // SAFETY: what it does is what the guest is for.
     let function = unsafe { mem::transmute::<*const (), extern "C" fn()>(address as *const ()) };

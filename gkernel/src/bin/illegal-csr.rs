@@ -8,7 +8,7 @@ gkernel::guest!(illegal);
 fn illegal() {
     use gkernel::{arch, fault, println};
 
-    fault::expect_exception(|_| {
+    fault::expect_exception(|| {
         println!("CASE illegal-csr: ok");
         gkernel::shutdown();
     });

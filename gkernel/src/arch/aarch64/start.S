@@ -68,8 +68,9 @@ guest_exception_entry:
     mrs     x2, spsr_el1
     stp     x30, x1,  [sp, #160]
     str     x2,       [sp, #176]
-    bl      {exception}
+    bl      {exception}             // gives the number of instructions to skip
     ldp     x30, x1,  [sp, #160]
+    add     x1, x1, x0, lsl #2
     ldr     x2,       [sp, #176]
     msr     elr_el1, x1
     msr     spsr_el1, x2

@@ -91,4 +91,17 @@ guest_fill_registers_and_call:
     addi    sp, sp, 144
     ret
 .size guest_fill_registers_and_call, . - guest_fill_registers_and_call
+
+# A trap vector that goes on four bytes behind the instruction.
+.p2align 2
+.type guest_skip_instruction, @function
+.globl guest_skip_instruction
+guest_skip_instruction:
+    csrw    sscratch, t0
+    csrr    t0, sepc
+    addi    t0, t0, 4
+    csrw    sepc, t0
+    csrr    t0, sscratch
+    sret
+.size guest_skip_instruction, . - guest_skip_instruction
 .option pop

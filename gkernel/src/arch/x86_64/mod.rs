@@ -2,7 +2,7 @@
 
 use core::arch::{asm, global_asm};
 
-use crate::{FlashRead, bare, fault, println};
+use crate::{FlashRead, bare, fault, println, touch};
 
 /// The guest-physical address of the flash.
 pub const FLASH: u64 = 0xFFC0_0000;
@@ -53,6 +53,7 @@ unsafe extern "C" {
     static guest_argument: u64;
     fn guest_page_fault();
     fn guest_other_exception();
+    fn guest_exception_with_code();
 }
 
 /// Points the page fault (14) to its handler and everything else to the end.
@@ -61,6 +62,8 @@ pub extern "C" fn fill_idt() {
     /// Present, ring 0, 64-bit interrupt gate, code segment 0x08.
     const GATE: u64 = 0x8E << 40 | 0x08 << 16;
     const PAGE_FAULT: usize = 14;
+    /// #DF, #TS, #NP, #SS, #GP, #AC, #CP (APM vol. 2 §8.2).
+    const WITH_ERROR_CODE: [usize; 7] = [8, 10, 11, 12, 13, 17, 21];
     let gate = |handler: unsafe extern "C" fn()| {
         let address = handler as *const () as u64;
         [
@@ -69,6 +72,9 @@ pub extern "C" fn fill_idt() {
         ]
     };
     let mut gates = [gate(guest_other_exception); 32];
+    for vector in WITH_ERROR_CODE {
+        gates[vector] = gate(guest_exception_with_code);
+    }
     gates[PAGE_FAULT] = gate(guest_page_fault);
     // SAFETY: interrupts are off and no exception has come; nothing else refers to the table.
     unsafe { guest_idt = gates };
@@ -137,13 +143,18 @@ pub extern "C" fn page_fault(address: u64, pc: u64) {
     }
 }
 
-/// Called on any other exception, with the word on top of the stack.
+/// Called on any other exception with the program counter; gives the one to go on at.
 #[doc(hidden)]
-pub extern "C" fn other_exception(top: u64) -> ! {
-    fault::if_expected(0);
-    println!("guest: exception, top of stack {top:#x}");
+pub extern "C" fn other_exception(pc: u64) -> u64 {
+    if fault::is_expected() {
+        return touch::behind_code();
+    }
+    println!("guest: exception, pc {pc:#x}");
     give_up()
 }
+
+/// Has exceptions skipped from now on; here the handlers do that by themselves.
+pub fn skip_exceptions() {}
 
 /// Ends the guest.
 pub fn shutdown() -> ! {

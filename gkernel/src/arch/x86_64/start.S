@@ -91,10 +91,37 @@ guest_page_fault:
     add     rsp, 8                      # the error code
     iretq
 
-# Any other exception ends the guest.
+# Any other exception: the handler says where to go on, if it does.
+.global guest_exception_with_code
+guest_exception_with_code:
+    add     rsp, 8
 .global guest_other_exception
 guest_other_exception:
+    push    rax
+    push    rcx
+    push    rdx
+    push    rsi
+    push    rdi
+    push    r8
+    push    r9
+    push    r10
+    push    r11
+    push    rbp
+    mov     rbp, rsp
+    mov     rdi, [rsp + 80]
     and     rsp, -16
-    mov     rdi, [rsp]
+    cld
     call    {other_exception}
-    ud2
+    mov     rsp, rbp
+    mov     [rsp + 80], rax
+    pop     rbp
+    pop     r11
+    pop     r10
+    pop     r9
+    pop     r8
+    pop     rdi
+    pop     rsi
+    pop     rdx
+    pop     rcx
+    pop     rax
+    iretq
