@@ -1,12 +1,19 @@
-//! What the harness costs: `harness bench`.
+//! What the harness costs, and how fast it is: `harness bench`; how often it is wrong:
+//! `harness bench --soak`.
 //!
 //! The same QEMU command is run alone and through the harness, in turn, so that both see the same
 //! state of the computer; medians are told.
+
+mod failing;
+mod judging;
+pub mod soak;
 
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::image;
 use crate::prepare::{Prepared, Request, prepare};
+use crate::stopped::Programs;
+use failing::Failing;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +24,12 @@ use tokio::process::Command;
 /// What a warm run may cost over QEMU's own time, and in memory.
 const OVERHEAD_BUDGET: f64 = 0.4;
 const MEMORY_BUDGET: u64 = 30 << 10;
+
+/// What a failure may take from what decides it to the harness's end, in seconds.
+const FAILING_BUDGET: f64 = 0.1;
+
+/// How fast a recorded console is judged at least, in MB/s.
+const JUDGING_TARGET: f64 = 200.0;
 
 /// What was measured, in seconds and KiB.
 #[derive(Debug, Clone, Serialize)]
@@ -39,17 +52,36 @@ pub struct Figures {
     pub disk_kib: u64,
     /// Runs that did not pass.
     pub failures: usize,
+    /// From what decides a failure to the harness's end, where the system lets that be measured.
+    pub failing: Option<Failing>,
+    /// Judging a recorded console, in MB/s on one core.
+    pub judging: f64,
 }
 
 impl Figures {
     /// Whether all is within what was promised.
     pub fn within_budget(&self) -> bool {
-        self.failures == 0 && self.overhead <= OVERHEAD_BUDGET && self.memory_kib <= MEMORY_BUDGET
+        let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
+        self.failures == 0
+            && self.overhead <= OVERHEAD_BUDGET
+            && self.memory_kib <= MEMORY_BUDGET
+            && slowest <= FAILING_BUDGET
+            && self.judging >= JUDGING_TARGET
     }
 
     /// As a short table.
     pub fn human(&self) -> String {
         let Self { arch, runs, .. } = self;
+        let failing = self.failing.as_ref().map_or(String::new(), |failing| {
+            format!(
+                "\x20 forbidden line   {:>8.1} ms to the harness's end (at most {:.0})\n\
+                 \x20 QEMU's death     {:>8.1} ms to the harness's end (at most {:.0})\n",
+                failing.forbidden_line * 1e3,
+                FAILING_BUDGET * 1e3,
+                failing.death * 1e3,
+                FAILING_BUDGET * 1e3,
+            )
+        });
         format!(
             "{arch}, {runs} pairs of runs, medians\n\
              \x20 QEMU alone       {:>8.3} s\n\
@@ -57,7 +89,9 @@ impl Figures {
              \x20 overhead         {:>8.3} s     (at most {OVERHEAD_BUDGET})\n\
              \x20 harness's memory {:>8.1} MiB   (at most {})\n\
              \x20 a disk image     {:>8.1} ms, {:.1} MiB\n\
-             \x20 runs not passed  {:>8}\n",
+             \x20 runs not passed  {:>8}\n\
+             {failing}\
+             \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n",
             self.qemu_alone,
             self.harness_run,
             self.overhead,
@@ -66,6 +100,7 @@ impl Figures {
             self.disk_image * 1e3,
             self.disk_kib as f64 / 1024.0,
             self.failures,
+            self.judging,
         )
     }
 }
@@ -90,6 +125,7 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
         alone.push(qemu_alone(&prepared).await?);
         through.push(harness.time().await?);
     }
+    let failing = failing::measure(&harness, &prepared.programs).await?;
     let overhead = alone.iter().zip(&through).map(|(a, b)| b - a).collect();
     Ok(Figures {
         arch,
@@ -101,6 +137,8 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
         disk_image,
         disk_kib,
         failures: harness.failures,
+        failing,
+        judging: judging::measure(&prepared.scenario.story),
     })
 }
 
@@ -139,15 +177,29 @@ impl HarnessRun {
         })
     }
 
-    async fn time(&mut self) -> Result<f64, Error> {
+    /// The command, with its usual options.
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--format", "json", "--arch", self.arch.name()]);
-        command
-            .arg("--root")
-            .arg(&self.root)
-            .arg("--report-dir")
-            .arg(&self.records);
+        command.args(["run", "--arch", self.arch.name(), "--root"]);
+        command.arg(&self.root);
+        command.arg("--report-dir").arg(&self.records);
         command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// The command that boots what is already built.
+    fn command_that_boots(&self, programs: &Programs) -> Command {
+        let mut command = self.command();
+        command.arg("--image").arg(&programs.hypervisor);
+        if let Some(guest) = &programs.guest {
+            command.arg("--guest").arg(guest);
+        }
+        command
+    }
+
+    async fn time(&mut self) -> Result<f64, Error> {
+        let mut command = self.command();
+        command.args(["--format", "json"]);
         let (seconds, output) = timed(&mut command).await?;
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         self.memory_kib = self

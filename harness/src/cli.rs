@@ -1,7 +1,8 @@
 //! The command line.
 
+mod measure;
+
 use crate::arch::Arch;
-use crate::bench;
 use crate::build::{self, Target};
 use crate::config::machine::Machine;
 use crate::config::scenario;
@@ -59,18 +60,8 @@ enum Command {
     },
     /// Judge a recorded run or console, without a machine
     Judge(JudgeArgs),
-    /// Measure what the harness costs over QEMU's own time
-    Bench {
-        /// The architecture, or all of them
-        #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
-        arch: Arches,
-        /// How many pairs of runs
-        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
-        runs: u16,
-        /// How to report
-        #[arg(long, value_enum, default_value_t = Format::Human)]
-        format: Format,
-    },
+    /// Measure what the harness costs over QEMU's own time, and how fast it judges
+    Bench(measure::BenchArgs),
     /// List architectures, scenarios and guests
     List {
         /// The conformance suite's page instead
@@ -195,7 +186,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Run(args) => run(&root, args).await,
         Command::Build { arch } => build_all(&root, &arch.0).await,
         Command::Judge(_) => unreachable!("it was taken above"),
-        Command::Bench { arch, runs, format } => bench_all(&root, &arch.0, runs, format).await,
+        Command::Bench(args) => measure::bench(&root, &args).await,
         Command::List { markdown } => list(&root, markdown),
     }
 }
@@ -335,19 +326,6 @@ async fn build_all(root: &Path, arches: &[Arch]) -> Result<u8, Error> {
     Ok(0)
 }
 
-async fn bench_all(root: &Path, arches: &[Arch], runs: u16, format: Format) -> Result<u8, Error> {
-    let mut all_within = true;
-    for &arch in arches {
-        let figures = bench::measure(root, arch, runs.into()).await?;
-        all_within &= figures.within_budget();
-        match format {
-            Format::Human => say(&figures.human()),
-            Format::Json => say(&serde_json::to_string(&figures).expect("plain data")),
-        }
-    }
-    Ok(u8::from(!all_within))
-}
-
 fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
     if markdown {
         let _ = write!(std::io::stdout(), "{}", conformance::page(root)?);
@@ -362,7 +340,11 @@ fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
     for name in scenario::names(root) {
         let summary = scenario::summary(root, &name)?;
         let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
-        say(&format!("  {name:<22} {} [{}]", summary.about, arches.join(", ")));
+        say(&format!(
+            "  {name:<22} {} [{}]",
+            summary.about,
+            arches.join(", ")
+        ));
         let without = summary.case.map(|case| case.without).unwrap_or_default();
         for (arch, why) in without {
             say(&format!("  {:<22} not {arch}: {why}", ""));

@@ -1,5 +1,6 @@
 //! The judge: a state machine over [events](crate::event), with no clock and no machine of its own.
 
+mod patterns;
 mod story;
 
 pub use story::{By, Forbidden, HvExpected, Plan, Step, Story};
@@ -123,10 +124,9 @@ impl<'s> Judge<'s> {
             Heard::Nothing | Heard::Forged => {}
         }
         let story = self.story;
-        if !story.patterns.is_match(line) {
+        let Some(matches) = story.patterns.matches(line) else {
             return ControlFlow::Continue(());
-        }
-        let matches = story.patterns.matches(line);
+        };
         let steps = story.steps().len();
         for (i, forbidden) in story.forbidden().iter().enumerate() {
             if matches.matched(steps + i) {

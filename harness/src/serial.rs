@@ -25,7 +25,7 @@ impl LineAssembler {
     /// returns false, the rest of the bytes is discarded.
     pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Cow<'_, str>) -> bool) {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+        while let Some(end) = memchr::memchr(b'\n', rest) {
             let (head, tail) = (&rest[..end], &rest[end + 1..]);
             let more = if self.partial.is_empty() && head.len() <= LINE_LIMIT {
                 sink(normalise(head))
@@ -79,26 +79,33 @@ pub fn normalise(line: &[u8]) -> Cow<'_, str> {
         .iter()
         .rposition(|&b| b != b'\r')
         .map_or(0, |last| last + 1);
-    let line = &line[..end];
-    if line
-        .iter()
-        .all(|&b| (b' '..=b'~').contains(&b) || b == b'\t')
-        && let Ok(text) = std::str::from_utf8(line)
-    {
-        return Cow::Borrowed(text);
+    let mut rest = &line[..end];
+    let (mut plain, mut after) = split_plain(rest);
+    if after.is_empty() {
+        return Cow::Borrowed(plain);
     }
-    let mut out = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(&first) = rest.first() {
-        if first == 0x1b {
-            rest = &rest[escape_sequence(rest)..];
-            continue;
+    let mut out = String::with_capacity(rest.len());
+    loop {
+        out.push_str(plain);
+        match after.first() {
+            None => return Cow::Owned(out),
+            Some(0x1b) => rest = &after[escape_sequence(after)..],
+            Some(_) => {
+                let until = memchr::memchr(0x1b, after).unwrap_or(after.len());
+                spell_out(&after[..until], &mut out);
+                rest = &after[until..];
+            }
         }
-        let until = rest.iter().position(|&b| b == 0x1b).unwrap_or(rest.len());
-        spell_out(&rest[..until], &mut out);
-        rest = &rest[until..];
+        (plain, after) = split_plain(rest);
     }
-    Cow::Owned(out)
+}
+
+/// The text that some bytes begin with and that needs no care, and the rest.
+fn split_plain(bytes: &[u8]) -> (&str, &[u8]) {
+    let is_plain = |b: &u8| (b' '..=b'~').contains(b) || *b == b'\t';
+    let end = bytes.iter().position(|b| !is_plain(b));
+    let (plain, after) = bytes.split_at(end.unwrap_or(bytes.len()));
+    (std::str::from_utf8(plain).expect("it is ASCII"), after)
 }
 
 /// The length of the escape sequence (ECMA-48) that some bytes begin with.
@@ -123,12 +130,13 @@ fn escape_sequence(bytes: &[u8]) -> usize {
         // Strings (OSC, DCS, SOS, PM, APC) go on to BEL or ST; unterminated, to the line's end.
         Some(b']' | b'P' | b'X' | b'^' | b'_') => {
             let tail = &bytes[2..];
-            let bell = tail.iter().position(|&b| b == 0x07).map(|at| at + 1);
-            let st = tail
-                .windows(2)
-                .position(|pair| pair == b"\x1b\\")
-                .map(|at| at + 2);
-            2 + bell.into_iter().chain(st).min().unwrap_or(tail.len())
+            // In one pass: a line may be nothing but beginnings of strings.
+            let end = memchr::memchr2_iter(0x07, 0x1b, tail).find_map(|at| match &tail[at..] {
+                [0x07, ..] => Some(at + 1),
+                [0x1b, b'\\', ..] => Some(at + 2),
+                _ => None,
+            });
+            2 + end.unwrap_or(tail.len())
         }
         _ => one_more(run(1, 0x20..=0x2f), 0x30..=0x7e),
     }
@@ -139,15 +147,19 @@ fn spell_out(bytes: &[u8], out: &mut String) {
         for c in chunk.valid().chars() {
             match c {
                 '\t' => out.push(c),
-                '\0'..='\x1f' | '\x7f' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-                c if is_treacherous(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+                '\0'..='\x1f' | '\x7f' => spell(out, format_args!("\\x{:02x}", u32::from(c))),
+                c if is_treacherous(c) => spell(out, format_args!("\\u{{{:x}}}", u32::from(c))),
                 c => out.push(c),
             }
         }
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            spell(out, format_args!("\\x{byte:02x}"));
         }
     }
+}
+
+fn spell(out: &mut String, text: std::fmt::Arguments<'_>) {
+    std::fmt::Write::write_fmt(out, text).expect("a string takes all");
 }
 
 /// Characters that a terminal, a browser or an XML reader may act on instead of showing them.
@@ -202,6 +214,7 @@ mod tests {
             (b"bad\rgood\r", r"bad\x0dgood"),
             (b"\x1b]0;title\x07x\x1b]8;;url\x1b\\y", "xy"),
             (b"\x1b]0;never ended", ""),
+            (b"\x1bPdcs\x1b[1m\x1b\\a\x07b", r"a\x07b"),
             (b"\x1bc\x1b[?7l\x1b[2J\x1b(Bx", "x"),
             (b"\x1b", ""),
             (b"\x1b[", ""),

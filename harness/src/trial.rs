@@ -183,6 +183,9 @@ fn cut(line: &str) -> String {
 }
 
 fn beginning(line: &str) -> &str {
+    if line.len() <= SHOWN {
+        return line; // most are, and counting characters takes its time
+    }
     line.char_indices()
         .nth(SHOWN)
         .map_or(line, |(at, _)| &line[..at])

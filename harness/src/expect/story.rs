@@ -1,10 +1,10 @@
 //! What a run has to tell: the steps, what must not come, and how it has to end.
 
 use super::KILLED;
+use super::patterns::{Matches, Patterns};
 use crate::hvevent::{Fields, Guest, Listener};
 use crate::verdict::{EndKind, Fault, MachineEnd, Verdict};
 use crate::witness;
-use regex::RegexSet;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ pub struct Story {
     plan: Plan,
     /// All patterns at once: the steps', the forbidden ones, [`KILLED`] at the line's start, and
     /// those of `near`.
-    pub(super) patterns: RegexSet,
+    pub(super) patterns: Patterns,
     /// The steps that the patterns of `near` belong to.
     near: Vec<usize>,
 }
@@ -175,14 +175,14 @@ impl Story {
         let Plan {
             steps, forbidden, ..
         } = &plan;
-        let patterns = RegexSet::new(
-            steps
-                .iter()
-                .map(|step| &step.pattern)
-                .chain(forbidden.iter().map(|forbidden| &forbidden.pattern))
-                .chain([&killed])
-                .chain(steps.iter().filter_map(|step| step.near.as_ref())),
-        )?;
+        let patterns: Vec<_> = steps
+            .iter()
+            .map(|step| step.pattern.as_str())
+            .chain(forbidden.iter().map(|forbidden| forbidden.pattern.as_str()))
+            .chain([killed.as_str()])
+            .chain(steps.iter().filter_map(|step| step.near.as_deref()))
+            .collect();
+        let patterns = Patterns::new(&patterns)?;
         let near = (0..steps.len())
             .filter(|&i| steps[i].near.is_some())
             .collect();
@@ -214,7 +214,7 @@ impl Story {
     }
 
     /// The step that a line, which is not its turn's, belongs to in a way that must not be.
-    pub(super) fn stray(&self, matches: &regex::SetMatches) -> Option<&Step> {
+    pub(super) fn stray(&self, matches: &Matches) -> Option<&Step> {
         let near_from = self.steps().len() + self.forbidden().len() + 1;
         let unique =
             (0..self.steps().len()).filter(|&i| self.steps()[i].unique && matches.matched(i));

@@ -1,0 +1,84 @@
+//! The patterns of a story, matched all at once.
+
+use regex::RegexSet;
+
+/// Patterns by number. Almost no line matches any, and to see that has to be quick: those that are
+/// bound to the line's beginning are apart, as a few bytes settle them all.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    bound: Numbered,
+    free: Numbered,
+    count: usize,
+}
+
+/// Which patterns a line matched.
+#[derive(Debug)]
+pub(super) struct Matches(Vec<bool>);
+
+impl Matches {
+    pub(super) fn matched(&self, pattern: usize) -> bool {
+        self.0[pattern]
+    }
+}
+
+#[derive(Debug)]
+struct Numbered {
+    set: RegexSet,
+    numbers: Vec<usize>,
+}
+
+impl Numbered {
+    fn new<'p>(patterns: impl Iterator<Item = (usize, &'p str)>) -> Result<Self, regex::Error> {
+        let (numbers, patterns): (Vec<_>, Vec<_>) = patterns.unzip();
+        let set = RegexSet::new(patterns)?;
+        Ok(Self { set, numbers })
+    }
+}
+
+impl Patterns {
+    /// Of some regular expressions, numbered from 0.
+    pub(super) fn new(patterns: &[&str]) -> Result<Self, regex::Error> {
+        // `^a|b` counts as bound and is not: that costs time, not a match.
+        let is_bound = |pattern: &&str| pattern.starts_with('^');
+        let numbered = || patterns.iter().copied().enumerate();
+        Ok(Self {
+            bound: Numbered::new(numbered().filter(|(_, pattern)| is_bound(pattern)))?,
+            free: Numbered::new(numbered().filter(|(_, pattern)| !is_bound(pattern)))?,
+            count: patterns.len(),
+        })
+    }
+
+    /// The patterns that a line matches; none if it matches none.
+    pub(super) fn matches(&self, line: &str) -> Option<Matches> {
+        if !self.bound.set.is_match(line) && !self.free.set.is_match(line) {
+            return None;
+        }
+        let mut matched = vec![false; self.count];
+        for part in [&self.bound, &self.free] {
+            for index in part.set.matches(line) {
+                matched[part.numbers[index]] = true;
+            }
+        }
+        Some(Matches(matched))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_keeps_its_number_wherever_it_is_matched() {
+        let patterns = Patterns::new(&["b", "^a", "c$", "^x|d", "^ab"]).unwrap();
+        let matched = |line| {
+            let matches = patterns.matches(line)?;
+            Some((0..5).filter(|&n| matches.matched(n)).collect::<Vec<_>>())
+        };
+        assert_eq!(matched("abc"), Some(vec![0, 1, 2, 4]));
+        assert_eq!(matched("xyz"), Some(vec![3]));
+        assert_eq!(matched("yes d"), Some(vec![3]));
+        assert_eq!(matched("nothing"), None);
+        assert_eq!(matched(""), None);
+        assert!(Patterns::new(&[]).unwrap().matches("a").is_none());
+    }
+}
