@@ -10,6 +10,7 @@ use crate::config::{find_root, parse_duration};
 use crate::conformance;
 use crate::error::Error;
 use crate::judge;
+use crate::mutants;
 use crate::prepare::{Request, prepare};
 use crate::report::Report;
 use crate::rundir;
@@ -60,6 +61,8 @@ enum Command {
     },
     /// Judge a recorded run or console, without a machine
     Judge(JudgeArgs),
+    /// Put the defects of tests/mutants back, one at a time, and see that their cases fail
+    Mutants(MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
     Bench(measure::BenchArgs),
     /// List architectures, scenarios and guests
@@ -102,6 +105,19 @@ struct JudgeArgs {
     /// How the guest ran, such as el0 or emulated-flash
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct MutantsArgs {
+    /// The cases whose mutants are tried [default: all, and a case without one is a failure]
+    #[arg(value_name = "CASE")]
+    cases: Vec<String>,
+    /// The architecture, or all of them
+    #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
+    arch: Arches,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -186,6 +202,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Run(args) => run(&root, args).await,
         Command::Build { arch } => build_all(&root, &arch.0).await,
         Command::Judge(_) => unreachable!("it was taken above"),
+        Command::Mutants(args) => try_mutants(&root, args).await,
         Command::Bench(args) => measure::bench(&root, &args).await,
         Command::List { markdown } => list(&root, markdown),
     }
@@ -324,6 +341,21 @@ async fn build_all(root: &Path, arches: &[Arch]) -> Result<u8, Error> {
         }
     }
     Ok(0)
+}
+
+async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
+    let human = args.format == Format::Human;
+    let tell = |row: &mutants::Row| {
+        if human {
+            say(&row.human());
+        }
+    };
+    let table = mutants::run(root, &args.arch.0, &args.cases, tell).await?;
+    say(&match args.format {
+        Format::Human => table.summary(),
+        Format::Json => serde_json::to_string(&table).expect("plain data"),
+    });
+    Ok(table.exit_code())
 }
 
 fn list(root: &Path, markdown: bool) -> Result<u8, Error> {

@@ -25,6 +25,7 @@ pub mod group;
 pub mod hvevent;
 pub mod image;
 pub mod judge;
+pub mod mutants;
 pub mod prepare;
 pub mod qemu;
 pub mod report;
