@@ -518,6 +518,23 @@ pub const CASES: &[Case] = &[
         ],
         &[(KIND, "pass"), ("/hypervisor_end/said/why", "undeclared")],
     ),
+    pass(
+        // The guest takes the step's line away; what counts is the report.
+        "killed_after_saying_so_itself",
+        STORY_OF_A_KILL,
+        &[
+            Boot,
+            HELLO,
+            HV_START,
+            HV_ENTER,
+            Say("Hypervisor error: says the guest\n"),
+            LOG_STORE,
+            ERROR,
+            HV_KILL,
+            OFF,
+        ],
+        &[(KIND, "pass")],
+    ),
     case(
         "killed_elsewhere",
         STORY_OF_A_KILL,
