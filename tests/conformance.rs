@@ -35,7 +35,10 @@ fn passes(scenario: &str, arch: &str) -> Result<(), Failed> {
     match ran.code {
         Some(0) => Ok(()),
         Some(4) => Err(format!("the set-up is incomplete: run ./x setup\n{}", ran.stderr).into()),
-        _ => Err(format!("{}\n{}", ran.stdout, ran.stderr).into()),
+        _ => {
+            let report = ran.json();
+            Err(format!("{}\n{report:#}\n{}", report["text"], ran.stderr).into())
+        }
     }
 }
 
