@@ -146,6 +146,60 @@ fn the_list_names_everything() {
     }
 }
 
+#[test]
+fn the_doctor_finds_everything_here() {
+    let ran = harness(&["doctor"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    for name in [
+        "rustc",
+        "target folder",
+        "x86_64: firmware",
+        "riscv64: QEMU",
+    ] {
+        assert!(ran.stdout.contains(name), "{name} is missing from {ran:#?}");
+    }
+    let report = harness(&["doctor", "--format", "json"]).json();
+    let checks = report.as_array().unwrap();
+    assert!(checks.iter().all(|check| check["ok"] == true), "{report}");
+}
+
+#[test]
+fn the_doctor_says_what_is_missing_and_what_to_do() {
+    let folder = workspace("qemu-system-nowhere", "\"-S\",");
+    fs::write(folder.path().join("target"), "a file in the way").unwrap();
+    let pin = "[toolchain]\nchannel = \"1.0.0\"\n";
+    fs::write(folder.path().join("rust-toolchain.toml"), pin).unwrap();
+    let root = folder.path().to_string_lossy();
+    let mut doctor = command(&["doctor", "--root", &root]);
+    // Whatever that workspace pins, the toolchain that built this test answers.
+    doctor.env(
+        "RUSTUP_TOOLCHAIN",
+        option_env!("RUSTUP_TOOLCHAIN").unwrap_or_default(),
+    );
+    let ran: support::Ran = doctor.output().unwrap().into();
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    for text in [
+        "but 1.0.0 is pinned",
+        "target cannot be written to",
+        "qemu-system-nowhere is not installed",
+        "aarch64.toml: cannot be read",
+        "what to do: run ./x setup",
+    ] {
+        assert!(ran.stdout.contains(text), "{text:?} is missing: {ran:#?}");
+    }
+    let too_old = workspace("qemu-system-riscv64", "\"-S\",");
+    let machine = too_old.path().join("configs/machines/riscv64.toml");
+    let text = fs::read_to_string(&machine).unwrap();
+    let oldest = text
+        .lines()
+        .find(|line| line.starts_with("oldest"))
+        .unwrap();
+    fs::write(&machine, text.replace(oldest, "oldest = \"99.1\"")).unwrap();
+    let ran = harness(&["doctor", "--root", &too_old.path().to_string_lossy()]);
+    let text = "but it has to be 99.1 or later";
+    assert!(ran.stdout.contains(text), "{ran:#?}");
+}
+
 /// A workspace whose machine is a given program with given arguments.
 fn workspace(program: &str, control: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ pub async fn build(
     if targets.is_empty() {
         return Ok(Vec::new());
     }
-    let std_flags = std_flags(root, &machine.build.target).await?;
+    let std_flags = core(root, &machine.build.target).await?.flags();
     let mut running = tokio::task::JoinSet::new();
     for (index, target) in targets.iter().enumerate() {
         if let Some(file) = target.axconfig(machine).filter(|file| !file.is_file()) {
@@ -150,12 +150,34 @@ fn is_users_own(name: &str) -> bool {
     KEPT.iter().any(|kept| name.starts_with(kept)) || name == "CARGO_TERM_COLOR"
 }
 
-/// How cargo gets `core` and `alloc` for a target: installed, or built from their source.
-async fn std_flags(root: &Path, target: &str) -> Result<&'static [&'static str], Error> {
+/// Where `core` and `alloc` come from for a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Core {
+    /// The target is installed.
+    Installed,
+    /// They are built from the source that comes with the toolchain.
+    Source,
+}
+
+impl Core {
+    fn flags(self) -> &'static [&'static str] {
+        match self {
+            Core::Installed => &[],
+            Core::Source => &[
+                "-Zbuild-std=core,alloc",
+                "-Zbuild-std-features=compiler-builtins-mem",
+            ],
+        }
+    }
+}
+
+/// How cargo gets `core` and `alloc` for a target.
+pub async fn core(root: &Path, target: &str) -> Result<Core, Error> {
     let hint = "run ./x setup, which installs the toolchain, its targets and QEMU";
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
         .current_dir(root)
+        .kill_on_drop(true)
         .output()
         .await
         .map_err(|e| Error::infrastructure(format!("rustc could not be started: {e}"), hint))?;
@@ -169,12 +191,9 @@ async fn std_flags(root: &Path, target: &str) -> Result<&'static [&'static str],
     let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
     let rustlib = sysroot.join("lib/rustlib");
     if rustlib.join(target).join("lib").is_dir() {
-        Ok(&[])
+        Ok(Core::Installed)
     } else if rustlib.join("src/rust/library/core").is_dir() {
-        Ok(&[
-            "-Zbuild-std=core,alloc",
-            "-Zbuild-std-features=compiler-builtins-mem",
-        ])
+        Ok(Core::Source)
     } else {
         Err(Error::infrastructure(
             format!("the toolchain has neither the target {target} nor the source of core"),

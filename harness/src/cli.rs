@@ -1,5 +1,6 @@
 //! The command line.
 
+mod examine;
 mod measure;
 
 use crate::arch::Arch;
@@ -65,6 +66,8 @@ enum Command {
     Mutants(MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
     Bench(measure::BenchArgs),
+    /// Say what is there of all that a run needs, and what is missing
+    Doctor(examine::DoctorArgs),
     /// List architectures, scenarios and guests
     List {
         /// The conformance suite's page instead
@@ -203,6 +206,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Build { arch } => build_all(&root, &arch.0).await,
         Command::Judge(_) => unreachable!("it was taken above"),
         Command::Mutants(args) => try_mutants(&root, args).await,
+        Command::Doctor(args) => Ok(examine::doctor(&root, &args).await),
         Command::Bench(args) => measure::bench(&root, &args).await,
         Command::List { markdown } => list(&root, markdown),
     }

@@ -18,6 +18,7 @@ pub mod build;
 pub mod cli;
 pub mod config;
 pub mod conformance;
+pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod expect;
