@@ -188,7 +188,13 @@ pub fn privileged_instruction(random: u64) -> ([u8; 8], usize) {
     let bits = random as u32;
     let word = match random >> 32 & 3 {
         // A CSR instruction: any CSR, operation and registers that no one needs (x5, x6).
-        0 | 1 => SYSTEM | 5 << 7 | (1 + bits % 3) << 12 | 6 << 15 | (bits >> 20) << 20,
+        0 => SYSTEM | 5 << 7 | (1 + bits % 3) << 12 | 6 << 15 | (bits >> 20) << 20,
+        // The same with a CSR of the hypervisor's (0x6xx) or of VS-mode's (0x2xx), of which few exist.
+        1 => {
+            let csr = [0x200, 0x204, 0x205, 0x280, 0x600, 0x602, 0x606, 0x680];
+            let csr = csr[(bits >> 20) as usize % csr.len()];
+            SYSTEM | 5 << 7 | (1 + bits % 3) << 12 | 6 << 15 | csr << 20
+        }
         // ECALL, WFI, SRET, HFENCE, HLV and their kin.
         2 => SYSTEM | (bits & 0x7FF) << 20 | (bits >> 11 & 1) << 14 | 6 << 15,
         _ => bits,
