@@ -14,6 +14,8 @@ fn own_fault() {
         println!("guest: page fault at {address:#018X}, mapping it");
         arch::map_demand_page(address)
     });
+    // An exit before the fault: the guest's vectors have to outlive it.
+    println!("guest: touching a page that is not mapped");
     let page = arch::DEMAND_PAGE as *mut u64;
     // SAFETY: the handler maps the page on the first touch, and nothing else uses it.
     let read = unsafe {
