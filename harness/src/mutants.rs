@@ -155,6 +155,17 @@ pub async fn run(
     Ok(Table { rows, without })
 }
 
+/// Looks at all mutants without building any: whether they can be read and still apply. The cases that
+/// have none.
+pub fn check(root: &Path) -> Result<Vec<String>, Error> {
+    let (work, without) = plan(root, &[])?;
+    for work in &work {
+        let read = |file: &Path| std::fs::read_to_string(root.join(file));
+        work.mutant.apply(read)?;
+    }
+    Ok(without)
+}
+
 /// Which cases there are mutants for.
 fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
     let known = conformance::cases(root)?;

@@ -1,0 +1,38 @@
+//! The mutants of the conformance suite. Trying all of them is a command of its own, `harness mutants`;
+//! here two show that it works, and all are looked at.
+
+mod support;
+
+use support::{harness, root};
+
+#[test]
+fn every_case_has_a_mutant_that_still_applies() {
+    let without = harness::mutants::check(&root()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(without, Vec::<String>::new());
+}
+
+#[test]
+fn defects_that_are_put_back_are_seen() {
+    let cases = ["npf-outside", "npf-store-ro"];
+    let args = ["mutants", "--arch", "riscv64", "--format", "json"];
+    let ran = harness(&[&args[..], &cases[..]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let table = ran.json();
+    for (row, case) in table["rows"].as_array().expect("rows").iter().zip(cases) {
+        assert_eq!(row["case"], case);
+        assert_eq!(row["arch"], "riscv64");
+        assert_eq!(row["fate"], "killed");
+        assert_eq!(row["verdict"], "forbidden-output");
+    }
+}
+
+#[test]
+fn a_case_that_is_not_there_is_a_usage_error() {
+    let ran = harness(&["mutants", "no-such-case"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr
+            .contains("there is no case `no-such-case`; there are "),
+        "{ran:#?}"
+    );
+}
