@@ -1,14 +1,15 @@
 //! QMP, QEMU's control protocol: one JSON object a line.
 
+mod decode;
+
+pub use decode::Decoder;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-
-/// The longest message taken.
-const MESSAGE_LIMIT: usize = 4 << 20;
 
 /// What can go wrong on the control connection.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +82,7 @@ impl Version {
 #[derive(Debug)]
 pub struct Qmp {
     stream: UnixStream,
-    buffer: Vec<u8>,
+    decoder: Decoder,
     events: VecDeque<QmpEvent>,
 }
 
@@ -90,7 +91,7 @@ impl Qmp {
     pub fn new(stream: UnixStream) -> Self {
         Self {
             stream,
-            buffer: Vec::new(),
+            decoder: Decoder::default(),
             events: VecDeque::new(),
         }
     }
@@ -154,42 +155,16 @@ impl Qmp {
     }
 
     async fn receive(&mut self) -> Result<Message, QmpError> {
-        let mut message = self.message().await?;
-        if message.get("event").is_some() {
-            let event = serde_json::from_value(message);
-            event
-                .map(Message::Event)
-                .map_err(|e| QmpError::Protocol(e.to_string()))
-        } else if let Some(error) = message.get("error") {
-            let description = error["desc"].as_str().unwrap_or("no description");
-            Ok(Message::Refused(description.to_owned()))
-        } else if message.get("return").is_some() {
-            Ok(Message::Return(message["return"].take()))
-        } else {
-            Err(QmpError::Protocol(short(&message)))
-        }
+        decode::classify(self.message().await?)
     }
 
     async fn message(&mut self) -> Result<Value, QmpError> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|&b| b == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                return serde_json::from_slice(&line)
-                    .map_err(|e| QmpError::Protocol(e.to_string()));
+            if let Some(message) = self.decoder.object()? {
+                return Ok(message);
             }
-            if self.buffer.len() > MESSAGE_LIMIT {
-                return Err(QmpError::Protocol("a message without an end".into()));
-            }
-            if self
-                .stream
-                .read_buf(&mut self.buffer)
-                .await
-                .map_err(closed)?
-                == 0
-            {
+            let read = self.stream.read_buf(&mut self.decoder.buffer).await;
+            if read.map_err(closed)? == 0 {
                 return Err(QmpError::Closed);
             }
         }
