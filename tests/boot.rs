@@ -253,6 +253,30 @@ fn looping_guest(arch: &str) {
     );
 }
 
+/// A guest that hangs is found where it hangs.
+fn hanging_guest(arch: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("patient.toml");
+    let hog = fs::read_to_string(root().join("tests/scenarios/guest-hog.toml")).unwrap();
+    let patient = hog.replace("cpu-ms = \"300\"", "cpu-ms = \"60000\"");
+    let clocked = "name    = \"killed\"\nwithin  = \"500ms\"";
+    let clocked = patient.replace("name    = \"killed\"", clocked);
+    fs::write(&file, clocked).unwrap();
+    let boot = boot(arch, &["--scenario", &file.to_string_lossy()], 3);
+    let verdict = &boot.report["verdict"];
+    assert_eq!(verdict["clock"], "step", "{:#?}", boot.ran);
+    assert_eq!(verdict["step"], "killed");
+    // The host's tick takes it out of its loop now and then.
+    let places = boot.report["stopped_at"].as_array().unwrap().iter();
+    let mut places = places.map(|stopped| &stopped["place"]);
+    let guest = places.find(|place| place["program"] == "guest-hog");
+    let source = guest.map_or("none", |place| place["source"].as_str().unwrap());
+    let loops = source.starts_with("gkernel/src/bin/guest-hog.rs:");
+    assert!(loops, "{source}\n{:#?}", boot.ran);
+    let registers = fs::read_to_string(boot.run_dir().join("registers.txt")).unwrap();
+    assert!(registers.contains("CPU#0"), "{registers}");
+}
+
 /// The same tests for each architecture.
 macro_rules! for_each_architecture {
     ($($arch:ident)*) => {$(
@@ -302,6 +326,11 @@ macro_rules! for_each_architecture {
             #[test]
             fn a_guest_that_loops_times_out() {
                 super::looping_guest(ARCH);
+            }
+
+            #[test]
+            fn a_guest_that_hangs_is_found_where_it_hangs() {
+                super::hanging_guest(ARCH);
             }
         }
     )*};

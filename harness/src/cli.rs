@@ -298,9 +298,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         &finished.trial,
     )
     .took(finished.duration);
-    if let Some(registers) = &finished.registers {
-        report.stopped_at = stopped::locate(registers, &prepared.programs, root);
-    }
+    report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, root);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     dir.write(rundir::VERDICT, &report.json());

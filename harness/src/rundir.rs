@@ -36,6 +36,8 @@ pub const BOOTED: &str = "run.json";
 pub const STORY: &str = "story.json";
 /// The file that tells what happened.
 pub const EVENTS: &str = "events.jsonl";
+/// What the processors' registers held, look after look, when a clock ran out.
+pub const REGISTERS: &str = "registers.txt";
 /// The verdict.
 pub const VERDICT: &str = "verdict.json";
 

@@ -3,11 +3,13 @@
 //! This is the only place where time passes. What happens is turned into [events](Event), each of
 //! which is recorded and judged; the run is over when there is a verdict.
 
+mod looks;
+
 use crate::error::Error;
 use crate::event::Event;
 use crate::qemu::qmp::{Message, QmpEvent};
 use crate::qemu::{self, Launch, Qemu};
-use crate::rundir::RunDir;
+use crate::rundir::{self, RunDir};
 use crate::serial::{self, FirmwareFilter, LineAssembler};
 use crate::trial::Trial;
 use crate::verdict::{Clock, EndKind, MachineEnd, Verdict};
@@ -23,9 +25,6 @@ const DRAIN: Duration = Duration::from_millis(250);
 /// counts as so many bytes more, which is what it costs in the records.
 const CONSOLE_LIMIT: u64 = 64 << 20;
 const LINE_COST: u64 = 64;
-
-/// How long QEMU may take to tell the registers of a machine that a clock ran out for.
-const ASK: Duration = Duration::from_millis(500);
 
 /// How much of QEMU's stderr is kept.
 const STDERR_LIMIT: usize = 1 << 20;
@@ -48,8 +47,8 @@ pub struct Finished<'s> {
     pub qemu: String,
     /// From the machine's start to the verdict.
     pub duration: Duration,
-    /// The processors' registers in QEMU's words, when a clock ran out and QEMU answered.
-    pub registers: Option<String>,
+    /// The processors' registers in QEMU's words, as often as it told them, when a clock ran out.
+    pub registers: Vec<String>,
 }
 
 /// Boots a machine and follows it to a verdict. QEMU is gone when this returns.
@@ -89,9 +88,14 @@ pub async fn run<'s>(
     }
     let duration = session.started.elapsed();
     let registers = match session.trial.verdict() {
-        Some(Verdict::Timeout { .. }) => session.registers(&mut qemu).await,
-        _ => None,
+        Some(Verdict::Timeout { .. }) => looks::registers(&mut qemu).await,
+        _ => Vec::new(),
     };
+    if !registers.is_empty() {
+        session
+            .dir
+            .write(rundir::REGISTERS, &registers.concat().replace('\r', ""));
+    }
     qemu.stop().await;
     session.dir.flush();
     Ok(Finished {
@@ -253,36 +257,6 @@ impl Session<'_, '_> {
             after: after.as_secs_f64(),
             silent_for,
         });
-    }
-
-    /// Stops the machine and asks QEMU for its registers; keeps them. The console is taken
-    /// meanwhile, and dropped: a QEMU that waits to be rid of its output answers nothing.
-    async fn registers(&mut self, qemu: &mut Qemu) -> Option<String> {
-        let question = serde_json::json!({ "command-line": "info registers -a" });
-        let asked = async {
-            // A processor that runs keeps its program counter to itself.
-            qemu.qmp.send("stop", serde_json::Value::Null).await.ok()?;
-            let ask = qemu.qmp.send("human-monitor-command", question);
-            ask.await.ok()?;
-            let mut buffer = vec![0; 64 << 10];
-            let mut listening = true;
-            loop {
-                tokio::select! {
-                    message = qemu.qmp.next() => {
-                        // Of all the answers still to come only this one is a text.
-                        if let Message::Return(serde_json::Value::String(text)) = message.ok()? {
-                            return Some(text);
-                        }
-                    }
-                    read = qemu.serial.read(&mut buffer), if listening => {
-                        listening = matches!(read, Ok(1..));
-                    }
-                }
-            }
-        };
-        let text = tokio::time::timeout(ASK, asked).await.ok().flatten()?;
-        self.dir.write("registers.txt", &text.replace('\r', ""));
-        Some(text)
     }
 
     fn console(&mut self, bytes: &[u8]) {

@@ -16,12 +16,14 @@ pub struct Programs {
     pub guest: Option<PathBuf>,
 }
 
-/// Where a processor stood.
+/// Where a processor stood, in one look or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stopped {
     /// The processor, from 0.
     pub cpu: usize,
-    /// Its program counter.
+    /// In how many looks, and of how many.
+    pub looks: [usize; 2],
+    /// Its program counter in the first of them.
     pub pc: String,
     /// Whose code it ran, as far as its registers tell.
     pub world: World,
@@ -34,7 +36,7 @@ pub struct Stopped {
 pub struct Place {
     /// The program's name.
     pub program: String,
-    /// The function, and how far into it.
+    /// The function.
     pub function: String,
     /// File and line, where the program tells.
     pub source: Option<String>,
@@ -42,7 +44,11 @@ pub struct Place {
 
 impl std::fmt::Display for Stopped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.pc)?;
+        let [seen, of] = self.looks;
+        if of > 1 {
+            write!(f, "{seen} of {of} times ")?;
+        }
+        f.write_str(&self.pc)?;
         let Some(place) = &self.place else {
             return f.write_str(match self.world {
                 World::Hypervisor => ", outside the guest and the hypervisor's program",
@@ -58,11 +64,10 @@ impl std::fmt::Display for Stopped {
     }
 }
 
-/// Where the processors stood, from what QEMU says to `info registers -a`. Paths are told as they
-/// are seen from `root`.
-pub fn locate(registers: &str, programs: &Programs, root: &Path) -> Vec<Stopped> {
-    let cpus = processors(registers);
-    if cpus.is_empty() {
+/// Where the processors stood, from what QEMU said to `info registers -a` at each look; the places
+/// that a processor was seen at most often come first. Paths are told as seen from `root`.
+pub fn locate(looks: &[String], programs: &Programs, root: &Path) -> Vec<Stopped> {
+    if looks.is_empty() {
         return Vec::new();
     }
     let load = |file: &PathBuf| Program::load(file, root);
@@ -79,15 +84,39 @@ pub fn locate(registers: &str, programs: &Programs, root: &Path) -> Vec<Stopped>
             World::Unknown => in_guest().or_else(|| in_hypervisor(false)),
         }
     };
-    cpus.iter()
-        .enumerate()
-        .map(|(index, cpu)| Stopped {
+    let mut all: Vec<Stopped> = Vec::new();
+    for cpus in looks.iter().map(|look| processors(look)) {
+        for (index, cpu) in cpus.iter().enumerate() {
+            count(&mut all, index, cpu, place(cpu), looks.len());
+        }
+    }
+    all.sort_by_key(|stopped| (stopped.cpu, std::cmp::Reverse(stopped.looks[0])));
+    all
+}
+
+/// Adds a processor's place in one look to those in the looks before.
+fn count(all: &mut Vec<Stopped>, index: usize, cpu: &Cpu, place: Option<Place>, of: usize) {
+    let (pc, world) = (format!("{:#x}", cpu.pc), cpu.world);
+    let same = |known: &&mut Stopped| {
+        let here = match (&known.place, &place) {
+            (Some(known), Some(place)) => {
+                (&known.program, &known.function) == (&place.program, &place.function)
+            }
+            (None, None) => known.pc == pc,
+            _ => false,
+        };
+        here && known.cpu == index && known.world == world
+    };
+    match all.iter_mut().find(same) {
+        Some(known) => known.looks[0] += 1,
+        None => all.push(Stopped {
             cpu: index,
-            pc: format!("{:#x}", cpu.pc),
-            world: cpu.world,
-            place: place(cpu),
-        })
-        .collect()
+            looks: [1, of],
+            pc,
+            world,
+            place,
+        }),
+    }
 }
 
 /// Whose code a processor ran. It matters: on riscv64 the two may be linked for the same addresses.
@@ -186,10 +215,18 @@ mod tests {
             hypervisor: "/no/such/file".into(),
             guest: None,
         };
-        let stopped = locate("CPU#0\nRIP=10 \n", &programs, Path::new("/"));
+        let looks = ["10", "20", "20"].map(|pc| format!("CPU#0\nRIP={pc} \n"));
+        let locate = |looks| locate(looks, &programs, Path::new("/"));
+        let nowhere = |stopped: &Stopped| stopped.to_string();
         assert_eq!(
-            stopped[0].to_string(),
-            "0x10, for which neither program has a symbol"
+            locate(&looks).iter().map(nowhere).collect::<Vec<_>>(),
+            [
+                "2 of 3 times 0x20, for which neither program has a symbol",
+                "1 of 3 times 0x10, for which neither program has a symbol"
+            ]
         );
+        let once = "0x10, for which neither program has a symbol";
+        assert_eq!(locate(&looks[..1])[0].to_string(), once);
+        assert_eq!(locate(&[]), []);
     }
 }

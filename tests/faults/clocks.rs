@@ -144,6 +144,28 @@ pub const CASES: &[Case] = &[
         ],
     ),
     clocked(
+        "registers_are_told_of_several_looks",
+        STORY,
+        &[
+            Boot,
+            Obey("stop"),
+            Answer("info registers -a", "CPU#0\nRIP=10 \n"),
+            Obey("cont"),
+            Obey("stop"),
+            Answer("info registers -a", REGISTERS),
+            Obey("cont"),
+            Obey("stop"),
+            Answer("info registers -a", REGISTERS),
+            Hang,
+        ],
+        SHORT,
+        &[
+            ("/stopped_at/0/pc", "0xffffffc080200abc"),
+            ("/stopped_at/0/looks", "[2,3]"),
+            ("/stopped_at/1/pc", "0x10"),
+        ],
+    ),
+    clocked(
         "registers_are_told_by_a_machine_that_goes_on_printing",
         STORY,
         &[

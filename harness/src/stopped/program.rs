@@ -35,10 +35,7 @@ impl Program {
         let address = linked_address(&file, pc, loaded)?;
         let function = file.symbol_map().get(address).map_or_else(
             || "no symbol".to_owned(),
-            |symbol| {
-                let name = rustc_demangle::demangle(symbol.name());
-                format!("{name:#}+{:#x}", address - symbol.address())
-            },
+            |symbol| format!("{:#}", rustc_demangle::demangle(symbol.name())),
         );
         Some(Place {
             program: self.name.clone(),
@@ -61,18 +58,21 @@ impl Program {
         let sections = gimli::DwarfSections::load(section).ok()?;
         let dwarf = sections.borrow(|data: &Cow<'_, [u8]>| EndianSlice::new(data, endian));
         let context = addr2line::Context::from_dwarf(dwarf).ok()?;
-        // Of functions inlined into one another the outermost: it is the one that has the symbol.
+        // Of functions inlined into one another the innermost that is the workspace's own; else the
+        // outermost, which is the one that has the symbol.
         let mut frames = context.find_frames(address).skip_all_loads().ok()?;
-        let mut outermost = None;
+        let mut found = None;
         while let Some(frame) = frames.next().ok()? {
-            outermost = frame.location;
+            let Some((file, line)) = frame.location.and_then(|at| Some((at.file?, at.line?)))
+            else {
+                continue;
+            };
+            found = Some(format!("{}:{line}", shortened(file, &self.root)));
+            if file.starts_with(&self.root) {
+                break;
+            }
         }
-        let location = outermost?;
-        let name = shortened(location.file?, &self.root);
-        Some(match location.line {
-            Some(line) => format!("{name}:{line}"),
-            None => name.to_owned(),
-        })
+        found
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
         let named = |symbol: &&object::SymbolMapName<'_>| symbol.name().contains("Program5place");
         let symbol = symbols.symbols().iter().find(named).unwrap();
         let place = program.place(symbol.address() + 1, false).unwrap();
-        assert!(place.function.ends_with("::place+0x1"), "{place:?}");
+        assert!(place.function.ends_with("::place"), "{place:?}");
         let source = place.source.unwrap();
         assert!(
             source.starts_with("harness/src/stopped/program.rs:"),
