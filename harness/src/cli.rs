@@ -1,6 +1,7 @@
 //! The command line.
 
 mod examine;
+mod live;
 mod measure;
 
 use crate::arch::Arch;
@@ -19,6 +20,7 @@ use crate::session::{self, Limits};
 use crate::stopped;
 use crate::trial::Trial;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use live::Live;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -254,7 +256,10 @@ async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
             _ => Err(error),
         },
     };
-    result.map(|report| publish(&report, format))
+    let report = result?;
+    // A reader that stands still may keep this waiting, but not an interrupt.
+    let published = tokio::task::spawn_blocking(move || publish(&report, format));
+    Ok(published.await.expect("printing does not panic"))
 }
 
 async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, Error> {
@@ -264,19 +269,12 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         silence: prepared.scenario.silence,
     };
     let scenario = &prepared.scenario;
-    let mut out = Some(std::io::stdout()).filter(|_| format == Format::Human);
     // The hypervisor's own event lines are for the judge; a forged one is shown like any other.
     let event_line = format!("@hv {} ", prepared.nonce);
-    let mut live = |line: &str| {
-        if line.starts_with(&event_line) {
-            return;
-        }
-        // A reader that has gone, as in `| head`, is no reason to stop judging.
-        if let Some(stdout) = &mut out
-            && writeln!(stdout, "{line}").is_err()
-        {
-            out = None;
-        }
+    let shown = (format == Format::Human).then(|| Live::start(std::io::stdout()));
+    let mut live = |line: &str| match &shown {
+        Some(shown) if !line.starts_with(&event_line) => shown.line(line),
+        _ => {}
     };
     let dir = &mut prepared.dir;
     let trial = Trial::of_run(&scenario.story, &prepared.nonce);
@@ -287,6 +285,9 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
             dir.stopped(&error);
             if let Some(report) = Report::of_error(request.arch, &scenario.name, &error) {
                 dir.write(rundir::VERDICT, &report.json());
+            }
+            if let Some(shown) = shown {
+                shown.finish().await;
             }
             return Err(error);
         }
@@ -303,6 +304,9 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.run_dir = Some(dir.path().to_owned());
     dir.write(rundir::VERDICT, &report.json());
     report.notes.extend(dir.trouble().map(str::to_owned));
+    if let Some(shown) = shown {
+        shown.finish().await;
+    }
     Ok(report)
 }
 

@@ -55,6 +55,10 @@ pub const TESTS: &[(&str, fn())] = &[
     ("a_disk_that_is_full_from_the_start", full_from_the_start),
     ("a_disk_that_fills_up", fills_up),
     ("stdout_that_nobody_reads", stdout_that_nobody_reads),
+    (
+        "stdout_that_stands_still_holds_up_nothing",
+        stdout_that_stands_still,
+    ),
     ("stderr_that_nobody_reads", stderr_that_nobody_reads),
     ("a_tree_that_must_not_be_written_to", read_only_tree),
 ];
@@ -234,6 +238,21 @@ fn stdout_that_nobody_reads() {
     lines.read_line(&mut String::new()).expect("a first line");
     drop(lines);
     assert_eq!(harness.wait().expect("it is ours").code(), Some(0));
+    nothing_is_left(&bed);
+}
+
+/// As when a pager waits for its user.
+fn stdout_that_stands_still() {
+    let bed = bed("survival_prints_much");
+    let mut harness = start(&mut bed.command());
+    let verdict = || {
+        bed.runs()
+            .iter()
+            .any(|run| run.join("verdict.json").is_file())
+    };
+    until("the verdict", verdict);
+    assert!(recorded(&bed, "step three"));
+    assert_eq!(signal(&mut harness, Signal::INT), Some(130));
     nothing_is_left(&bed);
 }
 

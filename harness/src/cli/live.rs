@@ -1,0 +1,165 @@
+//! The console as it comes, on standard output. The judge does not wait for whoever reads that: a
+//! pager that stands still must hold up neither the clocks nor an interrupt.
+
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// How much waits for a reader; what comes beyond that is not shown.
+const WAITING: usize = 8 << 20;
+
+/// Lines on their way to standard output.
+pub(super) struct Live {
+    queue: Arc<Queue>,
+    printed: oneshot::Receiver<()>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// Lines that found no room.
+    skipped: u64,
+    /// No more will come.
+    complete: bool,
+    /// The reader has gone, as in `| head`.
+    gone: bool,
+}
+
+impl Live {
+    /// Starts printing.
+    pub(super) fn start(out: impl Write + Send + 'static) -> Self {
+        let queue = Arc::new(Queue::default());
+        let (done, printed) = oneshot::channel();
+        let printer = Arc::clone(&queue);
+        std::thread::spawn(move || {
+            printer.print(out);
+            let _ = done.send(()); // nobody waits any more after an interrupt
+        });
+        Self { queue, printed }
+    }
+
+    /// Takes a line.
+    pub(super) fn line(&self, line: &str) {
+        self.queue.state().take(line);
+        self.queue.changed.notify_one();
+    }
+
+    /// Waits until everything is printed, or the reader has gone.
+    pub(super) async fn finish(self) {
+        self.queue.state().complete = true;
+        self.queue.changed.notify_one();
+        let _ = self.printed.await; // an error would be the printer's panic
+    }
+}
+
+impl State {
+    fn take(&mut self, line: &str) {
+        if self.gone {
+        } else if self.waiting.len() + line.len() > WAITING {
+            self.skipped += 1;
+        } else {
+            self.waiting.extend_from_slice(line.as_bytes());
+            self.waiting.push(b'\n');
+        }
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn print(&self, mut out: impl Write) {
+        while let Some(text) = self.next() {
+            if out.write_all(&text).and_then(|()| out.flush()).is_err() {
+                let mut state = self.state();
+                state.gone = true;
+                state.waiting = Vec::new();
+                return;
+            }
+        }
+    }
+
+    /// What is to be printed next; waits for it. None when that was all.
+    fn next(&self) -> Option<Vec<u8>> {
+        let idle = |state: &mut State| state.waiting.is_empty() && !state.complete;
+        let state = self.changed.wait_while(self.state(), idle);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if state.waiting.is_empty() {
+            return None;
+        }
+        let mut text = std::mem::take(&mut state.waiting);
+        let skipped = std::mem::take(&mut state.skipped);
+        if skipped > 0 {
+            let note = format!("[{skipped} more lines, which nobody read in time]\n");
+            text.extend_from_slice(note.as_bytes());
+        }
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    /// A reader that takes a write when it is told to.
+    struct Slow {
+        may: Receiver<()>,
+        got: SyncSender<Vec<u8>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.may.recv().map_err(|_| io::ErrorKind::BrokenPipe)?;
+            self.got.send(bytes.to_vec()).expect("the test listens");
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn finished(live: Live) {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        { runtime }.build().unwrap().block_on(live.finish());
+    }
+
+    #[test]
+    fn lines_beyond_what_may_wait_are_counted_and_nothing_blocks() {
+        let (go, may) = sync_channel(100);
+        let (got, written) = sync_channel(100);
+        let live = Live::start(Slow { may, got });
+        live.line("first");
+        go.send(()).unwrap();
+        assert_eq!(written.recv().unwrap(), b"first\n");
+        let long = "x".repeat(WAITING / 4);
+        (0..20).for_each(|_| live.line(&long));
+        for _ in 0..100 {
+            let _ = go.send(());
+        }
+        finished(live);
+        let all: Vec<u8> = written.try_iter().flatten().collect();
+        let text = String::from_utf8(all).unwrap();
+        assert!(text.ends_with(" more lines, which nobody read in time]\n"));
+        assert!(text.len() <= 2 * WAITING + 100, "{}", text.len());
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_ends_it() {
+        let (go, may) = sync_channel(1);
+        let (got, _written) = sync_channel(1);
+        let live = Live::start(Slow { may, got });
+        drop(go);
+        live.line("lost");
+        finished(live);
+    }
+}
