@@ -1,6 +1,7 @@
 //! The command line.
 
 mod examine;
+mod list;
 mod live;
 mod measure;
 
@@ -9,7 +10,6 @@ use crate::build::{self, Target};
 use crate::config::machine::Machine;
 use crate::config::scenario;
 use crate::config::{find_root, parse_duration};
-use crate::conformance;
 use crate::error::Error;
 use crate::judge;
 use crate::mutants;
@@ -210,7 +210,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Mutants(args) => try_mutants(&root, args).await,
         Command::Doctor(args) => Ok(examine::doctor(&root, &args).await),
         Command::Bench(args) => measure::bench(&root, &args).await,
-        Command::List { markdown } => list(&root, markdown),
+        Command::List { markdown } => list::list(&root, markdown),
     }
 }
 
@@ -362,37 +362,6 @@ async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
         Format::Json => serde_json::to_string(&table).expect("plain data"),
     });
     Ok(table.exit_code())
-}
-
-fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
-    if markdown {
-        let _ = write!(std::io::stdout(), "{}", conformance::page(root)?);
-        return Ok(0);
-    }
-    say("architectures:");
-    for arch in Arch::ALL {
-        let machine = Machine::load(root, arch)?;
-        say(&format!("  {arch:<10} {}", machine.qemu.program));
-    }
-    say("scenarios:");
-    for name in scenario::names(root) {
-        let summary = scenario::summary(root, &name)?;
-        let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
-        say(&format!(
-            "  {name:<22} {} [{}]",
-            summary.about,
-            arches.join(", ")
-        ));
-        let without = summary.case.map(|case| case.without).unwrap_or_default();
-        for (arch, why) in without {
-            say(&format!("  {:<22} not {arch}: {why}", ""));
-        }
-    }
-    say("guests:");
-    for name in build::guests(root) {
-        say(&format!("  {name}"));
-    }
-    Ok(0)
 }
 
 /// Prints a report; its exit code.
