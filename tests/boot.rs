@@ -2,7 +2,7 @@
 
 mod support;
 
-use harness::image;
+use harness::boot::image;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

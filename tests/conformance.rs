@@ -3,7 +3,7 @@
 
 mod support;
 
-use harness::conformance;
+use harness::tools::conformance;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
 use support::{harness, root};

@@ -3,8 +3,8 @@
 use harness::arch::Arch;
 use harness::config::machine::Machine;
 use harness::config::scenario::Scenario;
-use harness::trial::Trial;
-use harness::verdict::{Fault, Verdict};
+use harness::judge::trial::Trial;
+use harness::judge::verdict::{Fault, Verdict};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

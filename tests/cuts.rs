@@ -4,9 +4,9 @@
 use harness::arch::Arch;
 use harness::config::machine::Machine;
 use harness::config::scenario::Scenario;
-use harness::expect::Story;
-use harness::trial::{StepReached, Trial};
-use harness::verdict::Verdict;
+use harness::judge::Story;
+use harness::judge::trial::{StepReached, Trial};
+use harness::judge::verdict::Verdict;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::io::Read;

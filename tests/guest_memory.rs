@@ -5,11 +5,11 @@ use std::cell::RefCell;
 
 use hypervisor::{
     error::Error,
-    exit::{Access, Fault, Refusal},
-    guest::{GuestMemory, Kind, MapError, Permits, Translation},
-    memory::{PAGE, Region},
-    params::Params,
-    stage2::{Format, Tables},
+    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::pages::{PAGE, Region},
+    memory::stage2::{Format, Tables},
+    vm::exit::{Access, Fault, Refusal},
+    vm::params::Params,
 };
 
 /// A format like Sv39x4: three levels, a root of four pages. Bit 0: valid, bit 1: leaf.

@@ -4,14 +4,14 @@
 use std::{cell::Cell, collections::VecDeque};
 
 use hypervisor::{
-    budget::{Budgets, Watch},
-    event::{Console, Events},
-    exit::{Access, Call, Exit, Fault, Other, Outcome, Overrun, Reason, Refusal, Reply},
-    guest::{GuestMemory, Kind, MapError, Permits, Translation},
-    hostcheck::HostCheck,
-    hypercall::WRITE_LIMIT,
-    run::run,
-    vcpu::Vcpu,
+    calls::WRITE_LIMIT,
+    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    report::{Console, Events},
+    vm::budget::{Budgets, Watch},
+    vm::exit::{Access, Call, Exit, Fault, Other, Outcome, Overrun, Reason, Refusal, Reply},
+    vm::hostcheck::HostCheck,
+    vm::run::run,
+    vm::vcpu::Vcpu,
 };
 
 const RAM: u64 = 0x8000_0000;

@@ -5,11 +5,12 @@
 //! then asks for its end, and `killed`, where it stores there and is ended for it.
 
 use harness::arch::Arch;
-use harness::event::Event;
-use harness::expect::{Plan, Step, Story};
-use harness::trial::Trial;
-use harness::verdict::{EndKind, MachineEnd, Verdict};
-use harness::witness::{Account, Expected, Format};
+use harness::judge::accounts::Expected;
+use harness::judge::event::Event;
+use harness::judge::trial::Trial;
+use harness::judge::verdict::{EndKind, MachineEnd, Verdict};
+use harness::judge::witness::{Account, Format};
+use harness::judge::{Plan, Step, Story};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -187,7 +188,7 @@ fn a_log_tells_how_many_exits_there_were_and_where() {
 
 #[test]
 fn how_a_log_is_cut_does_not_matter() {
-    use harness::witness::Reader;
+    use harness::judge::witness::Reader;
     for arch in Arch::ALL {
         let run = recorded(arch, "mapped");
         for piece in [1, 7, 512] {

@@ -1,13 +1,13 @@
 //! What is run on arbitrary bytes: each function panics if the harness does something with them that
 //! it must never do.
 
-use harness::event::Event;
-use harness::expect::{By, Forbidden, Step, Story};
-use harness::qemu::qmp::{Decoder, Message};
-use harness::serial::{LINE_LIMIT, LineAssembler};
-use harness::trial::Trial;
-use harness::verdict::{EndKind, MachineEnd, Verdict};
-use harness::witness::{Account, Format, Reader};
+use harness::judge::event::Event;
+use harness::judge::lines::{LINE_LIMIT, LineAssembler};
+use harness::judge::trial::Trial;
+use harness::judge::verdict::{EndKind, MachineEnd, Verdict};
+use harness::judge::witness::{Account, Format, Reader};
+use harness::judge::{By, Forbidden, Step, Story};
+use harness::machine::qmp::{Decoder, Message};
 use std::sync::OnceLock;
 use std::time::Duration;
 

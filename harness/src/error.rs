@@ -1,6 +1,6 @@
 //! What can keep a verdict from being reached, and whose business it is.
 //!
-//! A guest or hypervisor that misbehaves is not an error here: that is a [`Verdict`](crate::verdict::Verdict).
+//! A guest or hypervisor that misbehaves is not an error here: that is a [`Verdict`](crate::judge::verdict::Verdict).
 
 use std::path::{Path, PathBuf};
 

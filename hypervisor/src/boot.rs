@@ -4,18 +4,19 @@ use alloc::format;
 
 use crate::{
     arch,
-    budget::Watch,
-    canary,
     error::Error,
-    event::{Console, Events},
-    exit::Outcome,
-    guest::{GuestMemory, Permits, Translation},
-    hostcheck::HostCheck,
-    layout::{Flash, Layout},
-    loader, memory,
-    params::Params,
-    run::run,
-    vcpu::Vcpu,
+    loader,
+    memory::canary,
+    memory::guest_memory::{GuestMemory, Permits, Translation},
+    memory::pages,
+    report::{Console, Events},
+    vm::budget::Watch,
+    vm::exit::Outcome,
+    vm::hostcheck::HostCheck,
+    vm::layout::{Flash, Layout},
+    vm::params::Params,
+    vm::run::run,
+    vm::vcpu::Vcpu,
 };
 
 /// Runs the guests that the disk names, one after another, and reports on each. Whatever happened,
@@ -28,7 +29,7 @@ pub fn boot() {
     let first = (0..params.runs).map(|run| (&params.guest, params.arg.wrapping_add(run)));
     for (guest, arg) in first.chain(params.then.iter().map(|guest| (guest, params.arg))) {
         let result = run_guest(guest, arg, &params, &mut events);
-        let (held, most) = memory::usage();
+        let (held, most) = pages::usage();
         events.host(canary::is_intact(), held, most);
         all_well &= matches!(result, Ok(Outcome::Shutdown)) && canary::is_intact();
         match result {

@@ -4,9 +4,9 @@
 //! ended. Three rules carry it:
 //!
 //! * **Declared memory.** A guest reaches the RAM and the device windows that were declared for
-//!   it ([`guest`]), and nothing else. There is no fall-back mapping.
-//! * **One loop.** [`run`] knows no architecture, and the architectures (`arch/*`) know no policy:
-//!   they turn registers into an [`exit::Exit`], a plain value, and back.
+//!   it ([`memory::guest_memory`]), and nothing else. There is no fall-back mapping.
+//! * **One loop.** [`vm::run`] knows no architecture, and the architectures (`arch/*`) know no policy:
+//!   they turn registers into an [`vm::exit::Exit`], a plain value, and back.
 //! * **No claim without the fact.** `Hypervisor ok!` is printed only when the guest asked for its
 //!   end; every other end is a `Hypervisor error:` line. The host survives both and powers off.
 //!
@@ -19,20 +19,10 @@ extern crate alloc;
 mod arch;
 #[cfg(target_os = "none")]
 pub mod boot;
-pub mod budget;
-#[cfg(target_os = "none")]
-mod canary;
+pub mod calls;
 pub mod error;
-pub mod event;
-pub mod exit;
-pub mod guest;
-pub mod hostcheck;
-pub mod hypercall;
-pub mod layout;
 #[cfg(target_os = "none")]
 mod loader;
 pub mod memory;
-pub mod params;
-pub mod run;
-pub mod stage2;
-pub mod vcpu;
+pub mod report;
+pub mod vm;

@@ -11,8 +11,8 @@ use axstd::io::Read;
 
 use crate::{
     error::{Error, FileFault},
-    guest::{GuestMemory, Translation},
-    params::Params,
+    memory::guest_memory::{GuestMemory, Translation},
+    vm::params::Params,
 };
 
 /// A flash image larger than this is refused: it would not fit its window.

@@ -164,7 +164,7 @@ impl Fake<'_> {
 
     /// What a hypervisor finds on its disk.
     fn nonce(&self) -> String {
-        let words = harness::image::read_from_disk(self.machine.disk, "/boot/cmdline");
+        let words = harness::boot::image::read_from_disk(self.machine.disk, "/boot/cmdline");
         let words = String::from_utf8(words.expect("the disk has its words")).expect("of text");
         let mut words = words.split(' ');
         let nonce = words.find_map(|word| word.strip_prefix("nonce="));

@@ -2,11 +2,11 @@
 
 use super::say;
 use crate::arch::Arch;
-use crate::build;
+use crate::boot::build;
 use crate::config::machine::Machine;
 use crate::config::scenario;
-use crate::conformance;
 use crate::error::Error;
+use crate::tools::conformance;
 use std::io::Write;
 use std::path::Path;
 

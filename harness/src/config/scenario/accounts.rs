@@ -3,9 +3,9 @@
 use super::raw::Context;
 use crate::config::template;
 use crate::error::ConfigError;
-use crate::expect::HvExpected;
-use crate::hvevent::{Access, Fields, number};
-use crate::witness::{Expected, Wanted};
+use crate::judge::HvExpected;
+use crate::judge::accounts::{Expected, Wanted};
+use crate::judge::hvlog::{Access, Fields, number};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess};

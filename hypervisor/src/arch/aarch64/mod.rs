@@ -13,18 +13,18 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-mod exit;
+mod calls;
+mod decode;
 mod regs;
-mod smccc;
 mod stage1;
 mod tables;
 mod vcpu;
 
 use crate::{
     error::Error,
-    event::MemoryWords,
-    guest::{GuestMemory, MapError},
-    layout::{Flash, Layout, Ram},
+    memory::guest_memory::{GuestMemory, MapError},
+    report::MemoryWords,
+    vm::layout::{Flash, Layout, Ram},
 };
 pub use regs::host_registers;
 pub use tables::Tables;

@@ -3,7 +3,7 @@
 use axhal::paging::MappingFlags;
 use axmm::AddrSpace;
 
-use crate::guest::{Kind, MapError, Permits, Translation};
+use crate::memory::guest_memory::{Kind, MapError, Permits, Translation};
 
 /// The first address that the tables cannot express: TCR_EL1.T0SZ is 16, so 48 bits.
 const LIMIT: usize = 1 << 48;

@@ -4,8 +4,8 @@ use core::arch::asm;
 
 use super::{Mode, stage1};
 use crate::{
-    guest::{Kind, MapError, Permits, Translation},
-    stage2,
+    memory::guest_memory::{Kind, MapError, Permits, Translation},
+    memory::stage2,
 };
 
 /// Stage-2 of VMSAv8-64 (Arm ARM, D8.3): a 4 KiB granule, 39-bit intermediate physical addresses,

@@ -3,12 +3,12 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    Mode, exit,
+    Mode, decode,
     regs::{self, Context, El1State},
 };
 use crate::{
-    exit::{Exit, Reply},
-    vcpu,
+    vm::exit::{Exit, Reply},
+    vm::vcpu,
 };
 
 global_asm!(
@@ -101,13 +101,13 @@ impl vcpu::Vcpu for Vcpu {
         // interrupts are masked, as the assembly demands; the guest is at EL1 behind Stage-2, or at
         // EL0 behind TTBR0, and either maps only what was declared for it.
         let vector = unsafe { hv_aarch64_enter(&mut self.context) };
-        let syndrome = exit::Syndrome::read(vector);
+        let syndrome = decode::Syndrome::read(vector);
         if let Some(el1) = &mut self.el1 {
             el1.save();
         }
         let (exit, call_length) = match &self.el1 {
-            Some(_) => exit::decode_el1(&syndrome, &self.context.guest_x),
-            None => (exit::decode_el0(&syndrome, &self.context.guest_x), 0),
+            Some(_) => decode::decode_el1(&syndrome, &self.context.guest_x),
+            None => (decode::decode_el0(&syndrome, &self.context.guest_x), 0),
         };
         self.call_length = call_length;
         // A pending interrupt of the host is taken here, by the host's own handler.

@@ -2,19 +2,19 @@
 //!
 //! Source of the numbers: RISC-V Privileged Architecture, chapter "Hypervisor Extension".
 
-mod exit;
+mod calls;
+mod decode;
 mod regs;
-mod sbi;
 mod vcpu;
 
 pub use regs::host_registers;
 
 use crate::{
     error::Error,
-    event::MemoryWords,
-    guest::{GuestMemory, Kind, MapError, Permits},
-    layout::{Flash, Layout, Ram},
-    stage2,
+    memory::guest_memory::{GuestMemory, Kind, MapError, Permits},
+    memory::stage2,
+    report::MemoryWords,
+    vm::layout::{Flash, Layout, Ram},
 };
 use vcpu::Vcpu;
 

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use crate::hostcheck::Registers;
+use crate::vm::hostcheck::Registers;
 
 /// Reads a CSR by name.
 macro_rules! csr_read {

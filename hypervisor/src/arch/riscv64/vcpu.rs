@@ -3,13 +3,12 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    exit, regs,
+    calls, decode, regs,
     regs::{Context, SharedCsrs, csr_write},
-    sbi,
 };
 use crate::{
-    exit::{Exit, Reply},
-    vcpu,
+    vm::exit::{Exit, Reply},
+    vm::vcpu,
 };
 
 global_asm!(
@@ -34,7 +33,7 @@ pub struct Vcpu {
     context: Context,
     shared: SharedCsrs,
     /// The convention of the call that waits for its answer.
-    convention: sbi::Convention,
+    convention: calls::Convention,
 }
 
 impl Vcpu {
@@ -81,7 +80,7 @@ impl Vcpu {
         Self {
             context,
             shared: SharedCsrs::default(),
-            convention: sbi::Convention::Standard,
+            convention: calls::Convention::Standard,
         }
     }
 }
@@ -94,17 +93,17 @@ impl vcpu::Vcpu for Vcpu {
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
         // declared for it.
         unsafe { hv_riscv64_enter(&mut self.context) };
-        let trap = exit::Trap::read();
+        let trap = decode::Trap::read();
         self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
-        let (exit, convention) = exit::decode(&trap, &self.context.guest_x);
+        let (exit, convention) = decode::decode(&trap, &self.context.guest_x);
         self.convention = convention;
         exit
     }
 
     fn reply(&mut self, reply: Reply) {
-        sbi::encode(reply, self.convention, &mut self.context.guest_x);
+        calls::encode(reply, self.convention, &mut self.context.guest_x);
         // An ECALL is four bytes long, and sepc is its own address.
         self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
     }

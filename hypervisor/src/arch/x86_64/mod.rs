@@ -3,17 +3,17 @@
 //! Source of the numbers: AMD64 Architecture Programmer's Manual, volume 2, chapter 15 ("Secure
 //! Virtual Machine") and appendix B ("Layout of VMCB").
 
-mod exit;
+mod decode;
 mod regs;
 mod vcpu;
 mod vmcb;
 
 use crate::{
     error::Error,
-    event::MemoryWords,
-    guest::{GuestMemory, Kind, MapError, Permits},
-    layout::{Flash, Layout, Ram},
-    stage2,
+    memory::guest_memory::{GuestMemory, Kind, MapError, Permits},
+    memory::stage2,
+    report::MemoryWords,
+    vm::layout::{Flash, Layout, Ram},
 };
 pub use regs::host_registers;
 use vcpu::Vcpu;

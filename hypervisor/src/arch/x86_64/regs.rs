@@ -10,7 +10,7 @@ use x86_64::{
     },
 };
 
-use crate::{error::Error, hostcheck::Registers};
+use crate::{error::Error, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;

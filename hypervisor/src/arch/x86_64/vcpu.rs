@@ -12,15 +12,15 @@ use x86_64::registers::{
 };
 
 use super::{
-    exit,
+    decode,
     regs::{self, GuestRegs},
     vmcb::{INTERCEPT_CR, INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
 };
 use crate::{
     error::Error,
-    exit::{Exit, Reply},
-    memory::{PAGE, Region},
-    vcpu,
+    memory::pages::{PAGE, Region},
+    vm::exit::{Exit, Reply},
+    vm::vcpu,
 };
 
 global_asm!(
@@ -195,7 +195,7 @@ impl vcpu::Vcpu for Vcpu {
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         self.vmcb_mut().control.tlb_control = 0;
-        exit::decode(self.vmcb(), &self.regs)
+        decode::decode(self.vmcb(), &self.regs)
     }
 
     fn reply(&mut self, reply: Reply) {

@@ -2,10 +2,10 @@ use crate::arch::Arch;
 use crate::config::Source;
 use crate::config::machine::Machine;
 use crate::config::scenario::Scenario;
-use crate::expect::{HvExpected, Plan};
-use crate::hvevent::Access;
-use crate::verdict::EndKind;
-use crate::witness::Wanted;
+use crate::judge::accounts::Wanted;
+use crate::judge::hvlog::Access;
+use crate::judge::verdict::EndKind;
+use crate::judge::{HvExpected, Plan};
 use std::path::Path;
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";

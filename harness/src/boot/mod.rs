@@ -1,0 +1,363 @@
+//! From what the user asks for to a machine that can be started: builds, images, the command.
+
+use crate::arch::Arch;
+pub mod build;
+pub mod image;
+
+use crate::config::machine::{FlashSize, KernelFormat, Machine};
+use crate::config::scenario::{Guest, Scenario};
+use crate::config::template::{self, Values};
+use crate::error::Error;
+use crate::judge::witness::{self, Log};
+use crate::machine::{Launch, firmware_image};
+use crate::records::stopped::Programs;
+use crate::records::{self, Booted, Hashed, RunDir};
+use build::Target;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The flash's contents on the disk: whole pages, so that the hypervisor can copy pages.
+const PAGE: usize = 4096;
+
+/// What a run is asked to be.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The architecture.
+    pub arch: Arch,
+    /// The scenario's name or file.
+    pub scenario: String,
+    /// How long the run may take.
+    pub timeout: Duration,
+    /// A hypervisor to boot instead of the workspace's own.
+    pub image: Option<PathBuf>,
+    /// A guest to run instead of the scenario's.
+    pub guest: Option<PathBuf>,
+    /// Where the run's directory is made.
+    pub report_dir: Option<PathBuf>,
+}
+
+/// A machine that can be started.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The scenario it is for.
+    pub scenario: Scenario,
+    /// How to start it.
+    pub launch: Launch,
+    /// Its arguments when it is run by hand.
+    pub by_hand: Vec<String>,
+    /// The token that only the hypervisor can know.
+    pub nonce: String,
+    /// Where its records go.
+    pub dir: RunDir,
+    /// The programs in it, to look up addresses in.
+    pub programs: Programs,
+}
+
+/// A file that becomes part of what is booted.
+struct Part {
+    file: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    fn read(file: PathBuf) -> Result<Self, Error> {
+        let bytes = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        Ok(Self { file, bytes })
+    }
+
+    fn hashed(&self) -> Hashed {
+        let digest = Sha256::digest(&self.bytes);
+        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Hashed {
+            file: self.file.clone(),
+            sha256,
+        }
+    }
+
+    fn flat(&self) -> Result<Vec<u8>, Error> {
+        image::flatten(&self.bytes).map_err(|error| {
+            Error::Usage(format!("{} cannot be booted: {error}", self.file.display()))
+        })
+    }
+}
+
+/// Builds and writes all that a run needs.
+pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
+    let machine = Machine::load(root, request.arch)?;
+    let scenario = Scenario::load(root, &request.scenario, &machine)?;
+    for file in request.image.iter().chain(&request.guest) {
+        if !file.is_file() {
+            return Err(Error::Usage(format!("there is no file {}", file.display())));
+        }
+    }
+    let guest = request
+        .guest
+        .clone()
+        .map(Guest::File)
+        .or_else(|| scenario.guest.clone());
+    let second = scenario.second.as_ref();
+    let (kernel, program, second_program) =
+        programs(root, &machine, request, [guest.as_ref(), second]).await?;
+    let flash = Part::read(
+        scenario
+            .flash
+            .clone()
+            .unwrap_or_else(|| machine.flash.content.clone()),
+    )?;
+
+    let label = format!("{}-{}", request.arch, scenario.name);
+    let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
+    let nonce = nonce()?;
+    let booted = Booted {
+        harness: env!("CARGO_PKG_VERSION").into(),
+        arch: request.arch,
+        scenario: scenario.name.clone(),
+        nonce: nonce.clone(),
+        hypervisor: kernel.hashed(),
+        guest: program.as_ref().map(Part::hashed),
+        flash: flash.hashed(),
+    };
+    dir.write_json(records::BOOTED, &booted);
+    dir.write_json(records::STORY, scenario.story.plan());
+    let programs = Programs {
+        hypervisor: kernel.file.clone(),
+        guest: program.as_ref().map(|program| program.file.clone()),
+    };
+    // A guest given by hand takes the place of the scenario's, under the name its story uses.
+    let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
+    let mut guests = Vec::new();
+    for (name, program) in [
+        (guest_name.clone(), program),
+        (second.map(Guest::name), second_program),
+    ] {
+        if let Some((name, program)) = name.zip(program) {
+            guests.push((name, program.flat()?));
+        }
+    }
+    let firmware = firmware_image::find(&machine.qemu.program, &machine.firmware).await?;
+    let cmdline = cmdline(&nonce, guest_name, &scenario);
+    let values = write_images(
+        &machine,
+        &dir,
+        &kernel,
+        guests,
+        &flash,
+        cmdline,
+        firmware.as_deref(),
+    )?;
+    if let Some(fault) = scenario.disk_fault {
+        let disk = dir.path().join("disk.img");
+        image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
+    }
+    let launch = launch(&machine, &scenario, &values, dir.path());
+    let by_hand = filled(
+        machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
+        &values,
+    );
+    dir.write("command.txt", &commands(&launch, &by_hand));
+    Ok(Prepared {
+        scenario,
+        launch,
+        by_hand,
+        nonce,
+        dir,
+        programs,
+    })
+}
+
+/// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
+async fn programs(
+    root: &Path,
+    machine: &Machine,
+    request: &Request,
+    guests: [Option<&Guest>; 2],
+) -> Result<(Part, Option<Part>, Option<Part>), Error> {
+    let mut targets = Vec::new();
+    if request.image.is_none() {
+        targets.push(Target::Hypervisor);
+    }
+    for guest in guests {
+        if let Some(Guest::Program(name)) = guest {
+            targets.push(Target::Guest(name.clone()));
+        }
+    }
+    let mut built = build::build(root, machine, &targets).await?.into_iter();
+    let mut next_built = || built.next().expect("one file for each target");
+    let kernel = request.image.clone().unwrap_or_else(&mut next_built);
+    let [first, second] = guests.map(|guest| match guest {
+        Some(Guest::File(file)) => Part::read(file.clone()).map(Some),
+        Some(Guest::Program(_)) => Part::read(next_built()).map(Some),
+        None => Ok(None),
+    });
+    Ok((Part::read(kernel)?, first?, second?))
+}
+
+/// Writes the images into the run's directory; the values of QEMU's placeholders.
+fn write_images(
+    machine: &Machine,
+    dir: &RunDir,
+    kernel: &Part,
+    guests: Vec<(String, Vec<u8>)>,
+    flash: &Part,
+    cmdline: String,
+    firmware: Option<&Path>,
+) -> Result<Values, Error> {
+    let at = |name: &str| dir.path().join(name);
+    let written = |path: PathBuf, result: std::io::Result<()>| match result {
+        Ok(()) => Ok(path.to_string_lossy().into_owned()),
+        Err(error) => Err(Error::io("write", &path, &error)),
+    };
+    let kernel = match machine.build.kernel_format {
+        KernelFormat::Bin => image::write_plain(&at("kernel"), &kernel.flat()?),
+        KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
+    };
+    let on_disk = |(name, program)| (format!("/sbin/{name}"), program);
+    let mut files: Vec<_> = guests.into_iter().map(on_disk).collect();
+    files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
+    if machine.disk.pflash_on_disk {
+        let mut pages = flash.bytes.clone();
+        pages.resize(pages.len().next_multiple_of(PAGE), 0);
+        files.push(("/boot/pflash.img".into(), pages));
+    }
+    let disk = image::write_disk(&at("disk.img"), machine.disk.size, &files);
+    let mut values = Values::new();
+    values.insert("kernel".into(), written(at("kernel"), kernel)?);
+    values.insert("disk".into(), written(at("disk.img"), disk)?);
+    if let Some(firmware) = firmware {
+        values.insert("firmware".into(), firmware.to_string_lossy().into_owned());
+    }
+    if let Some(size) = flash_size(machine, firmware)? {
+        let flash = image::write_flash(&at("pflash.img"), size, &flash.bytes);
+        values.insert("pflash".into(), written(at("pflash.img"), flash)?);
+    }
+    values.insert(
+        "trace_log".into(),
+        at(witness::FILE).to_string_lossy().into_owned(),
+    );
+    for descriptor in ["qmp_fd", "serial_fd"] {
+        values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
+    }
+    Ok(values)
+}
+
+/// The words that the hypervisor finds on its disk.
+fn cmdline(nonce: &str, guest: Option<String>, scenario: &Scenario) -> String {
+    let mut words = format!("nonce={nonce}");
+    let known = [
+        ("guest", guest),
+        ("then", scenario.second.as_ref().map(Guest::name)),
+        ("mode", scenario.mode.clone()),
+    ];
+    let known = known
+        .iter()
+        .filter_map(|(key, value)| Some((*key, value.as_ref()?)));
+    let params = scenario
+        .params
+        .iter()
+        .map(|(key, value)| (key.as_str(), value));
+    for (key, value) in known.chain(params) {
+        words += &format!(" {key}={value}");
+    }
+    words
+}
+
+/// The size of the flash device, if there is one.
+fn flash_size(machine: &Machine, firmware: Option<&Path>) -> Result<Option<u64>, Error> {
+    match (machine.flash.size, firmware) {
+        (FlashSize::None, _) => Ok(None),
+        (FlashSize::Fixed(size), _) => Ok(Some(size)),
+        (FlashSize::WithFirmware(both), Some(file)) => {
+            let firmware = fs::metadata(file)
+                .map_err(|e| Error::io("look at", file, &e))?
+                .len();
+            both.checked_sub(firmware)
+                .filter(|&size| size > 0)
+                .map(Some)
+                .ok_or_else(|| {
+                    let what = format!("{} leaves no room for the flash", file.display());
+                    Error::infrastructure(what, "check [firmware] and [flash] in the machine file")
+                })
+        }
+        (FlashSize::WithFirmware(_), None) => Err(Error::Usage(format!(
+            "{}: size-with-firmware needs [firmware] candidates",
+            machine.arch
+        ))),
+    }
+}
+
+/// A token that the guest cannot know.
+fn nonce() -> Result<String, Error> {
+    use std::io::Read;
+    let mut bytes = [0; 16];
+    let source = Path::new("/dev/urandom");
+    fs::File::open(source)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|e| Error::io("read", source, &e))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {
+    let witness = machine
+        .witness
+        .as_ref()
+        .filter(|_| scenario.story.plan().witness.is_some());
+    let args = machine.qemu.control.iter().chain(&machine.qemu.machine);
+    let args = args.chain(witness.iter().flat_map(|witness| &witness.args));
+    Launch {
+        program: machine.qemu.program.clone(),
+        oldest: machine.qemu.oldest,
+        args: filled(args, values),
+        witness: witness.map(|witness| Log {
+            path: dir.join(witness::FILE),
+            format: witness.format,
+        }),
+        firmware: machine.firmware_lines.clone(),
+    }
+}
+
+fn filled<'a>(args: impl Iterator<Item = &'a String>, values: &Values) -> Vec<String> {
+    args.map(|argument| {
+        template::fill_argument(argument, values).expect("the machine file was checked for these")
+    })
+    .collect()
+}
+
+/// The command as it is run, and as one would paste it.
+fn commands(launch: &Launch, by_hand: &[String]) -> String {
+    let line = |args: &[String]| {
+        let words = std::iter::once(&launch.program)
+            .chain(args)
+            .map(|word| quoted(word));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    format!(
+        "# by hand: the same machine, its serial line on this terminal\n{}\n\n\
+         # as it was run: stopped at first, control and serial line on inherited sockets\n# {}\n",
+        line(by_hand),
+        line(&launch.args)
+    )
+}
+
+/// A word as a POSIX shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(quoted("if=none,id=x"), "if=none,id=x");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,171 @@
+//! A scenario: what to boot and the story it has to tell.
+
+use super::Source;
+use super::machine::Machine;
+use crate::arch::Arch;
+use crate::error::{ConfigError, Error};
+use crate::judge::Story;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the scenarios that come with the workspace are.
+pub const FOLDER: &str = "tests/scenarios";
+
+/// A scenario, resolved for one architecture.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its name: the file's, without the ending.
+    pub name: String,
+    /// What the hypervisor is to run; none leaves `/sbin` empty.
+    pub guest: Option<Guest>,
+    /// What it is to run after that.
+    pub second: Option<Guest>,
+    /// How the hypervisor is to run it; none leaves the architecture's first mode.
+    pub mode: Option<String>,
+    /// More words for the hypervisor.
+    pub params: Vec<(String, String)>,
+    /// What is wrong with the disk.
+    pub disk_fault: Option<DiskFault>,
+    /// The flash's contents, instead of the machine's own.
+    pub flash: Option<PathBuf>,
+    /// How long no step may be reached.
+    pub silence: Option<Duration>,
+    /// The story.
+    pub story: Story,
+}
+
+/// What a scenario of the conformance suite is for.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What it proves.
+    pub proves: String,
+    /// The manuals' sections.
+    pub manual: String,
+    /// The architectures that are left out, and why.
+    #[serde(default)]
+    pub without: BTreeMap<Arch, String>,
+}
+
+/// What is known of a scenario without resolving it for an architecture.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub about: String,
+    /// The architectures that it is for.
+    pub arches: Vec<Arch>,
+    /// What it is for in the conformance suite, if it belongs to it.
+    pub case: Option<Case>,
+}
+
+/// A disk that is broken on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFault {
+    /// It holds no file system.
+    NotFat,
+    /// It ends within the guest's image.
+    Truncated,
+}
+
+/// A guest program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guest {
+    /// A program of `gkernel/`, built on demand.
+    Program(String),
+    /// A file: ELF, or a flat binary.
+    File(PathBuf),
+}
+
+impl Guest {
+    /// The name under `/sbin`.
+    pub fn name(&self) -> String {
+        match self {
+            Guest::Program(name) => name.clone(),
+            Guest::File(path) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                stem.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_")
+            }
+        }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario: by its name under `tests/scenarios`, or a file.
+    pub fn load(root: &Path, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
+        let by_path = name_or_file.contains('/') || name_or_file.ends_with(".toml");
+        let path = if by_path {
+            PathBuf::from(name_or_file)
+        } else {
+            root.join(FOLDER).join(format!("{name_or_file}.toml"))
+        };
+        if !by_path && !path.is_file() {
+            return Err(Error::Usage(format!(
+                "no scenario `{name_or_file}`; there are: {}",
+                names(root).join(", ")
+            )));
+        }
+        let source = Source::read(&path)?;
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Self::resolve(name, root, &source, machine)
+    }
+
+    /// Resolves a scenario's text.
+    pub fn resolve(
+        name: String,
+        root: &Path,
+        source: &Source,
+        machine: &Machine,
+    ) -> Result<Self, Error> {
+        let raw: raw::Scenario = source.parse()?;
+        if !raw.arches.get_ref().contains(&machine.arch) {
+            let arches: Vec<_> = raw.arches.get_ref().iter().map(|a| a.name()).collect();
+            return Err(Error::Usage(format!(
+                "scenario `{name}` is not for {}; it is for {}",
+                machine.arch,
+                if arches.is_empty() {
+                    "none".into()
+                } else {
+                    arches.join(", ")
+                }
+            )));
+        }
+        Ok(raw.resolve(name, root, source, machine)?)
+    }
+}
+
+/// The names of the scenarios that come with the workspace.
+pub fn names(root: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(root.join(FOLDER))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// What `harness list` shows of a scenario without resolving it.
+pub fn summary(root: &Path, name: &str) -> Result<Summary, ConfigError> {
+    let source = Source::read(&root.join(FOLDER).join(format!("{name}.toml")))?;
+    let raw: raw::Scenario = source.parse()?;
+    Ok(Summary {
+        name: name.to_owned(),
+        about: raw.about.unwrap_or_default(),
+        arches: raw.arches.into_inner(),
+        case: raw.case,
+    })
+}
+
+mod accounts;
+mod raw;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! Three accounts of the same run held against each other: what the story told, what the
+//! hypervisor reports, and what QEMU logged.
+
+use super::hvlog::{Access, End, Fault, Listener, Totals};
+use super::witness::{Account, Address, Class, FILE, LoggedFault};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a scenario wants QEMU to have logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Nested page faults.
+    pub npf: Option<Wanted>,
+    /// Hypercalls.
+    pub hypercall: Option<Wanted>,
+    /// Other exits.
+    pub other: Option<Wanted>,
+}
+
+/// How many exits of a class are wanted, and where one of them has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The least.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+    /// The guest-physical address; looked at where the log has such.
+    pub gpa: Option<u64>,
+    /// The guest-virtual address; looked at where the log has such.
+    pub va: Option<u64>,
+    /// What the guest tried there.
+    pub access: Option<Access>,
+}
+
+impl Wanted {
+    fn has_fault(&self) -> bool {
+        self.gpa.is_some() || self.va.is_some() || self.access.is_some()
+    }
+
+    fn is(&self, fault: &LoggedFault) -> bool {
+        let there = match fault.at {
+            Address::Gpa(gpa) => self.gpa.is_none_or(|wanted| wanted == gpa),
+            Address::Va(va) => self.va.is_none_or(|wanted| wanted == va),
+        };
+        there && self.access.is_none_or(|wanted| wanted == fault.access)
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (min, max) if min == max => write!(f, "{min}"),
+            (min, u64::MAX) => write!(f, "{min} or more"),
+            (min, max) => write!(f, "{min} to {max}"),
+        }
+    }
+}
+
+/// The three accounts.
+#[derive(Debug)]
+pub struct Accounts<'a> {
+    /// The faults that the story's lines told of, in order.
+    pub told: &'a [Fault],
+    /// The hypervisor's.
+    pub hypervisor: &'a Listener,
+    /// QEMU's.
+    pub qemu: &'a Account,
+}
+
+impl Accounts<'_> {
+    /// Every contradiction among the accounts and to what is expected, in words.
+    pub fn contradictions(&self, expected: &Expected) -> Vec<String> {
+        let mut found = Vec::new();
+        self.counts_wanted(expected, &mut found);
+        if let Some(end) = self.hypervisor.end() {
+            self.counts(self.hypervisor.totals(), &mut found);
+            self.last(end, &mut found);
+            self.fault_by_fault(&mut found);
+        }
+        self.told_faults(&mut found);
+        found
+    }
+
+    fn logged(&self, class: Class) -> u64 {
+        match class {
+            Class::Npf => self.qemu.npf,
+            Class::Hypercall => self.qemu.hypercall,
+            Class::Other => self.qemu.other,
+        }
+    }
+
+    /// Where in the log a class is to be looked for.
+    fn look(&self, class: Class) -> String {
+        format!("look in {FILE} for {}", self.qemu.format.hint(class))
+    }
+
+    fn counts_wanted(&self, expected: &Expected, found: &mut Vec<String>) {
+        let classes = [
+            (Class::Npf, &expected.npf),
+            (Class::Hypercall, &expected.hypercall),
+            (Class::Other, &expected.other),
+        ];
+        for (class, wanted) in classes {
+            let Some(wanted) = wanted else { continue };
+            let (logged, look) = (self.logged(class), self.look(class));
+            if !(wanted.min..=wanted.max).contains(&logged) {
+                found.push(format!(
+                    "{class}: the scenario wants {wanted}, QEMU logged {logged} ({look})"
+                ));
+            } else if wanted.has_fault() && !self.qemu.faults.iter().any(|f| wanted.is(f)) {
+                let faults = &self.qemu.faults;
+                let first = faults.first().map_or("none".into(), LoggedFault::to_string);
+                found.push(format!(
+                    "{class}: none of the {logged} that QEMU logged is where the scenario wants \
+                     it; the first is {first} ({look})"
+                ));
+            }
+        }
+    }
+
+    fn counts(&self, claimed: Totals, found: &mut Vec<String>) {
+        let mut compare = |class, counted| {
+            let logged = self.logged(class);
+            if logged != counted {
+                let look = self.look(class);
+                found.push(format!(
+                    "{class}: the hypervisor counted {counted}, QEMU logged {logged} ({look})"
+                ));
+            }
+        };
+        compare(Class::Npf, claimed.npf);
+        compare(Class::Hypercall, claimed.hypercalls);
+        if self.qemu.format.tells_others() {
+            let classed = claimed.npf.saturating_add(claimed.hypercalls);
+            compare(Class::Other, claimed.exits.saturating_sub(classed));
+        }
+    }
+
+    /// The guest's last exit is the one that ended it.
+    fn last(&self, end: &End, found: &mut Vec<String>) {
+        let due = match (end.outcome(), end.fault) {
+            ("shutdown", _) => Class::Hypercall,
+            (_, Some(_)) => Class::Npf,
+            _ => return,
+        };
+        if let Some(last) = self.qemu.last.filter(|&last| last != due) {
+            found.push(format!(
+                "the hypervisor says that a {due} ended the guest, but the last exit that QEMU \
+                 logged is {last} (look at the end of {FILE})"
+            ));
+        }
+    }
+
+    fn fault_by_fault(&self, found: &mut Vec<String>) {
+        let (claimed, logged) = (self.hypervisor.faults(), &self.qemu.faults);
+        let pairs = claimed.iter().zip(logged).enumerate();
+        for (nth, (claimed, logged)) in pairs {
+            if !same(claimed, logged) {
+                let (nth, look) = (nth + 1, self.look(Class::Npf));
+                found.push(format!(
+                    "npf {nth}: the hypervisor says {claimed}, QEMU logged {logged} ({look})"
+                ));
+                return; // those behind it are likely to be shifted
+            }
+        }
+    }
+
+    /// What people were told has to have happened, in that order.
+    fn told_faults(&self, found: &mut Vec<String>) {
+        let mut logged = self.qemu.faults.iter();
+        if let Some(missing) = self
+            .told
+            .iter()
+            .find(|told| !logged.any(|logged| same(told, logged)))
+        {
+            let (count, look) = (self.qemu.npf, self.look(Class::Npf));
+            found.push(format!(
+                "npf: the console tells of {missing}, which is none of the {count} that QEMU \
+                 logged ({look})"
+            ));
+        }
+    }
+}
+
+/// Whether a fault can be the one that QEMU logged.
+fn same(claimed: &Fault, logged: &LoggedFault) -> bool {
+    let walk = claimed.during_walk;
+    if logged.during_walk.is_some_and(|logged| logged != walk) {
+        return false;
+    }
+    match logged.at {
+        Address::Gpa(gpa) => gpa == claimed.gpa && (walk || logged.access == claimed.access),
+        // The log has what was to be translated; of a walk's own access it tells nothing.
+        Address::Va(_) if walk => true,
+        // A translation leaves the offset in the page as it is.
+        Address::Va(va) => va & 0xfff == claimed.gpa & 0xfff && logged.access == claimed.access,
+    }
+}

@@ -1,0 +1,238 @@
+//! What the hypervisor reports of itself: lines `@hv <nonce> <number> <kind> key=value …`.
+//!
+//! The nonce is on the run's disk, which no guest can read. So a line with another one is a forgery:
+//! it is counted, and believed in nothing. A line with the right one is the hypervisor's, and has to
+//! fit in: numbered 0, 1, 2, …, in the order `start`, `load`, `enter`, `exit`…, `host`, `end`. Where
+//! guests run one after another, the order begins again with each.
+
+pub mod console;
+mod listener;
+
+pub use listener::{Forged, Guest, Heard, Listener, Totals};
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How an event line begins.
+pub const MARK: &str = "@hv ";
+
+/// How many faults are kept to be compared one by one; all are counted.
+pub const FAULTS_KEPT: usize = 4096;
+
+/// The kind of a memory access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+impl Access {
+    /// The access of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "read" => Some(Self::Read),
+            "write" => Some(Self::Write),
+            "execute" => Some(Self::Execute),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Execute => "execute",
+        })
+    }
+}
+
+/// A nested page fault, as the hypervisor saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// The guest-physical address.
+    pub gpa: u64,
+    /// What the guest tried there.
+    pub access: Access,
+    /// Whether the CPU made the access itself, on its walk through the guest's own tables.
+    pub during_walk: bool,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x} ({})", self.gpa, self.access)
+    }
+}
+
+/// The `key=value` words of a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    fn parse(words: &str) -> Result<Self, String> {
+        let mut fields = Self::default();
+        for word in words.split_ascii_whitespace() {
+            let (key, value) = word
+                .split_once('=')
+                .ok_or_else(|| format!("`{word}` is not key=value"))?;
+            if fields.0.insert(key.into(), value.into()).is_some() {
+                return Err(format!("`{key}` is there twice"));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// A field's value.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    fn number(&self, key: &str) -> Result<u64, String> {
+        self.get(key)
+            .and_then(number)
+            .ok_or_else(|| format!("it has no number `{key}`"))
+    }
+
+    fn fault(&self) -> Result<Option<Fault>, String> {
+        let during_walk = match self.get("kind") {
+            Some("npf") => false,
+            Some("npf-walk") => true,
+            _ => return Ok(None),
+        };
+        let access = self.get("access").and_then(Access::parse);
+        Ok(Some(Fault {
+            gpa: self.number("gpa")?,
+            access: access.ok_or("it has no `access`")?,
+            during_walk,
+        }))
+    }
+
+    /// Sets a field.
+    pub fn insert(&mut self, key: &str, value: &str) {
+        self.0.insert(key.into(), value.into());
+    }
+
+    /// Whether all of `expected` is here too. Numbers are compared as numbers; what is expected may
+    /// be one of several, as in `shutdown|killed`.
+    pub fn agree_with(&self, expected: &Fields) -> bool {
+        expected.0.iter().all(|(key, expected)| {
+            self.get(key)
+                .is_some_and(|found| expected.split('|').any(|expected| same(found, expected)))
+        })
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+fn same(found: &str, expected: &str) -> bool {
+    let numbers = number(found).zip(number(expected));
+    numbers.map_or(found == expected, |(a, b)| a == b)
+}
+
+/// A number as the hypervisor or a machine file writes it: decimal, or hexadecimal after `0x`.
+pub fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The summary with which the hypervisor ends its report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct End {
+    /// All its words.
+    pub said: Fields,
+    /// Exits of the guest, without those for the host's own interrupts.
+    pub exits: u64,
+    /// Nested page faults among them.
+    pub npf: u64,
+    /// Hypercalls among them.
+    pub hypercalls: u64,
+    /// The fault that the guest was ended for, if it was for one.
+    pub fault: Option<Fault>,
+}
+
+impl End {
+    fn new(said: Fields) -> Result<Self, String> {
+        let fault = match said.get("outcome") {
+            Some("killed") => said.fault()?,
+            Some(_) => None,
+            None => return Err("it has no `outcome`".into()),
+        };
+        Ok(Self {
+            exits: said.number("exits")?,
+            npf: said.number("npf")?,
+            hypercalls: said.number("hypercalls")?,
+            fault,
+            said,
+        })
+    }
+
+    /// How the guest ended: `shutdown`, `killed`, or `error` when none ran.
+    pub fn outcome(&self) -> &str {
+        self.said.get("outcome").unwrap_or_default()
+    }
+}
+
+/// Something that the hypervisor reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HvEvent {
+    /// It runs: on which architecture, and how it will run its guest.
+    Start(Fields),
+    /// The guest's image is in the guest's memory.
+    Load(Fields),
+    /// The guest is about to run.
+    Enter(Fields),
+    /// An exit that matters; a nested page fault that was handled.
+    Exit(Option<Fault>),
+    /// The state of the host after the guest.
+    Host(Fields),
+    /// The guest has ended.
+    End(End),
+    /// A kind that is not known here.
+    Other,
+}
+
+impl HvEvent {
+    /// Reads the part of a line after its number.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (kind, words) = text.split_once(' ').unwrap_or((text, ""));
+        let fields = Fields::parse(words)?;
+        Ok(match kind {
+            "start" => Self::Start(fields),
+            "load" => Self::Load(fields),
+            "enter" => Self::Enter(fields),
+            "exit" => Self::Exit(fields.fault()?),
+            "host" => Self::Host(fields),
+            "end" => Self::End(End::new(fields)?),
+            _ => Self::Other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

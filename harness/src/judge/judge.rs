@@ -1,0 +1,236 @@
+//! The judge: a state machine over [events](crate::judge::event), with no clock and no machine of its own.
+
+use super::accounts::Accounts;
+use super::event::Event;
+use super::hvlog::console::{KILLED, told_fault};
+use super::hvlog::{Heard, Listener};
+use super::story::{Step, Story};
+use super::verdict::{MachineEnd, Verdict};
+use super::witness::Account;
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// What stands for a step's name once all steps have been reached.
+pub const AT_THE_END: &str = "end of the machine";
+
+/// A step that was reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The step's name.
+    pub step: String,
+    /// The line that completed it.
+    pub line: String,
+}
+
+/// Follows one console through a story.
+#[derive(Debug)]
+pub struct Judge<'s> {
+    story: &'s Story,
+    /// The step awaited, and how many of its lines have come.
+    next: usize,
+    seen: u64,
+    reached: Vec<Reached>,
+    hypervisor: Listener,
+    witness: Option<Account>,
+}
+
+impl<'s> Judge<'s> {
+    /// At the start of a story. Without the run's nonce, the hypervisor's own report cannot be told
+    /// from a forged one, and is left out.
+    pub fn new(story: &'s Story, nonce: Option<&str>) -> Self {
+        Self {
+            story,
+            next: 0,
+            seen: 0,
+            reached: Vec::new(),
+            hypervisor: nonce.map_or_else(Listener::default, Listener::new),
+            witness: None,
+        }
+    }
+
+    /// What the hypervisor has reported so far.
+    pub fn hypervisor(&self) -> &Listener {
+        &self.hypervisor
+    }
+
+    /// What QEMU logged, once that is known.
+    pub fn witness(&self) -> Option<&Account> {
+        self.witness.as_ref()
+    }
+
+    /// The steps reached so far.
+    pub fn reached(&self) -> &[Reached] {
+        &self.reached
+    }
+
+    /// The step awaited: the first that has to come. None when only the end is awaited.
+    pub fn awaited(&self) -> Option<&'s Step> {
+        self.story.steps()[self.next..]
+            .iter()
+            .find(|step| !step.optional)
+    }
+
+    /// The time that the next line of the story may take, if it is bounded.
+    pub fn within(&self) -> Option<Duration> {
+        self.story.steps().get(self.next)?.within
+    }
+
+    /// Takes an event; breaks with the verdict as soon as it is certain.
+    pub fn feed(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
+        match event {
+            Event::Line { text } => self.line(text),
+            Event::Timeout {
+                clock,
+                after,
+                silent_for,
+            } => ControlFlow::Break(Verdict::Timeout {
+                clock: *clock,
+                after: *after,
+                step: self
+                    .awaited()
+                    .map_or(AT_THE_END, |step| &step.name)
+                    .to_owned(),
+                silent_for: *silent_for,
+            }),
+            Event::Flood { limit } => ControlFlow::Break(Verdict::ForbiddenOutput {
+                line: "(not shown)".into(),
+                rule: format!("a console may print {} MiB", limit >> 20),
+            }),
+            Event::Witness(account) => {
+                self.witness = Some(account.clone());
+                ControlFlow::Continue(())
+            }
+            Event::End(end) => ControlFlow::Break(self.end(end)),
+            Event::Stopped { what, hint } => ControlFlow::Break(Verdict::Infrastructure {
+                what: what.clone(),
+                hint: hint.clone(),
+            }),
+            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
+        }
+    }
+
+    fn line(&mut self, line: &str) -> ControlFlow<Verdict> {
+        match self.hypervisor.line(line) {
+            Heard::Event => return ControlFlow::Continue(()),
+            Heard::Broken(because) => {
+                return ControlFlow::Break(Verdict::BrokenReport { because });
+            }
+            Heard::Nothing | Heard::Forged => {}
+        }
+        let story = self.story;
+        let Some(matches) = story.patterns.matches(line) else {
+            return ControlFlow::Continue(());
+        };
+        let steps = story.steps().len();
+        for (i, forbidden) in story.forbidden().iter().enumerate() {
+            if matches.matched(steps + i) {
+                let rule = forbidden.pattern.clone();
+                return ControlFlow::Break(Verdict::ForbiddenOutput {
+                    line: line.into(),
+                    rule,
+                });
+            }
+        }
+        if let Some(index) = self.taker(|step| matches.matched(step)) {
+            self.take(index, line);
+            return ControlFlow::Continue(());
+        }
+        if let Some(step) = story.stray(&matches) {
+            return ControlFlow::Break(Verdict::Diverged {
+                line: line.into(),
+                belongs_to: step.name.clone(),
+                awaited: self.awaited().map(|step| step.name.clone()),
+            });
+        }
+        match line.strip_prefix(KILLED) {
+            // Where that is the end to be expected, the hypervisor's report says whether it came.
+            Some(exit) if !story.plan().hv.may_be_killed() => {
+                ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The step that a line belongs to: the next one, or a later one if all between are optional.
+    fn taker(&self, matched: impl Fn(usize) -> bool) -> Option<usize> {
+        for (index, step) in self.story.steps().iter().enumerate().skip(self.next) {
+            if matched(index) {
+                return Some(index);
+            }
+            if !step.optional {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, index: usize, line: &str) {
+        if index != self.next {
+            (self.next, self.seen) = (index, 0);
+        }
+        self.seen += 1;
+        let step = &self.story.steps()[index];
+        if self.seen == step.count {
+            self.reached.push(Reached {
+                step: step.name.clone(),
+                line: line.into(),
+            });
+            (self.next, self.seen) = (index + 1, 0);
+        }
+    }
+
+    fn end(&self, end: &MachineEnd) -> Verdict {
+        let expected = self.story.end();
+        match end {
+            MachineEnd::Reported { kind, .. } if *kind == expected => {}
+            MachineEnd::NotRecorded => {}
+            other => {
+                return Verdict::EarlyExit {
+                    status: other.clone(),
+                    expected,
+                };
+            }
+        }
+        if let Some(next) = self.awaited() {
+            return Verdict::MissingMarker {
+                last: self.reached.last().map(|reached| reached.step.clone()),
+                next: next.name.clone(),
+            };
+        }
+        let whole_run = *end != MachineEnd::NotRecorded;
+        let objection = self.objection_of_the_report();
+        let objection = objection.or_else(|| self.objection_of_the_witness(whole_run));
+        objection.unwrap_or(Verdict::Pass)
+    }
+
+    /// What the hypervisor's own report has against a pass.
+    fn objection_of_the_report(&self) -> Option<Verdict> {
+        let expected = &self.story.plan().hv;
+        let asked = self.hypervisor.can_tell() && expected.lines;
+        asked.then(|| expected.objection(&self.hypervisor))?
+    }
+
+    /// What QEMU's log has against a pass.
+    fn objection_of_the_witness(&self, whole_run: bool) -> Option<Verdict> {
+        let expected = self.story.plan().witness.as_ref()?;
+        let because = match &self.witness {
+            Some(qemu) => {
+                let reached = self.reached.iter();
+                let told: Vec<_> = reached.filter_map(|step| told_fault(&step.line)).collect();
+                let accounts = Accounts {
+                    told: &told,
+                    hypervisor: &self.hypervisor,
+                    qemu,
+                };
+                accounts.contradictions(expected)
+            }
+            None if whole_run => vec!["there is no log, although the scenario asks for one".into()],
+            None => Vec::new(),
+        };
+        (!because.is_empty()).then_some(Verdict::WitnessDisagrees { because })
+    }
+}
+
+#[cfg(test)]
+mod tests;

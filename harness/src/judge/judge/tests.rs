@@ -1,0 +1,214 @@
+use super::*;
+use crate::judge::story::{By, Forbidden};
+use crate::judge::verdict::{Clock, EndKind, Fault};
+
+fn step(name: &str) -> Step {
+    Step {
+        name: name.into(),
+        pattern: format!("^{name}$"),
+        near: None,
+        by: None,
+        unique: false,
+        optional: false,
+        count: 1,
+        within: None,
+    }
+}
+
+fn story(steps: Vec<Step>) -> Story {
+    let forbidden = vec![Forbidden {
+        pattern: "panicked".into(),
+        by: Some(By::Guest),
+    }];
+    Story::new(steps, forbidden, EndKind::Shutdown).unwrap()
+}
+
+fn shutdown() -> MachineEnd {
+    MachineEnd::Reported {
+        kind: EndKind::Shutdown,
+        reason: "guest-shutdown".into(),
+    }
+}
+
+/// The verdict on lines that are followed by a shutdown.
+fn judge(story: &Story, lines: &[&str]) -> Verdict {
+    judge_end(story, lines, shutdown())
+}
+
+fn judge_end(story: &Story, lines: &[&str], end: MachineEnd) -> Verdict {
+    let mut judge = Judge::new(story, None);
+    let events = lines
+        .iter()
+        .map(|line| Event::line(*line))
+        .chain([Event::End(end)]);
+    for event in events {
+        if let ControlFlow::Break(verdict) = judge.feed(&event) {
+            return verdict;
+        }
+    }
+    unreachable!("an end always gives a verdict")
+}
+
+#[test]
+fn the_story_in_order_with_chatter_between_passes() {
+    let story = story(vec![step("a"), step("b")]);
+    assert_eq!(
+        judge(&story, &["x", "a", "", "a", "y", "b", "z"]),
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn a_story_that_stops_names_what_came_and_what_did_not() {
+    let story = story(vec![step("a"), step("b")]);
+    let missing = |last: Option<&str>, next: &str| Verdict::MissingMarker {
+        last: last.map(Into::into),
+        next: next.into(),
+    };
+    assert_eq!(judge(&story, &[]), missing(None, "a"));
+    assert_eq!(judge(&story, &["b", "a"]), missing(Some("a"), "b"));
+}
+
+#[test]
+fn a_unique_line_out_of_its_turn_ends_the_run() {
+    let mut last = step("b");
+    last.unique = true;
+    let story = story(vec![step("a"), last]);
+    let diverged = |awaited: Option<&str>| Verdict::Diverged {
+        line: "b".into(),
+        belongs_to: "b".into(),
+        awaited: awaited.map(Into::into),
+    };
+    assert_eq!(judge(&story, &["b", "a", "b"]), diverged(Some("a")));
+    assert_eq!(judge(&story, &["a", "b", "b"]), diverged(None));
+}
+
+#[test]
+fn a_forbidden_line_fails_even_after_the_last_step() {
+    let story = story(vec![step("a")]);
+    let verdict = judge(&story, &["a", "it panicked"]);
+    assert!(matches!(&verdict, Verdict::ForbiddenOutput { line, .. } if line == "it panicked"));
+    assert_eq!(story.fault(&verdict), Fault::Guest);
+}
+
+#[test]
+fn an_error_of_the_hypervisor_is_a_killed_guest_unless_it_is_the_awaited_step() {
+    let line = "Hypervisor error: npf outside";
+    let plain = story(vec![step("a")]);
+    assert_eq!(
+        judge(&plain, &["a", line]),
+        Verdict::GuestKilled {
+            exit: "npf outside".into()
+        }
+    );
+    let mut killed = step("killed");
+    killed.pattern = "^Hypervisor error: npf".into();
+    let expecting = story(vec![step("a"), killed]);
+    assert_eq!(judge(&expecting, &["a", line]), Verdict::Pass);
+    let other = ["a", "Hypervisor error: something else"];
+    assert_eq!(
+        judge(&expecting, &other),
+        Verdict::GuestKilled {
+            exit: "something else".into()
+        }
+    );
+}
+
+#[test]
+fn an_optional_step_may_be_missing_but_not_late() {
+    let mut maybe = step("maybe");
+    maybe.optional = true;
+    maybe.unique = true;
+    let story = story(vec![step("a"), maybe, step("b")]);
+    assert_eq!(judge(&story, &["a", "b"]), Verdict::Pass);
+    assert_eq!(judge(&story, &["a", "maybe", "b"]), Verdict::Pass);
+    assert!(matches!(
+        judge(&story, &["a", "b", "maybe"]),
+        Verdict::Diverged { .. }
+    ));
+}
+
+#[test]
+fn a_counted_step_takes_exactly_its_number_of_lines() {
+    let mut thrice = step("t");
+    (thrice.count, thrice.unique) = (3, true);
+    let story = story(vec![thrice, step("b")]);
+    assert_eq!(judge(&story, &["t", "x", "t", "t", "b"]), Verdict::Pass);
+    assert!(matches!(
+        judge(&story, &["t", "t", "b"]),
+        Verdict::MissingMarker { .. }
+    ));
+    assert!(matches!(
+        judge(&story, &["t", "t", "t", "t", "b"]),
+        Verdict::Diverged { .. }
+    ));
+}
+
+#[test]
+fn the_whole_story_with_the_wrong_end_fails() {
+    let story = story(vec![step("a")]);
+    for end in [
+        MachineEnd::Reported {
+            kind: EndKind::Reset,
+            reason: "guest-reset".into(),
+        },
+        MachineEnd::Unreported {
+            status: "QEMU exited with status 0".into(),
+        },
+    ] {
+        let expected = EndKind::Shutdown;
+        let verdict = judge_end(&story, &["a"], end.clone());
+        assert_eq!(
+            verdict,
+            Verdict::EarlyExit {
+                status: end,
+                expected
+            }
+        );
+    }
+    assert_eq!(
+        judge_end(&story, &["a"], MachineEnd::NotRecorded),
+        Verdict::Pass
+    );
+}
+
+#[test]
+fn a_timeout_names_the_awaited_step() {
+    let story = story(vec![step("a")]);
+    let mut judge = Judge::new(&story, None);
+    let timeout = Event::Timeout {
+        clock: Clock::Run,
+        after: 4.0,
+        silent_for: 2.5,
+    };
+    let at = |step: &str| {
+        ControlFlow::Break(Verdict::Timeout {
+            clock: Clock::Run,
+            after: 4.0,
+            step: step.into(),
+            silent_for: 2.5,
+        })
+    };
+    assert_eq!(judge.feed(&timeout), at("a"));
+    assert_eq!(judge.feed(&Event::line("a")), ControlFlow::Continue(()));
+    assert_eq!(judge.feed(&timeout), at(AT_THE_END));
+}
+
+#[test]
+fn a_step_that_says_something_else_is_named_at_once() {
+    let mut magic = step("magic: pfld");
+    magic.near = Some("^magic:".into());
+    let story = story(vec![step("a"), magic, step("b")]);
+    let verdict = judge(&story, &["a", "magic: dlfp", "b"]);
+    let (line, belongs_to) = ("magic: dlfp".into(), "magic: pfld".to_owned());
+    let awaited = Some(belongs_to.clone());
+    assert_eq!(
+        verdict,
+        Verdict::Diverged {
+            line,
+            belongs_to,
+            awaited
+        }
+    );
+    assert_eq!(judge(&story, &["a", "magic: pfld", "b"]), Verdict::Pass);
+}

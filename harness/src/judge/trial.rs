@@ -1,0 +1,192 @@
+//! One console on trial: the judge, and what a report will want to know besides its verdict.
+
+use crate::judge::event::{Event, Record};
+use crate::judge::hvlog::Listener;
+use crate::judge::lines::LineAssembler;
+use crate::judge::verdict::{MachineEnd, Verdict};
+use crate::judge::witness::Account;
+use crate::judge::{Judge, Step, Story};
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// How many of the last console lines a report shows, and how much of each.
+const LAST_LINES: usize = 12;
+const SHOWN: usize = 240;
+
+/// A step that was reached, and when.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReached {
+    /// The step's name.
+    pub step: String,
+    /// The line that completed it.
+    pub line: String,
+    /// Seconds since the machine was set going.
+    pub t: f64,
+}
+
+/// The state of a trial.
+#[derive(Debug)]
+pub struct Trial<'s> {
+    judge: Judge<'s>,
+    steps: Vec<StepReached>,
+    last_lines: VecDeque<String>,
+    end: Option<MachineEnd>,
+    verdict: Option<Verdict>,
+}
+
+impl<'s> Trial<'s> {
+    /// At the start of a story, told by a console of which nothing else is known.
+    pub fn new(story: &'s Story) -> Self {
+        Self::of(story, None)
+    }
+
+    /// At the start of a run of a story, whose disk holds that nonce.
+    pub fn of_run(story: &'s Story, nonce: &str) -> Self {
+        Self::of(story, Some(nonce))
+    }
+
+    fn of(story: &'s Story, nonce: Option<&str>) -> Self {
+        Self {
+            judge: Judge::new(story, nonce),
+            steps: Vec::new(),
+            last_lines: VecDeque::new(),
+            end: None,
+            verdict: None,
+        }
+    }
+
+    /// Takes what happened; says whether it was a step of the story. Nothing counts after the verdict.
+    pub fn feed(&mut self, at: Duration, event: &Event<'_>) -> bool {
+        if self.verdict.is_some() {
+            return false;
+        }
+        match event {
+            Event::Line { text } => self.remember(text),
+            Event::End(end) => self.end = Some(end.clone()),
+            _ => {}
+        }
+        if let ControlFlow::Break(verdict) = self.judge.feed(event) {
+            self.verdict = Some(verdict);
+        }
+        let reached = self.judge.reached();
+        let stepped = reached.len() > self.steps.len();
+        for new in &reached[self.steps.len()..] {
+            let t = (at.as_secs_f64() * 1e6).round() / 1e6;
+            self.steps.push(StepReached {
+                step: new.step.clone(),
+                line: cut(&new.line),
+                t,
+            });
+        }
+        stepped
+    }
+
+    fn remember(&mut self, line: &str) {
+        // The oldest line's memory is used again: a console may have very many lines.
+        let mut slot = match self.last_lines.len() {
+            LAST_LINES => self.last_lines.pop_front().unwrap_or_default(),
+            _ => String::new(),
+        };
+        slot.clear();
+        slot.push_str(beginning(line));
+        self.last_lines.push_back(slot);
+    }
+
+    /// The verdict, once there is one.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// The step awaited, if it is a step that is awaited.
+    pub fn awaited(&self) -> Option<&'s Step> {
+        self.judge.awaited()
+    }
+
+    /// The time that the next line of the story may take, if it is bounded.
+    pub fn within(&self) -> Option<Duration> {
+        self.judge.within()
+    }
+
+    /// The steps reached.
+    pub fn steps(&self) -> &[StepReached] {
+        &self.steps
+    }
+
+    /// What the hypervisor has reported.
+    pub fn hypervisor(&self) -> &Listener {
+        self.judge.hypervisor()
+    }
+
+    /// What QEMU logged, if it was asked.
+    pub fn witness(&self) -> Option<&Account> {
+        self.judge.witness()
+    }
+
+    /// The last console lines.
+    pub fn last_lines(&self) -> impl Iterator<Item = &str> {
+        self.last_lines.iter().map(String::as_str)
+    }
+
+    /// How the machine ended, if it did before the verdict.
+    pub fn end(&self) -> Option<&MachineEnd> {
+        self.end.as_ref()
+    }
+
+    /// Judges a recorded console. It does not tell how the machine ended, so that part of a
+    /// verdict is left out.
+    pub fn replay_console(&mut self, mut console: impl Read) -> io::Result<()> {
+        let mut assembler = LineAssembler::default();
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let length = console.read(&mut buffer)?;
+            let mut line = |text: std::borrow::Cow<'_, str>| {
+                self.feed(Duration::ZERO, &Event::Line { text });
+                self.verdict.is_none()
+            };
+            if length == 0 {
+                assembler.finish(&mut line);
+                break;
+            }
+            assembler.push(&buffer[..length], &mut line);
+            if self.verdict.is_some() {
+                break;
+            }
+        }
+        self.feed(Duration::ZERO, &Event::End(MachineEnd::NotRecorded));
+        Ok(())
+    }
+
+    /// Judges a recorded run again; the time at which the record ends. A record that was cut off, as
+    /// by `kill -9`, counts up to its last whole line.
+    pub fn replay_events(&mut self, events: impl io::BufRead) -> io::Result<Duration> {
+        let mut last = Duration::ZERO;
+        let mut lines = events.lines().peekable();
+        while let Some(line) = lines.next() {
+            let line = line?;
+            let record: Record<'_> = match serde_json::from_str(&line) {
+                Ok(record) => record,
+                Err(_) if lines.peek().is_none() => break,
+                Err(error) => return Err(io::Error::other(error)),
+            };
+            last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
+            self.feed(last, &record.event);
+        }
+        Ok(last)
+    }
+}
+
+fn cut(line: &str) -> String {
+    beginning(line).to_owned()
+}
+
+fn beginning(line: &str) -> &str {
+    if line.len() <= SHOWN {
+        return line; // most are, and counting characters takes its time
+    }
+    line.char_indices()
+        .nth(SHOWN)
+        .map_or(line, |(at, _)| &line[..at])
+}

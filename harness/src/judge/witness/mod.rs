@@ -1,0 +1,275 @@
+//! QEMU as a witness: its own log of what made the guest stop, which nothing inside the machine can
+//! write to.
+//!
+//! A log is read as a stream, a line at a time, into an [`Account`]: how many exits of each class
+//! there were, and where the nested page faults were. Lines that are none of the guest's exits are
+//! passed over: QEMU logs the firmware's and the hypervisor's own traps too.
+
+mod aarch64;
+mod riscv64;
+mod x86_64;
+
+use crate::judge::hvlog::{Access, FAULTS_KEPT};
+use crate::judge::lines::LineAssembler;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// The name of the log in the run's directory.
+pub const FILE: &str = "witness.log";
+
+/// The forms of QEMU's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// `-trace riscv_trap`
+    RiscvTrap,
+    /// `-d int` of qemu-system-aarch64
+    Aarch64Int,
+    /// `vmrun!` and `vmexit(…)!` of qemu-system-x86_64
+    X86Svm,
+}
+
+impl Format {
+    /// Whether the log tells the guest's other exits from the traps of others. RISC-V's says of a
+    /// trap neither where it came from nor where it went; only some causes are a guest's for certain.
+    pub(super) fn tells_others(self) -> bool {
+        self != Self::RiscvTrap
+    }
+
+    /// What the lines of a class look like.
+    pub(super) fn hint(self, class: Class) -> &'static str {
+        match (self, class) {
+            (Self::RiscvTrap, Class::Npf) => "cause:20, cause:21, cause:23",
+            (Self::RiscvTrap, Class::Hypercall) => "cause:10",
+            (Self::RiscvTrap, Class::Other) => "cause:22",
+            (Self::Aarch64Int, Class::Npf) => "to EL2, ESR 0x24 or 0x20",
+            (Self::Aarch64Int, Class::Hypercall) => "to EL2, ESR 0x15, 0x16 or 0x17",
+            (Self::Aarch64Int, Class::Other) => "from EL0 or EL1 to EL2",
+            (Self::X86Svm, Class::Npf) => "vmexit(00000400",
+            (Self::X86Svm, Class::Hypercall) => "vmexit(00000081",
+            (Self::X86Svm, Class::Other) => "vmexit(",
+        }
+    }
+}
+
+/// A log that QEMU is made to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Where.
+    pub path: PathBuf,
+    /// In which form.
+    pub format: Format,
+}
+
+/// The classes of a guest's exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A nested page fault.
+    Npf,
+    /// A call to the hypervisor.
+    Hypercall,
+    /// Anything else that is the guest's doing. The host's own interrupts are not counted.
+    Other,
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Npf => "npf",
+            Self::Hypercall => "hypercall",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// An address in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Address {
+    /// Guest-physical.
+    Gpa(u64),
+    /// Guest-virtual: what the guest's own tables make of it is not logged.
+    Va(u64),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gpa(gpa) => write!(f, "{gpa:#x}"),
+            Self::Va(va) => write!(f, "the virtual address {va:#x}"),
+        }
+    }
+}
+
+/// A nested page fault, as QEMU logged it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedFault {
+    /// Where it was.
+    #[serde(flatten)]
+    pub at: Address,
+    /// What the guest tried there.
+    pub access: Access,
+    /// Whether the CPU made the access on its walk through the guest's own tables, where the log
+    /// tells.
+    pub during_walk: Option<bool>,
+}
+
+impl fmt::Display for LoggedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.at, self.access)
+    }
+}
+
+/// An exit of the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// A nested page fault.
+    Npf(LoggedFault),
+    /// A call to the hypervisor.
+    Hypercall,
+    /// Anything else that is the guest's doing.
+    Other,
+}
+
+/// What QEMU logged, in sum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The form of the log.
+    pub format: Format,
+    /// Nested page faults.
+    pub npf: u64,
+    /// Hypercalls.
+    pub hypercall: u64,
+    /// Other exits, as far as the log tells them.
+    pub other: u64,
+    /// The class of the last exit.
+    pub last: Option<Class>,
+    /// The nested page faults in order; the first [`FAULTS_KEPT`] of them.
+    pub faults: Vec<LoggedFault>,
+}
+
+impl Account {
+    /// Before the first line.
+    fn new(format: Format) -> Self {
+        Self {
+            format,
+            npf: 0,
+            hypercall: 0,
+            other: 0,
+            last: None,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Reads a log to its end.
+    pub fn read(format: Format, mut log: impl Read) -> io::Result<Self> {
+        let mut reader = Reader::new(format);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match log.read(&mut buffer)? {
+                0 => return Ok(reader.finish()),
+                length => reader.push(&buffer[..length]),
+            }
+        }
+    }
+
+    fn count(&mut self, exit: Exit) {
+        let class = match exit {
+            Exit::Npf(fault) => {
+                if self.faults.len() < FAULTS_KEPT {
+                    self.faults.push(fault);
+                }
+                Class::Npf
+            }
+            Exit::Hypercall => Class::Hypercall,
+            Exit::Other => Class::Other,
+        };
+        match class {
+            Class::Npf => self.npf += 1,
+            Class::Hypercall => self.hypercall += 1,
+            Class::Other => self.other += 1,
+        }
+        self.last = Some(class);
+    }
+}
+
+/// Reads a log in pieces, cut anywhere.
+#[derive(Debug)]
+pub struct Reader {
+    lines: LineAssembler,
+    parser: Parser,
+    account: Account,
+}
+
+#[derive(Debug)]
+enum Parser {
+    Riscv64,
+    Aarch64(aarch64::Parser),
+    X86_64,
+}
+
+impl Reader {
+    /// At the start of a log.
+    pub fn new(format: Format) -> Self {
+        Self {
+            lines: LineAssembler::default(),
+            parser: match format {
+                Format::RiscvTrap => Parser::Riscv64,
+                Format::Aarch64Int => Parser::Aarch64(aarch64::Parser::default()),
+                Format::X86Svm => Parser::X86_64,
+            },
+            account: Account::new(format),
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let (parser, account) = (&mut self.parser, &mut self.account);
+        self.lines.push(bytes, |line| {
+            parser.line(&line, account);
+            true
+        });
+    }
+
+    /// At the log's end: what was in it.
+    pub fn finish(mut self) -> Account {
+        let (parser, account) = (&mut self.parser, &mut self.account);
+        self.lines.finish(|line| {
+            parser.line(&line, account);
+            true
+        });
+        if let Parser::Aarch64(parser) = parser
+            && let Some(exit) = parser.finish()
+        {
+            account.count(exit);
+        }
+        self.account
+    }
+}
+
+impl Parser {
+    fn line(&mut self, line: &str, account: &mut Account) {
+        let exit = match self {
+            Self::Riscv64 => riscv64::exit(line),
+            Self::Aarch64(parser) => parser.line(line),
+            Self::X86_64 => x86_64::exit(line),
+        };
+        if let Some(exit) = exit {
+            account.count(exit);
+        }
+    }
+}
+
+/// The digits that a text begins with, in hexadecimal, and what comes after them.
+fn hex(text: &str) -> Option<(u64, &str)> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let length = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
+    let value = u64::from_str_radix(&digits[..length], 16).ok()?;
+    Some((value, &digits[length..]))
+}
+
+#[cfg(test)]
+mod tests;

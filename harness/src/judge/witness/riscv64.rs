@@ -1,0 +1,40 @@
+//! `-trace riscv_trap`: a line for each trap, whoever took it.
+
+use super::{Address, Exit, LoggedFault, hex};
+use crate::judge::hvlog::Access;
+
+/// Causes (Privileged ISA, 18.6.1) that only a guest has and that only the hypervisor can take.
+const ECALL_FROM_VS: u64 = 10;
+const FETCH_GUEST_PAGE_FAULT: u64 = 20;
+const LOAD_GUEST_PAGE_FAULT: u64 = 21;
+const VIRTUAL_INSTRUCTION: u64 = 22;
+const STORE_GUEST_PAGE_FAULT: u64 = 23;
+
+/// The exit that a line tells of:
+/// `riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=…`
+pub fn exit(line: &str) -> Option<Exit> {
+    // Some builds put a process number and a time before it.
+    let (_, trap) = line.split_once("riscv_trap ")?;
+    let field = |name: &str| {
+        trap.split(", ")
+            .find_map(|field| field.strip_prefix(name)?.strip_prefix(':'))
+    };
+    if field("async")? != "0" {
+        return None;
+    }
+    let access = match field("cause")?.parse().ok()? {
+        FETCH_GUEST_PAGE_FAULT => Access::Execute,
+        LOAD_GUEST_PAGE_FAULT => Access::Read,
+        STORE_GUEST_PAGE_FAULT => Access::Write,
+        ECALL_FROM_VS => return Some(Exit::Hypercall),
+        VIRTUAL_INSTRUCTION => return Some(Exit::Other),
+        _ => return None,
+    };
+    let (tval, _) = hex(field("tval")?)?;
+    Some(Exit::Npf(LoggedFault {
+        at: Address::Va(tval),
+        access,
+        // Also of a walk it logs the address and access that were to be translated.
+        during_walk: None,
+    }))
+}

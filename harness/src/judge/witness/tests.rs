@@ -1,0 +1,164 @@
+use super::*;
+
+fn account(format: Format, log: &str) -> Account {
+    Account::read(format, log.as_bytes()).unwrap()
+}
+
+fn classes(format: Format, log: &str) -> (u64, u64, u64) {
+    let account = account(format, log);
+    (account.npf, account.hypercall, account.other)
+}
+
+/// An exception as `-d int` logs it.
+fn exception(name: &str, levels: &str, esr: u64, far: bool) -> String {
+    let class = esr >> 26;
+    let far = if far { "...with FAR 0x4000123\n" } else { "" };
+    format!(
+        "Taking exception 4 [{name}] on CPU 0\n...from {levels}\n...with ESR {class:#x}/{esr:#x}\n\
+         {far}...with SPSR 0x600003c5\n...with ELR 0x40201000\n\
+         ...to EL2 PC 0xffff000040201c00 PSTATE 0x23c9\n\
+         Exception return from AArch64 EL2 to AArch64 EL1 PC 0x40201000\n"
+    )
+}
+
+#[test]
+fn of_riscv64s_traps_only_a_guests_count() {
+    let trap = |is_async: u8, cause: u32| {
+        format!("riscv_trap hart:0, async:{is_async}, cause:{cause}, epc:0x1, tval:0x123, desc=d\n")
+    };
+    for (is_async, cause, expected) in [
+        (0, 2, (0, 0, 0)),
+        (0, 8, (0, 0, 0)),
+        (0, 9, (0, 0, 0)),
+        (0, 10, (0, 1, 0)),
+        (0, 13, (0, 0, 0)),
+        (0, 20, (1, 0, 0)),
+        (0, 21, (1, 0, 0)),
+        (0, 22, (0, 0, 1)),
+        (0, 23, (1, 0, 0)),
+        (1, 5, (0, 0, 0)),
+        (1, 10, (0, 0, 0)),
+    ] {
+        let found = classes(Format::RiscvTrap, &trap(is_async, cause));
+        assert_eq!(found, expected, "async {is_async}, cause {cause}");
+    }
+}
+
+#[test]
+fn of_aarch64s_exceptions_only_those_to_the_hypervisor_count() {
+    const ABORT: u64 = 0x24 << 26 | 0x5;
+    for (name, levels, esr, expected) in [
+        ("Data Abort", "EL1 to EL2", ABORT, (1, 0, 0)),
+        ("Data Abort", "EL0 to EL2", ABORT, (1, 0, 0)),
+        ("Data Abort", "EL1 to EL1", ABORT, (0, 0, 0)),
+        ("Data Abort", "EL2 to EL2", ABORT, (0, 0, 0)),
+        ("Prefetch Abort", "EL1 to EL2", 0x20 << 26 | 0xf, (1, 0, 0)),
+        ("Data Abort", "EL1 to EL2", 0x24 << 26 | 0x10, (0, 0, 1)),
+        ("Hypervisor Call", "EL1 to EL2", 0x16 << 26, (0, 1, 0)),
+        ("Hypervisor Trap", "EL1 to EL2", 0x17 << 26, (0, 1, 0)),
+        ("SVC", "EL0 to EL2", 0x15 << 26, (0, 1, 0)),
+        ("SVC", "EL0 to EL1", 0x15 << 26, (0, 0, 0)),
+        ("Hypervisor Trap", "EL1 to EL2", 0x18 << 26, (0, 0, 1)),
+        ("IRQ", "EL1 to EL2", 0x16 << 26, (0, 0, 0)),
+        ("FIQ", "EL1 to EL2", 0x16 << 26, (0, 0, 0)),
+        ("Secure Monitor Call", "EL2 to EL3", 0x17 << 26, (0, 0, 0)),
+    ] {
+        let log = exception(name, levels, esr, esr >> 26 != 0x16);
+        let found = classes(Format::Aarch64Int, &log);
+        assert_eq!(found, expected, "{name}, {levels}, {esr:#x}");
+    }
+}
+
+#[test]
+fn an_exception_counts_once_even_if_its_log_was_cut() {
+    let call = exception("Hypervisor Call", "EL1 to EL2", 0x16 << 26, false);
+    let cut: String = call
+        .lines()
+        .take(3)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for log in [
+        call.clone() + &cut,
+        cut.clone() + &call,
+        cut.clone() + &cut,
+        call.clone() + "...to EL2 PC 0x0 PSTATE 0x0\n" + &call,
+    ] {
+        assert_eq!(classes(Format::Aarch64Int, &log), (0, 2, 0), "{log}");
+    }
+}
+
+#[test]
+fn of_x86_64s_exits_all_but_the_hosts_interrupts_count() {
+    for (code, expected) in [
+        ("00000060", (0, 0, 0)),
+        ("00000061", (0, 0, 0)),
+        ("00000078", (0, 0, 1)),
+        ("0000007f", (0, 0, 1)),
+        ("00000081", (0, 1, 0)),
+        ("00000400", (1, 0, 0)),
+        ("ffffffff", (0, 0, 1)),
+    ] {
+        let log = format!(
+            "vmrun! 000000000014c000\n\
+             vmexit({code}, 0000000000000000, 0000000000000000, 0000000000010000)!\n"
+        );
+        assert_eq!(classes(Format::X86Svm, &log), expected, "{code}");
+    }
+}
+
+#[test]
+fn a_walk_of_the_guests_tables_is_told_from_an_access() {
+    let log = "vmexit(00000400, 0000000200000006, 0000000000200ff8, 0000000000010000)!\n";
+    let fault = account(Format::X86Svm, log).faults[0];
+    assert_eq!(
+        (fault.at, fault.during_walk),
+        (Address::Gpa(0x20_0ff8), Some(true))
+    );
+    let log = exception("Data Abort", "EL1 to EL2", 0x24 << 26 | 0x85, true);
+    let fault = account(Format::Aarch64Int, &log).faults[0];
+    assert_eq!(
+        (fault.access, fault.during_walk),
+        (Access::Read, Some(true))
+    );
+}
+
+#[test]
+fn nonsense_is_no_exit() {
+    for log in [
+        "riscv_trap ",
+        "riscv_trap hart:0, async:0, cause:21, epc:0x0",
+        "riscv_trap hart:0, async:0, cause:21, tval:0xfffffffffffffffff, desc=d",
+        "riscv_trap hart:0, async:0, cause:-10, tval:0x0",
+        "Taking exception 4 [Data Abort] on CPU 0",
+        "...from EL1 to EL2\n...with ESR 0x16/0x5a000000\n...to EL2 PC 0x0",
+        "Taking exception 11 [Hypervisor Call]\n...with ESR nonsense\n...to EL2",
+        "vmexit(00000081)!",
+        "vmexit(00000081, 0, 0, 0)",
+        "vmexit(xyz, 0000, 0000, 0000)!",
+        " vmexit(00000081, 0000, 0000, 0000)!",
+        "\u{0}\u{ff}\u{202e}",
+    ] {
+        for format in [Format::RiscvTrap, Format::Aarch64Int, Format::X86Svm] {
+            assert_eq!(classes(format, log), (0, 0, 0), "{format:?}: {log}");
+        }
+    }
+}
+
+#[test]
+fn very_many_faults_are_counted_and_the_first_are_kept() {
+    let line = "vmexit(00000400, 0000000100000004, 00000000ffc00000, 0000000000010000)!\n";
+    let account = account(Format::X86Svm, &line.repeat(FAULTS_KEPT + 10));
+    assert_eq!(account.npf, FAULTS_KEPT as u64 + 10);
+    assert_eq!(account.faults.len(), FAULTS_KEPT);
+}
+
+#[test]
+fn an_account_survives_being_written_down() {
+    let log = "vmexit(00000400, 0000000100000006, 00000000ffc00000, 0000000000010000)!\n";
+    let event = crate::judge::event::Event::Witness(account(Format::X86Svm, log));
+    let text = serde_json::to_string(&event).unwrap();
+    assert_eq!(
+        serde_json::from_str::<crate::judge::event::Event<'_>>(&text).unwrap(),
+        event
+    );
+}

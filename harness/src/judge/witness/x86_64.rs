@@ -1,0 +1,46 @@
+//! `-d in_asm` of qemu-system-x86_64, the disassembly filtered away: a line for each entry of a guest
+//! under SVM and for each exit.
+
+use super::{Address, Exit, LoggedFault, hex};
+use crate::judge::hvlog::Access;
+
+/// Exit codes (APM vol. 2, appendix C).
+const INTR: u64 = 0x60;
+const NMI: u64 = 0x61;
+const VMMCALL: u64 = 0x81;
+const NPF: u64 = 0x400;
+
+/// EXITINFO1 of a nested page fault (§15.25.6).
+const WRITE: u64 = 1 << 1;
+const FETCH: u64 = 1 << 4;
+const DURING_WALK: u64 = 1 << 33;
+
+/// The exit that a line tells of: `vmexit(code, info1, info2, rip)!`
+pub fn exit(line: &str) -> Option<Exit> {
+    let mut numbers = line
+        .strip_prefix("vmexit(")?
+        .strip_suffix(")!")?
+        .split(", ");
+    let mut number = || hex(numbers.next()?).filter(|(_, rest)| rest.is_empty());
+    let ((code, _), (info1, _), (info2, _)) = (number()?, number()?, number()?);
+    match code {
+        INTR | NMI => None,
+        VMMCALL => Some(Exit::Hypercall),
+        NPF => Some(Exit::Npf(LoggedFault {
+            at: Address::Gpa(info2),
+            access: access(info1),
+            during_walk: Some(info1 & DURING_WALK != 0),
+        })),
+        _ => Some(Exit::Other),
+    }
+}
+
+fn access(info1: u64) -> Access {
+    if info1 & FETCH != 0 {
+        Access::Execute
+    } else if info1 & WRITE != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}

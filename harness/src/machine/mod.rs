@@ -1,0 +1,13 @@
+//! The machine: QEMU as a process, its control socket, and a run of it that is followed to a verdict.
+//!
+//! This folder has the only processes besides cargo's, and the only clocks.
+
+pub mod firmware_image;
+pub mod process;
+pub mod process_group;
+pub mod qmp;
+mod registers;
+pub mod session;
+pub mod start;
+
+pub use process::{Launch, Qemu};

@@ -1,0 +1,371 @@
+//! A run's directory: all that is needed to understand the run, or to repeat it by hand.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `command.txt` | the QEMU command, and the one to paste into a shell |
+//! | `run.json` | versions, and hashes of what was booted |
+//! | `story.json` | what the run had to tell |
+//! | `console.raw` | the serial line, byte for byte |
+//! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
+//! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked |
+//! | `qemu.stderr` | QEMU's own messages |
+//! | `registers.txt` | the processors' registers, when a clock ran out |
+//! | `events.jsonl` | what the judge was told, with times |
+//! | `verdict.json` | the verdict; missing when the run was cut short |
+//! | `kernel`, `disk.img`, `pflash.img` | what was booted |
+//!
+//! Everything is written as it happens. When the disk is full the run goes on without its records,
+//! and its report says so.
+
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::judge::event::{Event, Record};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How many directories of earlier runs are kept.
+const KEPT: usize = 40;
+
+/// The file that tells what was booted.
+pub const BOOTED: &str = "run.json";
+/// The file that tells what the run had to tell.
+pub const STORY: &str = "story.json";
+/// The file that tells what happened.
+pub const EVENTS: &str = "events.jsonl";
+/// What the processors' registers held, look after look, when a clock ran out.
+pub const REGISTERS: &str = "registers.txt";
+/// The verdict.
+pub const VERDICT: &str = "verdict.json";
+
+/// What was booted, for [`BOOTED`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Booted {
+    /// The harness's version.
+    pub harness: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// The scenario.
+    pub scenario: String,
+    /// The token that only the hypervisor could know.
+    pub nonce: String,
+    /// The hypervisor.
+    pub hypervisor: Hashed,
+    /// The guest, if there was one.
+    pub guest: Option<Hashed>,
+    /// What the flash began with.
+    pub flash: Hashed,
+}
+
+/// A file, and its contents' hash.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hashed {
+    /// The file.
+    pub file: PathBuf,
+    /// The hash.
+    pub sha256: String,
+}
+
+/// Reads one of the JSON files in a run's directory.
+pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error> {
+    let path = dir.join(name);
+    let unusable = |why: String| {
+        let path = path.display();
+        Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
+    };
+    let text = fs::read_to_string(&path).map_err(|e| unusable(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+}
+
+/// The directory of one run.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    console_raw: File,
+    console_log: File,
+    firmware_log: File,
+    stderr: File,
+    events: File,
+    pending: Vec<u8>,
+    pending_log: Vec<u8>,
+    pending_firmware: Vec<u8>,
+    trouble: Option<String>,
+}
+
+impl RunDir {
+    /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
+    /// usually are, where only the newest are.
+    pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
+        let usual = root.join("target/harness/runs");
+        let parent = parent.unwrap_or(&usual);
+        fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
+        if parent == usual {
+            prune(parent);
+        }
+        let path = make_unique(parent, label)?;
+        let file = |name: &str| {
+            let path = path.join(name);
+            File::create(&path).map_err(|e| Error::io("write", &path, &e))
+        };
+        let events = file(EVENTS)?;
+        // Held as long as the run lasts, however that ends: it keeps other harnesses from pruning
+        // the directory. Where there are no locks they go by its age.
+        let _ = events.try_lock();
+        Ok(Self {
+            console_raw: file("console.raw")?,
+            console_log: file("console.log")?,
+            firmware_log: file("firmware.log")?,
+            stderr: file("qemu.stderr")?,
+            events,
+            pending: Vec::new(),
+            pending_log: Vec::new(),
+            pending_firmware: Vec::new(),
+            trouble: None,
+            path,
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What could not be written, if anything.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Writes a small file of data at once.
+    pub fn write_json(&mut self, name: &str, contents: &impl Serialize) {
+        let text = serde_json::to_string_pretty(contents).expect("plain data");
+        self.write(name, &text);
+    }
+
+    /// Writes a small file at once: it is there whole, or not at all.
+    pub fn write(&mut self, name: &str, contents: &str) {
+        let unfinished = self.path.join(format!(".{name}"));
+        let result = fs::write(&unfinished, contents)
+            .and_then(|()| fs::rename(&unfinished, self.path.join(name)));
+        if result.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        self.note(result);
+    }
+
+    /// Keeps bytes of the serial line as they came.
+    pub fn console(&mut self, bytes: &[u8]) {
+        let result = self.console_raw.write_all(bytes);
+        self.note(result);
+    }
+
+    /// Keeps bytes of QEMU's stderr as they came.
+    pub fn stderr(&mut self, bytes: &[u8]) {
+        let result = self.stderr.write_all(bytes);
+        self.note(result);
+    }
+
+    /// Keeps an event; [`flush`](Self::flush) writes what was kept.
+    pub fn event(&mut self, at: Duration, event: &Event<'_>) {
+        let log = match event {
+            Event::Line { text } => Some((&mut self.pending_log, text)),
+            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
+            _ => None,
+        };
+        if let Some((log, text)) = log {
+            log.extend_from_slice(text.as_bytes());
+            log.push(b'\n');
+        }
+        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
+        serde_json::to_writer(
+            &mut self.pending,
+            &Record {
+                t,
+                event: event.clone(),
+            },
+        )
+        .expect("an event is plain data");
+        self.pending.push(b'\n');
+    }
+
+    /// Writes the events kept since the last time.
+    pub fn flush(&mut self) {
+        let results = [
+            (&mut self.events, &mut self.pending),
+            (&mut self.console_log, &mut self.pending_log),
+            (&mut self.firmware_log, &mut self.pending_firmware),
+        ]
+        .map(|(file, pending)| {
+            let result = file.write_all(pending);
+            pending.clear();
+            result
+        });
+        for result in results {
+            self.note(result);
+        }
+    }
+
+    /// Records that the set-up stopped the run.
+    pub fn stopped(&mut self, error: &Error) {
+        if let Error::Infrastructure { what, hint } = error {
+            let (what, hint) = (what.clone(), hint.clone());
+            self.event(Duration::ZERO, &Event::Stopped { what, hint });
+            self.flush();
+        }
+    }
+
+    fn note(&mut self, result: std::io::Result<()>) {
+        if let Err(error) = result {
+            let trouble = format!("{} is incomplete: {error}", self.path.display());
+            self.trouble.get_or_insert(trouble);
+        }
+    }
+}
+
+fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
+    Error::infrastructure(
+        format!(
+            "cannot make {}, for a run's records: {error}",
+            path.display()
+        ),
+        "name a folder that you may write to, on a disk with room, with --report-dir",
+    )
+}
+
+/// Makes `<UTC time>-<label>-<pid>`, with a further number if there are several a second.
+fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let stem = format!(
+        "{}-{label}-{}",
+        now.replace(['-', ':'], ""),
+        std::process::id()
+    );
+    for attempt in 0..1000 {
+        let suffix = if attempt == 0 {
+            String::new()
+        } else {
+            format!("-{attempt}")
+        };
+        let path = parent.join(format!("{stem}{suffix}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(cannot_make(&path, &error)),
+        }
+    }
+    Err(Error::infrastructure(
+        "a thousand runs within a second",
+        "use --report-dir",
+    ))
+}
+
+/// Removes the oldest runs. Only directories that look like runs are touched, and none that is in
+/// use by another harness.
+fn prune(parent: &Path) {
+    let mut runs: Vec<_> = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| looks_like_a_run(&entry.file_name().to_string_lossy()))
+        .filter(|entry| entry.path().join(EVENTS).is_file())
+        .map(|entry| entry.path())
+        .collect();
+    runs.sort();
+    let surplus = (runs.len() + 1).saturating_sub(KEPT);
+    for run in runs.into_iter().take(surplus) {
+        if !in_use(&run) {
+            // Another harness may be pruning too; whoever comes second finds nothing.
+            let _ = fs::remove_dir_all(run);
+        }
+    }
+}
+
+/// Whether a harness is writing to a run's directory: it holds a lock on the events.
+fn in_use(run: &Path) -> bool {
+    let lock = File::open(run.join(EVENTS)).map(|events| events.try_lock());
+    match lock {
+        Ok(Ok(())) => false,
+        Ok(Err(TryLockError::WouldBlock)) => true,
+        // No locks here, or another harness has just removed it.
+        Ok(Err(TryLockError::Error(_))) | Err(_) => is_young(run) && !run.join(VERDICT).is_file(),
+    }
+}
+
+fn is_young(run: &Path) -> bool {
+    let modified = fs::metadata(run).and_then(|meta| meta.modified());
+    let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age < Duration::from_secs(600))
+}
+
+fn looks_like_a_run(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() > 17
+        && bytes[..8].iter().all(u8::is_ascii_digit)
+        && bytes[8] == b'T'
+        && bytes[9..15].iter().all(u8::is_ascii_digit)
+        && bytes[15..17] == *b"Z-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_never_share_a_directory_and_events_can_be_read_back() {
+        let root = tempfile::tempdir().unwrap();
+        let mut first = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
+        let second = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
+        assert_ne!(first.path(), second.path());
+        let event = Event::line("a \"quoted\" line \u{e9}");
+        first.event(Duration::from_millis(1500), &event);
+        first.flush();
+        let text = fs::read_to_string(first.path().join("events.jsonl")).unwrap();
+        let record: Record<'_> = serde_json::from_str(text.trim_end()).unwrap();
+        assert_eq!(record, Record { t: 1.5, event });
+        assert_eq!(first.trouble(), None);
+    }
+
+    #[test]
+    fn a_run_that_goes_on_is_never_pruned_however_old_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let oldest = root
+            .path()
+            .join("target/harness/runs/20200101T000000Z-slow-1");
+        fs::create_dir_all(&oldest).unwrap();
+        let events = File::create(oldest.join(EVENTS)).unwrap();
+        events.lock().unwrap();
+        for _ in 0..KEPT + 5 {
+            RunDir::create(root.path(), None, "x").unwrap();
+        }
+        assert!(oldest.is_dir());
+        let left = fs::read_dir(oldest.parent().unwrap()).unwrap().count();
+        assert_eq!(left, KEPT + 1, "of the others the surplus is gone");
+        drop(events);
+        RunDir::create(root.path(), None, "x").unwrap();
+        assert!(!oldest.exists());
+    }
+
+    #[test]
+    fn only_the_newest_runs_are_kept_and_nothing_else_is_touched() {
+        let root = tempfile::tempdir().unwrap();
+        let parent = root.path().join("target/harness/runs");
+        for day in 10..29 {
+            for hour in 10..14 {
+                let run = parent.join(format!("202001{day}T{hour}0000Z-x-1"));
+                fs::create_dir_all(&run).unwrap();
+                fs::write(run.join("events.jsonl"), "").unwrap();
+                fs::write(run.join("verdict.json"), "").unwrap();
+            }
+        }
+        fs::create_dir_all(parent.join("mine")).unwrap();
+        fs::create_dir_all(parent.join("20200101T000000Z-notes")).unwrap();
+        let run = RunDir::create(root.path(), None, "x").unwrap();
+        let left = fs::read_dir(&parent).unwrap().count();
+        assert_eq!(left, KEPT + 2);
+        assert!(run.path().is_dir() && parent.join("mine").is_dir());
+        assert!(!parent.join("20200110T100000Z-x-1").exists());
+        assert!(parent.join("20200128T130000Z-x-1").exists());
+    }
+}

@@ -1,0 +1,11 @@
+//! The records of a run: the files that it leaves, what they are made into, and judging them again.
+//!
+//! This folder starts no process and waits for nothing.
+
+pub mod dir;
+pub mod memory;
+pub mod replay;
+pub mod report;
+pub mod stopped;
+
+pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, RunDir, STORY, VERDICT, read_json};

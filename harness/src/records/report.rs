@@ -1,0 +1,257 @@
+//! A verdict as people and programs read it.
+
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::judge::hvlog::{End, Forged};
+use crate::judge::trial::{StepReached, Trial};
+use crate::judge::verdict::{Fault, MachineEnd, Verdict};
+use crate::judge::witness::Account;
+use crate::judge::{AT_THE_END, Story};
+use crate::records::stopped::Stopped;
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything there is to say about a run or a recorded console.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The verdict in words.
+    pub text: String,
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// Whose business it is.
+    pub fault: Fault,
+    /// The architecture.
+    pub arch: Arch,
+    /// The scenario.
+    pub scenario: String,
+    /// The steps reached.
+    pub steps: Vec<StepReached>,
+    /// How many steps there are.
+    pub steps_total: usize,
+    /// The step awaited, when the story was not complete.
+    pub awaited: Option<Awaited>,
+    /// The last console lines.
+    pub last_lines: Vec<String>,
+    /// How the machine ended, if it did before the verdict.
+    pub machine_end: Option<MachineEnd>,
+    /// What the hypervisor reported at its end, if it did.
+    pub hypervisor_end: Option<End>,
+    /// Lines that pretended to be of the hypervisor's report.
+    pub forged: Forged,
+    /// What QEMU logged of the guest's exits, if it was asked.
+    pub witness: Option<Account>,
+    /// Where the processors stood when a clock ran out, if QEMU told.
+    pub stopped_at: Vec<Stopped>,
+    /// Seconds from the machine's start to the verdict.
+    pub seconds: f64,
+    /// QEMU's version.
+    pub qemu: Option<String>,
+    /// Where the run's records are.
+    pub run_dir: Option<PathBuf>,
+    /// The most memory that the harness itself has had, in KiB.
+    pub memory_kib: Option<u64>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+}
+
+/// A step that did not come.
+#[derive(Debug, Clone, Serialize)]
+pub struct Awaited {
+    /// Its name.
+    pub step: String,
+    /// Its pattern.
+    pub pattern: String,
+}
+
+impl Report {
+    /// Of a trial that has its verdict.
+    pub fn new(arch: Arch, scenario: &str, story: &Story, trial: &Trial<'_>) -> Self {
+        let verdict = trial
+            .verdict()
+            .cloned()
+            .unwrap_or_else(|| Verdict::Infrastructure {
+                what: "the run was cut short before there was a verdict".into(),
+                hint: "run it again".into(),
+            });
+        Self {
+            text: verdict.to_string(),
+            exit_code: verdict.exit_code(),
+            fault: story.fault(&verdict),
+            arch,
+            scenario: scenario.to_owned(),
+            steps: trial.steps().to_vec(),
+            steps_total: story.steps().len(),
+            awaited: trial.awaited().map(|step| Awaited {
+                step: step.name.clone(),
+                pattern: step.pattern.clone(),
+            }),
+            last_lines: trial.last_lines().map(str::to_owned).collect(),
+            machine_end: trial.end().cloned(),
+            hypervisor_end: trial.hypervisor().end().cloned(),
+            forged: trial.hypervisor().forged().clone(),
+            witness: trial.witness().cloned(),
+            stopped_at: Vec::new(),
+            seconds: 0.0,
+            qemu: None,
+            run_dir: None,
+            memory_kib: crate::records::memory::own_memory_kib(),
+            notes: forgeries(trial.hypervisor().forged()),
+            verdict,
+        }
+    }
+
+    /// Of a run that the set-up kept from being judged.
+    pub fn of_error(arch: Arch, scenario: &str, error: &Error) -> Option<Self> {
+        let Error::Infrastructure { what, hint } = error else {
+            return None;
+        };
+        let verdict = Verdict::Infrastructure {
+            what: what.clone(),
+            hint: hint.clone(),
+        };
+        Some(Self {
+            text: verdict.to_string(),
+            exit_code: verdict.exit_code(),
+            fault: Fault::Setup,
+            arch,
+            scenario: scenario.to_owned(),
+            steps: Vec::new(),
+            steps_total: 0,
+            awaited: None,
+            last_lines: Vec::new(),
+            machine_end: None,
+            hypervisor_end: None,
+            forged: Forged::default(),
+            witness: None,
+            stopped_at: Vec::new(),
+            seconds: 0.0,
+            qemu: None,
+            run_dir: None,
+            memory_kib: crate::records::memory::own_memory_kib(),
+            notes: Vec::new(),
+            verdict,
+        })
+    }
+
+    /// With how long it took.
+    pub fn took(mut self, duration: Duration) -> Self {
+        self.seconds = (duration.as_secs_f64() * 1e3).round() / 1e3;
+        self
+    }
+
+    /// As one JSON object.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a report is plain data")
+    }
+
+    /// As a short paragraph, with colours for whoever can show them.
+    pub fn human(&self) -> String {
+        let passed = self.verdict == Verdict::Pass;
+        let colour = if passed {
+            AnsiColor::Green
+        } else {
+            AnsiColor::Red
+        };
+        let head = Style::new().bold().fg_color(Some(colour.into()));
+        let word = match (&self.verdict, passed) {
+            (_, true) => "PASS",
+            (Verdict::Infrastructure { .. }, _) => "STOPPED",
+            (Verdict::Timeout { .. }, _) => "TIMEOUT",
+            _ => "FAIL",
+        };
+        let mut out = format!("{head}{word}{head:#} {} on {}: ", self.scenario, self.arch);
+        out += &if passed {
+            self.summary()
+        } else {
+            format!("{}\n", self.text)
+        };
+        if !passed && self.fault != Fault::Setup {
+            self.explain(&mut out);
+        }
+        for note in &self.notes {
+            let _ = writeln!(out, "  note: {note}");
+        }
+        if let Some(dir) = &self.run_dir {
+            let _ = writeln!(out, "  records: {}", shortened(dir).display());
+        }
+        out
+    }
+
+    fn summary(&self) -> String {
+        let end = self
+            .machine_end
+            .as_ref()
+            .map_or(String::new(), MachineEnd::to_string);
+        let witness = self.witness.as_ref().map_or(String::new(), |qemu| {
+            let (npf, calls) = (qemu.npf, qemu.hypercall);
+            format!(", QEMU's log agrees (npf {npf}, hypercall {calls})")
+        });
+        format!(
+            "{} of {} steps in order, end of the machine: {end}{witness}, {:.2} s\n",
+            self.steps.len(),
+            self.steps_total,
+            self.seconds
+        )
+    }
+
+    fn explain(&self, out: &mut String) {
+        let mut line = |name: &str, text: String| {
+            let _ = writeln!(out, "{}", format!("  {name:<18} {text}").trim_end());
+        };
+        line(
+            "verdict:",
+            format!("{}, exit code {}", self.verdict.kind(), self.exit_code),
+        );
+        line("to look at:", self.fault.to_string());
+        line(
+            "last step reached:",
+            self.steps
+                .last()
+                .map_or("none".into(), |s| format!("{} ({})", s.step, s.line)),
+        );
+        line(
+            "next one awaited:",
+            match &self.awaited {
+                Some(awaited) => format!("{}, /{}/", awaited.step, awaited.pattern),
+                None => AT_THE_END.into(),
+            },
+        );
+        if let Some(end) = &self.machine_end {
+            line("machine's end:", end.to_string());
+        }
+        for stopped in &self.stopped_at {
+            line("stopped at:", stopped.to_string());
+        }
+        if self.last_lines.is_empty() {
+            line("last lines seen:", "none: the console stayed empty".into());
+        } else {
+            line("last lines seen:", String::new());
+        }
+        for text in &self.last_lines {
+            let _ = writeln!(out, "    | {text}");
+        }
+    }
+}
+
+/// That lines were forged, if any were.
+fn forgeries(forged: &Forged) -> Vec<String> {
+    let first = forged.lines.first();
+    let note = first.map(|first| {
+        let count = forged.count;
+        format!("{count} @hv line(s) without the run's nonce were forged, the first: {first}")
+    });
+    note.into_iter().collect()
+}
+
+/// A path as it is shortest to type from here.
+fn shortened(path: &Path) -> &Path {
+    std::env::current_dir()
+        .ok()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
+}

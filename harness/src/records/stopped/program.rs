@@ -1,0 +1,174 @@
+//! An ELF file that an address is looked up in.
+
+use super::Place;
+use addr2line::gimli::{self, EndianSlice, RunTimeEndian};
+use object::{Object, ObjectSection, ObjectSegment};
+use std::borrow::Cow;
+use std::path::Path;
+
+/// What is left of a kernel's address when the bits that put it in the high half are taken off. On
+/// all three architectures the hypervisor's is its load address then.
+const LOW_BITS: u64 = (1 << 38) - 1;
+
+/// A program, with its name and its bytes.
+#[derive(Debug)]
+pub(super) struct Program {
+    name: String,
+    bytes: Vec<u8>,
+    root: String,
+}
+
+impl Program {
+    /// Reads a program; none if it cannot be read. A flat one simply has no places.
+    pub(super) fn load(file: &Path, root: &Path) -> Option<Self> {
+        Some(Self {
+            name: file.file_stem()?.to_string_lossy().into_owned(),
+            bytes: std::fs::read(file).ok()?,
+            root: format!("{}/", root.canonicalize().ok()?.display()),
+        })
+    }
+
+    /// The place at an address that the program is linked for or, if `loaded`, one that it is loaded
+    /// at: before a kernel has its own tables, it runs there.
+    pub(super) fn place(&self, pc: u64, loaded: bool) -> Option<Place> {
+        let file = object::File::parse(&*self.bytes).ok()?;
+        let address = linked_address(&file, pc, loaded)?;
+        let function = file.symbol_map().get(address).map_or_else(
+            || "no symbol".to_owned(),
+            |symbol| format!("{:#}", rustc_demangle::demangle(symbol.name())),
+        );
+        Some(Place {
+            program: self.name.clone(),
+            function,
+            source: self.source(&file, address),
+        })
+    }
+
+    fn source(&self, file: &object::File<'_>, address: u64) -> Option<String> {
+        let endian = if file.is_little_endian() {
+            RunTimeEndian::Little
+        } else {
+            RunTimeEndian::Big
+        };
+        let section = |id: gimli::SectionId| {
+            let section = file.section_by_name(id.name());
+            let data = section.and_then(|section| section.uncompressed_data().ok());
+            Ok::<_, gimli::Error>(data.unwrap_or_default())
+        };
+        let sections = gimli::DwarfSections::load(section).ok()?;
+        let dwarf = sections.borrow(|data: &Cow<'_, [u8]>| EndianSlice::new(data, endian));
+        let context = addr2line::Context::from_dwarf(dwarf).ok()?;
+        // Of functions inlined into one another the innermost that is the workspace's own; else the
+        // outermost, which is the one that has the symbol.
+        let mut frames = context.find_frames(address).skip_all_loads().ok()?;
+        let mut found = None;
+        while let Some(frame) = frames.next().ok()? {
+            let Some((file, line)) = frame.location.and_then(|at| Some((at.file?, at.line?)))
+            else {
+                continue;
+            };
+            found = Some(format!("{}:{line}", shortened(file, &self.root)));
+            if file.starts_with(&self.root) {
+                break;
+            }
+        }
+        found
+    }
+}
+
+/// The address, of those that the program is linked for, that `pc` means.
+fn linked_address(file: &object::File<'_>, pc: u64, loaded: bool) -> Option<u64> {
+    file.segments().find_map(|segment| {
+        let (linked, size) = (segment.address(), segment.size());
+        let starts = [linked, loaded_address(file, linked), linked & LOW_BITS];
+        let starts = if loaded { &starts[..] } else { &starts[..1] };
+        starts.iter().find_map(|start| {
+            let offset = pc.checked_sub(*start).filter(|&offset| offset < size)?;
+            Some(linked + offset)
+        })
+    })
+}
+
+/// Where the segment linked for an address is loaded, as the file says.
+fn loaded_address(file: &object::File<'_>, linked: u64) -> u64 {
+    use object::read::elf::ProgramHeader;
+    let object::File::Elf64(elf) = file else {
+        return linked;
+    };
+    let endian = elf.endian();
+    let headers = elf.elf_program_headers().iter();
+    let mut of_segment = headers.filter(|header| header.p_vaddr(endian) == linked);
+    of_segment
+        .next()
+        .map_or(linked, |header| header.p_paddr(endian))
+}
+
+/// A path without what is the same for all: the workspace, cargo's folder of a crate, Rust's own.
+fn shortened<'a>(path: &'a str, root: &str) -> &'a str {
+    if let Some(own) = path.strip_prefix(root) {
+        return own;
+    }
+    let after = |marker: &str| path.split_once(marker).map(|(_, rest)| rest);
+    after("/registry/src/")
+        .and_then(|rest| rest.split_once('/'))
+        .map(|(_, rest)| rest)
+        .or_else(|| after("/lib/rustlib/src/rust/"))
+        .unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_of_this_very_program_is_found_with_its_file() {
+        let exe = std::env::current_exe().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let program = Program::load(&exe, root).unwrap();
+        let file = object::File::parse(&*program.bytes).unwrap();
+        let symbols = file.symbol_map();
+        let named = |symbol: &&object::SymbolMapName<'_>| symbol.name().contains("Program5place");
+        let symbol = symbols.symbols().iter().find(named).unwrap();
+        let place = program.place(symbol.address() + 1, false).unwrap();
+        assert!(place.function.ends_with("::place"), "{place:?}");
+        let source = place.source.unwrap();
+        assert!(
+            source.starts_with("harness/src/records/stopped/program.rs:"),
+            "{source}"
+        );
+    }
+
+    #[test]
+    fn an_address_outside_or_a_file_that_is_no_elf_has_no_place() {
+        let exe = std::env::current_exe().unwrap();
+        let program = Program::load(&exe, Path::new("/")).unwrap();
+        assert_eq!(program.place(u64::MAX - 8, true), None);
+        let flat = Program {
+            name: "flat".into(),
+            bytes: vec![0; 64],
+            root: String::new(),
+        };
+        assert_eq!(flat.place(16, true), None);
+    }
+
+    #[test]
+    fn paths_of_crates_and_of_rust_lose_what_is_the_same_for_all() {
+        let short = |path| shortened(path, "/home/me/hv/");
+        assert_eq!(
+            short("/home/me/hv/gkernel/src/lib.rs"),
+            "gkernel/src/lib.rs"
+        );
+        assert_eq!(
+            short("/c/registry/src/index-1/axhal-1/src/x.rs"),
+            "axhal-1/src/x.rs"
+        );
+        assert_eq!(
+            short("/t/lib/rustlib/src/rust/library/core/x.rs"),
+            "library/core/x.rs"
+        );
+        assert_eq!(
+            short("/rustc/abc/library/core/x.rs"),
+            "/rustc/abc/library/core/x.rs"
+        );
+    }
+}

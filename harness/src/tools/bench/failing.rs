@@ -1,0 +1,99 @@
+//! How fast a failure is told, on a real QEMU: from what decides it to the end of the harness.
+
+use super::{HarnessRun, median};
+use crate::error::Error;
+use crate::records::stopped::Programs;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Instant;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// How many times each is measured.
+const TIMES: usize = 9;
+
+/// The line that is forbidden: every story has come far when it does.
+const LINE: &str = "Entering VM run loop...";
+
+/// Medians, in seconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failing {
+    /// From a forbidden line, as the harness shows it.
+    pub forbidden_line: f64,
+    /// From a SIGKILL to QEMU.
+    pub death: f64,
+}
+
+impl Failing {
+    /// The slower of the two.
+    pub fn slowest(&self) -> f64 {
+        self.forbidden_line.max(self.death)
+    }
+}
+
+/// Measures both; none where the system does not tell which process is QEMU.
+pub(super) async fn measure(
+    harness: &HarnessRun,
+    programs: &Programs,
+) -> Result<Option<Failing>, Error> {
+    let (mut lines, mut deaths) = (Vec::new(), Vec::new());
+    let scenario = scenario_that_forbids(harness)?;
+    for _ in 0..TIMES {
+        let mut command = harness.command_that_boots(programs);
+        command.arg("--scenario").arg(&scenario);
+        let told = from_line(command, LINE, |_| Some(())).await?;
+        lines.extend(told);
+        let death = from_line(harness.command_that_boots(programs), "", kill_qemu_of).await?;
+        deaths.extend(death);
+    }
+    Ok(
+        (lines.len() == TIMES && deaths.len() == TIMES).then(|| Failing {
+            forbidden_line: median(lines),
+            death: median(deaths),
+        }),
+    )
+}
+
+/// The usual scenario, in which a line of its own story is forbidden.
+fn scenario_that_forbids(harness: &HarnessRun) -> Result<PathBuf, Error> {
+    let usual = harness.root.join("tests/scenarios/gkernel.toml");
+    let text = std::fs::read_to_string(&usual).map_err(|e| Error::io("read", &usual, &e))?;
+    let file = harness.records.join("forbids.toml");
+    let forbid = format!("\n[[forbid]]\npattern = '^{LINE}$'\n");
+    std::fs::write(&file, text + &forbid).map_err(|e| Error::io("write", &file, &e))?;
+    Ok(file)
+}
+
+/// Seconds from the line that begins so, and from what is done then, to the harness's end. The
+/// first line is a sign that the machine is up.
+async fn from_line(
+    mut command: Command,
+    beginning: &str,
+    then: impl Fn(u32) -> Option<()>,
+) -> Result<Option<f64>, Error> {
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let cannot = |e| Error::io("run", std::path::Path::new("the harness"), &e);
+    let mut child = command.spawn().map_err(cannot)?;
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut start = None;
+    while let Ok(Some(line)) = lines.next_line().await {
+        if start.is_none() && line.starts_with(beginning) {
+            start = child.id().and_then(&then).map(|()| Instant::now());
+        }
+    }
+    let status = child.wait().await.map_err(cannot)?;
+    let failed = status.code() == Some(1);
+    Ok(start
+        .filter(|_| failed)
+        .map(|start| start.elapsed().as_secs_f64()))
+}
+
+/// Kills the only child of a harness that has a machine running.
+fn kill_qemu_of(harness: u32) -> Option<()> {
+    let children = format!("/proc/{harness}/task/{harness}/children");
+    let children = std::fs::read_to_string(children).ok()?;
+    let pid = Pid::from_raw(children.trim().parse().ok()?)?;
+    kill_process(pid, Signal::KILL).ok()
+}

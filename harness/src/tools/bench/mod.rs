@@ -1,0 +1,246 @@
+//! What the harness costs, and how fast it is: `harness bench`; how often it is wrong:
+//! `harness bench --soak`.
+//!
+//! The same QEMU command is run alone and through the harness, in turn, so that both see the same
+//! state of the computer; medians are told.
+
+mod failing;
+mod judging;
+pub mod soak;
+
+use crate::arch::Arch;
+use crate::boot::image;
+use crate::boot::{Prepared, Request, prepare};
+use crate::error::Error;
+use crate::records::stopped::Programs;
+use failing::Failing;
+use serde::Serialize;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+/// What a warm run may cost over QEMU's own time, and in memory.
+const OVERHEAD_BUDGET: f64 = 0.4;
+const MEMORY_BUDGET: u64 = 30 << 10;
+
+/// What a failure may take from what decides it to the harness's end, in seconds.
+const FAILING_BUDGET: f64 = 0.1;
+
+/// How fast a recorded console is judged at least, in MB/s.
+const JUDGING_TARGET: f64 = 200.0;
+
+/// What was measured, in seconds and KiB.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// The architecture.
+    pub arch: Arch,
+    /// How many pairs of runs.
+    pub runs: usize,
+    /// QEMU's own time, median.
+    pub qemu_alone: f64,
+    /// The whole `harness run`, median.
+    pub harness_run: f64,
+    /// The difference within a pair, median.
+    pub overhead: f64,
+    /// The harness's own largest memory.
+    pub memory_kib: u64,
+    /// Making a disk image, median.
+    pub disk_image: f64,
+    /// What a disk image takes up.
+    pub disk_kib: u64,
+    /// Runs that did not pass.
+    pub failures: usize,
+    /// From what decides a failure to the harness's end, where the system lets that be measured.
+    pub failing: Option<Failing>,
+    /// Judging a recorded console, in MB/s on one core.
+    pub judging: f64,
+}
+
+impl Figures {
+    /// Whether all is within what was promised.
+    pub fn within_budget(&self) -> bool {
+        let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
+        self.failures == 0
+            && self.overhead <= OVERHEAD_BUDGET
+            && self.memory_kib <= MEMORY_BUDGET
+            && slowest <= FAILING_BUDGET
+            && self.judging >= JUDGING_TARGET
+    }
+
+    /// As a short table.
+    pub fn human(&self) -> String {
+        let Self { arch, runs, .. } = self;
+        let failing = self.failing.as_ref().map_or(String::new(), |failing| {
+            format!(
+                "\x20 forbidden line   {:>8.1} ms to the harness's end (at most {:.0})\n\
+                 \x20 QEMU's death     {:>8.1} ms to the harness's end (at most {:.0})\n",
+                failing.forbidden_line * 1e3,
+                FAILING_BUDGET * 1e3,
+                failing.death * 1e3,
+                FAILING_BUDGET * 1e3,
+            )
+        });
+        format!(
+            "{arch}, {runs} pairs of runs, medians\n\
+             \x20 QEMU alone       {:>8.3} s\n\
+             \x20 harness run      {:>8.3} s\n\
+             \x20 overhead         {:>8.3} s     (at most {OVERHEAD_BUDGET})\n\
+             \x20 harness's memory {:>8.1} MiB   (at most {})\n\
+             \x20 a disk image     {:>8.1} ms, {:.1} MiB\n\
+             \x20 runs not passed  {:>8}\n\
+             {failing}\
+             \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n",
+            self.qemu_alone,
+            self.harness_run,
+            self.overhead,
+            self.memory_kib as f64 / 1024.0,
+            MEMORY_BUDGET >> 10,
+            self.disk_image * 1e3,
+            self.disk_kib as f64 / 1024.0,
+            self.failures,
+            self.judging,
+        )
+    }
+}
+
+/// Measures an architecture.
+pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Error> {
+    let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
+    let request = Request {
+        arch,
+        scenario: "gkernel".into(),
+        timeout: Duration::from_secs(30),
+        image: None,
+        guest: None,
+        report_dir: Some(records.path().to_owned()),
+    };
+    let prepared = prepare(root, &request).await?;
+    let (disk_image, disk_kib) = disk_image(records.path())?;
+    let mut harness = HarnessRun::new(root, arch, records.path())?;
+    harness.time().await?; // the first one warms the caches
+    let (mut alone, mut through) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        alone.push(qemu_alone(&prepared).await?);
+        through.push(harness.time().await?);
+    }
+    let failing = failing::measure(&harness, &prepared.programs).await?;
+    let overhead = alone.iter().zip(&through).map(|(a, b)| b - a).collect();
+    Ok(Figures {
+        arch,
+        runs,
+        qemu_alone: median(alone),
+        harness_run: median(through),
+        overhead: median(overhead),
+        memory_kib: harness.memory_kib,
+        disk_image,
+        disk_kib,
+        failures: harness.failures,
+        failing,
+        judging: judging::measure(&prepared.scenario.story),
+    })
+}
+
+async fn qemu_alone(prepared: &Prepared) -> Result<f64, Error> {
+    let mut command = Command::new(&prepared.launch.program);
+    command.args(&prepared.by_hand).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    timed(&mut command).await.map(|(seconds, _)| seconds)
+}
+
+/// Runs of the whole program.
+struct HarnessRun {
+    program: PathBuf,
+    root: PathBuf,
+    arch: Arch,
+    records: PathBuf,
+    memory_kib: u64,
+    failures: usize,
+}
+
+impl HarnessRun {
+    fn new(root: &Path, arch: Arch, records: &Path) -> Result<Self, Error> {
+        let program = std::env::current_exe();
+        let program = program.map_err(|e| Error::io("find", Path::new("this program"), &e))?;
+        let (root, records) = (root.to_owned(), records.to_owned());
+        Ok(Self {
+            program,
+            root,
+            arch,
+            records,
+            memory_kib: 0,
+            failures: 0,
+        })
+    }
+
+    /// The command, with its usual options.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["run", "--arch", self.arch.name(), "--root"]);
+        command.arg(&self.root);
+        command.arg("--report-dir").arg(&self.records);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+
+    /// The command that boots what is already built.
+    fn command_that_boots(&self, programs: &Programs) -> Command {
+        let mut command = self.command();
+        command.arg("--image").arg(&programs.hypervisor);
+        if let Some(guest) = &programs.guest {
+            command.arg("--guest").arg(guest);
+        }
+        command
+    }
+
+    async fn time(&mut self) -> Result<f64, Error> {
+        let mut command = self.command();
+        command.args(["--format", "json"]);
+        let (seconds, output) = timed(&mut command).await?;
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        self.memory_kib = self
+            .memory_kib
+            .max(report["memory_kib"].as_u64().unwrap_or(0));
+        self.failures += usize::from(!output.status.success());
+        Ok(seconds)
+    }
+}
+
+async fn timed(command: &mut Command) -> Result<(f64, std::process::Output), Error> {
+    let start = Instant::now();
+    let output = command.output().await.map_err(|error| {
+        let program = command
+            .as_std()
+            .get_program()
+            .to_string_lossy()
+            .into_owned();
+        Error::infrastructure(
+            format!("{program} could not be started: {error}"),
+            "run ./x setup",
+        )
+    })?;
+    Ok((start.elapsed().as_secs_f64(), output))
+}
+
+/// The time that a disk image takes, and its size on the disk.
+fn disk_image(folder: &Path) -> Result<(f64, u64), Error> {
+    let path = folder.join("bench.img");
+    let files = [("/sbin/gkernel".to_owned(), vec![1; 128 << 10])];
+    let mut times = Vec::new();
+    for _ in 0..9 {
+        let start = Instant::now();
+        image::write_disk(&path, 64 << 20, &files).map_err(|e| Error::io("write", &path, &e))?;
+        times.push(start.elapsed().as_secs_f64());
+    }
+    let meta = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?;
+    Ok((median(times), meta.blocks() / 2))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}

@@ -1,0 +1,198 @@
+//! `harness doctor`: what is there of all that a run needs, and what is missing.
+
+use crate::arch::Arch;
+use crate::boot::build::{self, Core};
+use crate::config::machine::Machine;
+use crate::error::Error;
+use crate::machine::firmware_image;
+use serde::Serialize;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// What to do about anything that is missing.
+const SETUP: &str = "run ./x setup, which installs what is missing or says how to";
+
+/// Something that a run needs.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// What.
+    pub what: String,
+    /// Whether it is there.
+    pub ok: bool,
+    /// What was found, or what is wrong.
+    pub found: String,
+    /// What to do about it, if it is not there.
+    pub hint: Option<String>,
+}
+
+impl Check {
+    fn new(what: impl Into<String>, found: Result<String, Error>) -> Self {
+        let what = what.into();
+        match found {
+            Ok(found) => Self {
+                what,
+                ok: true,
+                found,
+                hint: None,
+            },
+            Err(error) => {
+                let (found, hint) = match error {
+                    Error::Infrastructure { what, hint } => (what, hint),
+                    other => (other.to_string(), "correct the file".to_owned()),
+                };
+                Self {
+                    what,
+                    ok: false,
+                    found,
+                    hint: Some(hint),
+                }
+            }
+        }
+    }
+
+    /// As a line, and another one if there is something to do.
+    pub fn human(&self) -> String {
+        let word = if self.ok { "ok" } else { "MISSING" };
+        let mut out = format!("{word:<8} {:<24} {}", self.what, self.found);
+        if let Some(hint) = &self.hint {
+            out += &format!("\n{:<8} {:<24} what to do: {hint}", "", "");
+        }
+        out
+    }
+}
+
+/// Looks at everything.
+pub async fn examine(root: &Path) -> Vec<Check> {
+    let mut checks = vec![
+        Check::new("rustc", compiler(root).await),
+        Check::new("cargo", version_line(root, "cargo").await),
+        Check::new("target folder", writable(root)),
+    ];
+    for arch in Arch::ALL {
+        match Machine::load(root, arch) {
+            Ok(machine) => checks.extend(machine_checks(root, &machine).await),
+            Err(error) => checks.push(Check::new(format!("{arch}: machine"), Err(error.into()))),
+        }
+    }
+    checks
+}
+
+async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
+    let Machine { arch, qemu, .. } = machine;
+    let core = build::core(root, &machine.build.target).await;
+    let core = core.map(|core| {
+        match core {
+            Core::Installed => "installed",
+            Core::Source => "built from the toolchain's source",
+        }
+        .to_owned()
+    });
+    let mut checks = vec![
+        Check::new(format!("{arch}: core"), core),
+        Check::new(format!("{arch}: QEMU"), emulator(root, machine).await),
+    ];
+    if !machine.firmware.is_empty() {
+        let found = firmware_image::find(&qemu.program, &machine.firmware).await;
+        let found = found.map(|file| file.map_or(String::new(), |file| file.display().to_string()));
+        checks.push(Check::new(format!("{arch}: firmware"), found));
+    }
+    checks
+}
+
+/// The compiler, which has to be the pinned one: the images use what only that version has.
+async fn compiler(root: &Path) -> Result<String, Error> {
+    let found = version_line(root, "rustc").await?;
+    let pin = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap_or_default();
+    let pinned = pin.lines().find_map(|line| {
+        let (_, value) = line.trim().strip_prefix("channel")?.split_once('=')?;
+        Some(value.trim().trim_matches('"').to_owned())
+    });
+    match pinned {
+        Some(pinned) if found.split(' ').nth(1) != Some(&pinned) => Err(Error::infrastructure(
+            format!("{found}, but {pinned} is pinned"),
+            SETUP,
+        )),
+        _ => Ok(found),
+    }
+}
+
+/// QEMU, which has to be of a version that tells the whole story.
+async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
+    let qemu = &machine.qemu;
+    let found = version_line(root, &qemu.program).await?;
+    let (major, minor) = qemu.oldest;
+    if version(&found).is_some_and(|version| version >= qemu.oldest) {
+        return Ok(format!("{found} ({major}.{minor} or later)"));
+    }
+    Err(Error::infrastructure(
+        format!("{found}, but it has to be {major}.{minor} or later"),
+        SETUP,
+    ))
+}
+
+/// The first number of the form `10.0.2` in a line: its major and minor version.
+fn version(line: &str) -> Option<(u64, u64)> {
+    line.split([' ', '(', ')']).find_map(|word| {
+        let (major, rest) = word.split_once('.')?;
+        let minor = rest.split('.').next()?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    })
+}
+
+/// The first line that a program says of its version.
+async fn version_line(root: &Path, program: &str) -> Result<String, Error> {
+    let output = Command::new(program)
+        .arg("--version")
+        .current_dir(root)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| {
+            let what = match error.kind() {
+                std::io::ErrorKind::NotFound => format!("{program} is not installed"),
+                _ => format!("{program} could not be started: {error}"),
+            };
+            Error::infrastructure(what, SETUP)
+        })?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match said.lines().next() {
+        Some(line) if output.status.success() => Ok(line.to_owned()),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let line = said.lines().next().unwrap_or("it says nothing");
+            Err(Error::infrastructure(
+                format!("{program} does not work ({}): {line}", output.status),
+                SETUP,
+            ))
+        }
+    }
+}
+
+/// Whether builds and records can be written.
+fn writable(root: &Path) -> Result<String, Error> {
+    let target = root.join("target");
+    let tried = std::fs::create_dir_all(&target).and_then(|()| tempfile::tempfile_in(&target));
+    match tried {
+        Ok(_) => Ok(target.display().to_string()),
+        Err(error) => Err(Error::infrastructure(
+            format!("{} cannot be written to: {error}", target.display()),
+            "make it writable; recorded consoles can be judged without it, and what is built \
+             already can be run with --image, --guest and --report-dir",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        let qemu = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)";
+        assert_eq!(version(qemu), Some((10, 0)));
+        assert_eq!(version("QEMU emulator version 7.2"), Some((7, 2)));
+        assert_eq!(version("QEMU, version unknown."), None);
+    }
+}

@@ -1,0 +1,319 @@
+//! Mutants: for each case of the conformance suite the defect that it exists for, put back as a patch
+//! into a copy of the workspace. A case that stays green with its defect proves nothing.
+
+mod patch;
+mod tree;
+
+use crate::arch::Arch;
+use crate::error::{ConfigError, Error};
+use crate::machine::process_group::{self, Group};
+use crate::tools::conformance;
+use patch::Mutant;
+use serde::Serialize;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+use tokio::process::Command;
+use tree::Tree;
+
+/// How long a run may take, in seconds; and one whose defect is known to hang.
+const TIMEOUT: &str = "30";
+const TIMEOUT_OF_HANGING: &str = "8";
+
+/// What became of a mutant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fate {
+    /// The case saw it, by a verdict of the right kind.
+    Killed,
+    /// The case passed with it.
+    Survived,
+    /// The case failed with it, by a verdict that is not one for this defect.
+    WrongVerdict,
+    /// The case does not pass without it.
+    NotGreen,
+    /// There was no verdict, such as after a build that failed.
+    NoVerdict,
+}
+
+/// A mutant on an architecture.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// The case.
+    pub case: String,
+    /// The architecture.
+    pub arch: Arch,
+    /// What became of it.
+    pub fate: Fate,
+    /// The verdict's kind.
+    pub verdict: String,
+    /// The verdict in words.
+    pub text: String,
+    /// Seconds for building and booting it.
+    pub seconds: f64,
+}
+
+/// All that was tried.
+#[derive(Debug, Serialize)]
+pub struct Table {
+    /// The mutants.
+    pub rows: Vec<Row>,
+    /// Cases that have none.
+    pub without: Vec<String>,
+}
+
+impl Row {
+    /// As a line of the table.
+    pub fn human(&self) -> String {
+        let fate = match self.fate {
+            Fate::Killed => "killed".to_owned(),
+            Fate::Survived => "SURVIVED".to_owned(),
+            Fate::WrongVerdict | Fate::NotGreen | Fate::NoVerdict => {
+                let what = match self.fate {
+                    Fate::WrongVerdict => "WRONG VERDICT",
+                    Fate::NotGreen => "NOT GREEN WITHOUT IT",
+                    _ => "NO VERDICT",
+                };
+                format!("{what}: {}", self.text.trim_end())
+            }
+        };
+        let Self { case, arch, .. } = self;
+        let (arch, verdict, seconds) = (arch.name(), &self.verdict, self.seconds);
+        format!("{case:<22} {arch:<8} {seconds:>5.1} s  {verdict:<17} {fate}")
+    }
+}
+
+impl Table {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        let any = |fate| self.rows.iter().any(|row| row.fate == fate);
+        match any(Fate::NoVerdict) {
+            true => 4,
+            false => {
+                let all = self.rows.iter().all(|row| row.fate == Fate::Killed);
+                u8::from(!all || !self.without.is_empty())
+            }
+        }
+    }
+
+    /// The last lines of the table.
+    pub fn summary(&self) -> String {
+        let killed = self.rows.iter().filter(|row| row.fate == Fate::Killed);
+        let mut text = format!("{} of {} mutants killed", killed.count(), self.rows.len());
+        if !self.without.is_empty() {
+            text += &format!("; cases without a mutant: {}", self.without.join(", "));
+        }
+        text
+    }
+}
+
+/// A case with its mutant, and where to try it.
+struct Work {
+    case: String,
+    mutant: Mutant,
+    arches: Vec<Arch>,
+}
+
+/// Tries the mutants of `cases`, or of all if none are named, on `arches`; tells each as it comes.
+pub async fn run(
+    root: &Path,
+    arches: &[Arch],
+    cases: &[String],
+    mut tell: impl FnMut(&Row),
+) -> Result<Table, Error> {
+    let (work, without) = plan(root, cases)?;
+    let tree = Tree::of(root, &root.join("target/mutants")).await?;
+    // All patches are looked at before anything is built.
+    for work in &work {
+        work.mutant.apply(|file| tree.read(file))?;
+    }
+    let mut rows = Vec::new();
+    let mut add = |row: Row| {
+        tell(&row);
+        rows.push(row);
+    };
+    for &arch in arches {
+        let here = work.iter().filter(|work| work.arches.contains(&arch));
+        // First all of them without their defects: one build of the hypervisor for all.
+        let mut green = Vec::new();
+        for work in here {
+            let row = attempt(&tree, work, arch).await?;
+            match row.verdict.as_str() {
+                "pass" => green.push(work),
+                "infrastructure" => add(row),
+                _ => add(Row {
+                    fate: Fate::NotGreen,
+                    ..row
+                }),
+            }
+        }
+        for work in green {
+            add(with_defect(&tree, work, arch).await?);
+        }
+    }
+    Ok(Table { rows, without })
+}
+
+/// Looks at all mutants without building any: whether they can be read and still apply. The cases that
+/// have none.
+pub fn check(root: &Path) -> Result<Vec<String>, Error> {
+    let (work, without) = plan(root, &[])?;
+    for work in &work {
+        let read = |file: &Path| std::fs::read_to_string(root.join(file));
+        work.mutant.apply(read)?;
+    }
+    Ok(without)
+}
+
+/// Which cases there are mutants for.
+fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
+    let known = conformance::cases(root)?;
+    if let Some(name) = named
+        .iter()
+        .find(|name| known.iter().all(|case| case.name != **name))
+    {
+        let names: Vec<_> = known.iter().map(|case| case.name.as_str()).collect();
+        let message = format!("there is no case `{name}`; there are {}", names.join(", "));
+        return Err(Error::Usage(message));
+    }
+    let (mut work, mut without) = (Vec::new(), Vec::new());
+    for case in known {
+        if !named.is_empty() && !named.contains(&case.name) {
+            continue;
+        }
+        let file = root
+            .join(conformance::MUTANTS)
+            .join(format!("{}.patch", case.name));
+        if !file.is_file() {
+            without.push(case.name);
+            continue;
+        }
+        let mutant = Mutant::read(&file)?;
+        let arches = mutant.arches.clone().unwrap_or_else(|| case.arches.clone());
+        if let Some(arch) = arches.iter().find(|arch| !case.arches.contains(arch)) {
+            return Err(Error::Config(ConfigError {
+                file,
+                line: 0,
+                key: None,
+                message: format!("the case is not for {arch}"),
+                text: String::new(),
+            }));
+        }
+        work.push(Work {
+            case: case.name,
+            mutant,
+            arches,
+        });
+    }
+    Ok((work, without))
+}
+
+/// Puts the defect in, tries the case, and takes the defect out.
+async fn with_defect(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error> {
+    let mut before = Vec::new();
+    for (file, text) in work.mutant.apply(|file| tree.read(file))? {
+        before.push((tree.replace(&file, &text)?, file));
+    }
+    let row = attempt(tree, work, arch).await;
+    for (text, file) in before {
+        tree.replace(&file, &text)?;
+    }
+    row
+}
+
+/// Builds and boots the case in the copy as it is, by a harness of its own.
+async fn attempt(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error> {
+    let hint = "run it again";
+    let failed = |what: String| Error::infrastructure(what, hint);
+    let harness = std::env::current_exe().map_err(|e| failed(format!("where am I? {e}")))?;
+    let wanted = &work.mutant.verdicts;
+    let hangs = wanted.iter().any(|kind| kind == "timeout");
+    let mut command = Command::new(harness);
+    command.arg("--root").arg(tree.path());
+    command.args(["run", "--arch", arch.name(), "--scenario", &work.case]);
+    command.args([
+        "--timeout",
+        if hangs { TIMEOUT_OF_HANGING } else { TIMEOUT },
+    ]);
+    command.args(["--format", "json"]).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    process_group::lead(&mut command, Vec::new());
+    let started = Instant::now();
+    let child = command
+        .spawn()
+        .map_err(|e| failed(format!("the harness could not be started: {e}")))?;
+    let _group = Group::led_by(&child);
+    let output = child
+        .wait_with_output()
+        .await
+        .map_err(|e| failed(e.to_string()))?;
+    let seconds = started.elapsed().as_secs_f64();
+    let report: Value = serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        failed(format!("{} on {arch}: {}", work.case, said.trim()))
+    })?;
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let verdict = word(&report["verdict"]["kind"]);
+    let fate = match output.status.code() {
+        Some(0) => Fate::Survived,
+        Some(1 | 3) if wanted.contains(&verdict) => Fate::Killed,
+        Some(1 | 3) => Fate::WrongVerdict,
+        _ => Fate::NoVerdict,
+    };
+    let mut text = word(&report["text"]);
+    if fate == Fate::NoVerdict {
+        text += &format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(Row {
+        case: work.case.clone(),
+        arch,
+        fate,
+        verdict,
+        text,
+        seconds,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(fates: &[Fate], without: &[&str]) -> Table {
+        let row = |&fate| Row {
+            case: "npf-outside".into(),
+            arch: Arch::Riscv64,
+            fate,
+            verdict: "diverged".into(),
+            text: "why".into(),
+            seconds: 1.0,
+        };
+        Table {
+            rows: fates.iter().map(row).collect(),
+            without: without.iter().map(|&case| case.into()).collect(),
+        }
+    }
+
+    #[test]
+    fn only_a_table_of_kills_is_a_success() {
+        use Fate::*;
+        assert_eq!(table(&[Killed, Killed], &[]).exit_code(), 0);
+        assert_eq!(table(&[Killed], &["npf-many"]).exit_code(), 1);
+        for fate in [Survived, WrongVerdict, NotGreen] {
+            assert_eq!(table(&[Killed, fate], &[]).exit_code(), 1, "{fate:?}");
+        }
+        assert_eq!(table(&[Survived, NoVerdict], &[]).exit_code(), 4);
+    }
+
+    #[test]
+    fn a_row_says_what_became_of_the_mutant() {
+        let shown: Vec<_> = table(&[Fate::Killed, Fate::Survived, Fate::WrongVerdict], &[])
+            .rows
+            .iter()
+            .map(Row::human)
+            .collect();
+        assert!(shown[0].ends_with("diverged          killed"), "{shown:?}");
+        assert!(shown[1].ends_with("SURVIVED"), "{shown:?}");
+        assert!(shown[2].ends_with("WRONG VERDICT: why"), "{shown:?}");
+    }
+}

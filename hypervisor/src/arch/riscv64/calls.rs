@@ -1,0 +1,120 @@
+//! The Supervisor Binary Interface as the guest sees it: how its calls are read and answered.
+
+use sbi_spec::{base, binary, dbcn, legacy, srst};
+
+use crate::vm::exit::{Call, Reply};
+
+/// By which convention a call wants its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convention {
+    /// Error in a0, value in a1 (SBI 0.2 and later).
+    Standard,
+    /// One value in a0; a1 is left alone (SBI 0.1).
+    Legacy,
+}
+
+const A0: usize = 10;
+const A1: usize = 11;
+const A2: usize = 12;
+const A6: usize = 16;
+const A7: usize = 17;
+
+/// The version we speak: 2.0, the first with the debug console.
+const SPEC_VERSION: u64 = 2 << 24;
+/// Of the implementation IDs none is ours; this is outside the assigned ones.
+const IMPL_ID: u64 = 0x6776_6873;
+
+/// Reads the call that is in the guest's registers: extension in a7, function in a6.
+pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
+    let (extension, function) = (x[A7] as usize, x[A6] as usize);
+    let call = match (extension, function) {
+        (legacy::LEGACY_CONSOLE_PUTCHAR, _) => Call::PutByte(x[A0] as u8),
+        (legacy::LEGACY_SHUTDOWN, _) => Call::Shutdown {
+            announce: None,
+            failed: false,
+        },
+        (base::EID_BASE, function) => inquiry(function, x[A0]),
+        (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE) => write(x[A0], x[A1], x[A2]),
+        (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE_BYTE) => Call::PutByte(x[A0] as u8),
+        (srst::EID_SRST, srst::SYSTEM_RESET) => reset(x[A0], x[A1]),
+        _ => Call::Unknown { id: x[A7] },
+    };
+    // Extensions 0 to 8 are the legacy ones, whatever a6 holds.
+    let convention = if extension <= 8 {
+        Convention::Legacy
+    } else {
+        Convention::Standard
+    };
+    (call, convention)
+}
+
+/// Writes the answer into the guest's registers.
+pub fn encode(reply: Reply, convention: Convention, x: &mut [u64; 32]) {
+    let (error, value) = match reply {
+        Reply::Value(value) => (binary::RET_SUCCESS, value),
+        Reply::NotSupported => (binary::RET_ERR_NOT_SUPPORTED, 0),
+        Reply::InvalidParameter => (binary::RET_ERR_INVALID_PARAM, 0),
+    };
+    match (convention, error) {
+        (Convention::Standard, _) => {
+            x[A0] = error as u64;
+            x[A1] = value;
+        }
+        (Convention::Legacy, binary::RET_SUCCESS) => x[A0] = value,
+        (Convention::Legacy, _) => x[A0] = error as u64,
+    }
+}
+
+/// The base extension, chapter 4: questions about the interface.
+fn inquiry(function: usize, argument: u64) -> Call {
+    let answer = match function {
+        base::GET_SBI_SPEC_VERSION => SPEC_VERSION,
+        base::GET_SBI_IMPL_ID => IMPL_ID,
+        base::GET_SBI_IMPL_VERSION => 1,
+        base::PROBE_EXTENSION => u64::from(is_present(argument as usize)),
+        // "0 is always a legal value" for these three.
+        base::GET_MVENDORID | base::GET_MARCHID | base::GET_MIMPID => 0,
+        _ => {
+            return Call::Unknown {
+                id: base::EID_BASE as u64,
+            };
+        }
+    };
+    Call::Inquiry { answer }
+}
+
+fn is_present(extension: usize) -> bool {
+    [
+        base::EID_BASE,
+        dbcn::EID_DBCN,
+        srst::EID_SRST,
+        legacy::LEGACY_CONSOLE_PUTCHAR,
+        legacy::LEGACY_SHUTDOWN,
+    ]
+    .contains(&extension)
+}
+
+/// The debug console, chapter 12: the physical address comes in two halves. A high half that is
+/// not zero is beyond 64 bits, where no RAM is; a range that cannot be RAM stands for it.
+fn write(len: u64, low: u64, high: u64) -> Call {
+    match high {
+        0 => Call::Write { gpa: low, len },
+        _ => Call::Write {
+            gpa: u64::MAX,
+            len: u64::MAX,
+        },
+    }
+}
+
+/// The reset extension, chapter 10. A reboot is not offered.
+fn reset(kind: u64, reason: u64) -> Call {
+    if kind != u64::from(srst::RESET_TYPE_SHUTDOWN) {
+        return Call::Unknown {
+            id: srst::EID_SRST as u64,
+        };
+    }
+    Call::Shutdown {
+        announce: Some("SBI SRST shutdown"),
+        failed: reason != u64::from(srst::RESET_REASON_NO_REASON),
+    }
+}

@@ -1,0 +1,7 @@
+//! The guest's memory: what was declared, the tables that map it, and the pages behind it.
+
+#[cfg(target_os = "none")]
+pub mod canary;
+pub mod guest_memory;
+pub mod pages;
+pub mod stage2;

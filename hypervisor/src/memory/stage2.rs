@@ -1,0 +1,183 @@
+//! Radix page tables for the second stage: one walk for every format that has 4 KiB pages and
+//! 512 entries a table (Sv39x4, AMD nested paging, VMSAv8-64 Stage-2). The format says what an entry
+//! looks like.
+//!
+//! An entry that maps is never overwritten: it has to be unmapped first, which clears it and then
+//! drops it from the TLBs. So no TLB ever sees two mappings for one address (break before make).
+
+use alloc::collections::BTreeMap;
+use core::marker::PhantomData;
+
+use crate::{
+    memory::guest_memory::{Kind, MapError, Permits, Translation},
+    memory::pages::{PAGE, Region},
+};
+
+/// How a format writes its entries.
+pub trait Format {
+    /// Number of levels; level 0 holds the leaves of 4 KiB.
+    const LEVELS: u32;
+    /// Bits by which the root's index is wider than 9 (Sv39x4: 2, so the root is four pages).
+    const ROOT_EXTRA_BITS: u32;
+
+    /// An entry that maps memory at `hpa`. `level` is 0 for a page and 1 for a block of 2 MiB.
+    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64;
+
+    /// An entry that points to the next table, at `hpa`.
+    fn table(hpa: u64) -> u64;
+
+    /// The host-physical address of the table that `entry` points to; `None` for a leaf.
+    fn next_table(entry: u64) -> Option<u64>;
+
+    /// Makes entries that were just written visible to the walker.
+    fn publish() {}
+
+    /// Drops what the TLBs know of the page at `gpa`, whose entry was just cleared, before its
+    /// memory or its entry is used for anything else.
+    fn invalidate(gpa: u64);
+}
+
+/// The tables of one guest. Every table is owned here, so that dropping this frees them all and a
+/// walk can only ever touch memory that is a table.
+pub struct Tables<F> {
+    root: Region,
+    /// All tables but the root, by host-physical address.
+    tables: BTreeMap<u64, Region>,
+    format: PhantomData<F>,
+}
+
+impl<F: Format> Tables<F> {
+    /// The first address that the tables cannot express.
+    pub const LIMIT: u64 = 1 << (12 + 9 * F::LEVELS + F::ROOT_EXTRA_BITS);
+
+    /// Tables that map nothing. The root is aligned to its size, as the formats demand.
+    pub fn new() -> Result<Self, MapError> {
+        let pages = 1usize << F::ROOT_EXTRA_BITS;
+        let root = Region::new(pages, pages as u64 * PAGE).ok_or(MapError::OutOfMemory)?;
+        Ok(Self {
+            root,
+            tables: BTreeMap::new(),
+            format: PhantomData,
+        })
+    }
+
+    /// The host-physical address of the root.
+    pub fn root(&self) -> u64 {
+        self.root.hpa()
+    }
+
+    /// The entry for `gpa` at `level`, making the tables above it where they are missing.
+    fn entry(&mut self, gpa: u64, level: u32) -> Result<&mut u64, MapError> {
+        let mut at = F::LEVELS - 1;
+        let mut table = None;
+        while at > level {
+            let index = index::<F>(gpa, at);
+            let found = self.words(table)[index];
+            let next = match found {
+                0 => self.grow(table, index)?,
+                entry => F::next_table(entry).ok_or(MapError::Misuse)?,
+            };
+            table = Some(next);
+            at -= 1;
+        }
+        Ok(&mut self.words(table)[index::<F>(gpa, level)])
+    }
+
+    /// The leaf that maps `gpa` and its level, if there is one.
+    fn leaf(&mut self, gpa: u64) -> Option<(&mut u64, u32)> {
+        let mut table = None;
+        for level in (0..F::LEVELS).rev() {
+            let index = index::<F>(gpa, level);
+            match self.words(table)[index] {
+                0 => return None,
+                entry if level > 0 && F::next_table(entry).is_some() => {
+                    table = F::next_table(entry);
+                }
+                _ => return Some((&mut self.words(table)[index], level)),
+            }
+        }
+        None
+    }
+
+    /// Hangs a new table into `table[index]` and returns its address.
+    fn grow(&mut self, table: Option<u64>, index: usize) -> Result<u64, MapError> {
+        let new = Region::new(1, PAGE).ok_or(MapError::OutOfMemory)?;
+        let hpa = new.hpa();
+        self.tables.insert(hpa, new);
+        self.words(table)[index] = F::table(hpa);
+        Ok(hpa)
+    }
+
+    fn words(&mut self, table: Option<u64>) -> &mut [u64] {
+        match table {
+            None => self.root.words_mut(),
+            Some(hpa) => self
+                .tables
+                .get_mut(&hpa)
+                .expect("entries point to our tables")
+                .words_mut(),
+        }
+    }
+}
+
+/// The bytes that one entry at `level` maps.
+const fn span(level: u32) -> u64 {
+    PAGE << (9 * level)
+}
+
+fn index<F: Format>(gpa: u64, level: u32) -> usize {
+    let bits = if level + 1 == F::LEVELS {
+        9 + F::ROOT_EXTRA_BITS
+    } else {
+        9
+    };
+    ((gpa >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
+}
+
+impl<F: Format> Translation for Tables<F> {
+    fn map(
+        &mut self,
+        gpa: u64,
+        hpa: u64,
+        size: u64,
+        permits: Permits,
+        kind: Kind,
+    ) -> Result<(), MapError> {
+        if !gpa.is_multiple_of(PAGE) || !hpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+            return Err(MapError::Misuse);
+        }
+        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
+        let end = end.ok_or(MapError::OutOfRange)?;
+        let (mut gpa, mut hpa) = (gpa, hpa);
+        while gpa < end {
+            let block = span(1);
+            let fits = gpa.is_multiple_of(block) && hpa.is_multiple_of(block) && end - gpa >= block;
+            let level = u32::from(fits);
+            let entry = self.entry(gpa, level)?;
+            if *entry != 0 {
+                return Err(MapError::Misuse);
+            }
+            *entry = F::leaf(hpa, level, permits, kind);
+            gpa += span(level);
+            hpa += span(level);
+        }
+        F::publish();
+        Ok(())
+    }
+
+    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
+        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
+        let end = end.ok_or(MapError::OutOfRange)?;
+        let mut gpa = gpa;
+        while gpa < end {
+            let (entry, level) = self.leaf(gpa).ok_or(MapError::Misuse)?;
+            if !gpa.is_multiple_of(span(level)) || end - gpa < span(level) {
+                return Err(MapError::Misuse); // part of a block
+            }
+            *entry = 0;
+            F::invalidate(gpa);
+            gpa += span(level);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! What a guest did that ended its turn on the CPU: plain data, the same for every architecture.
+//!
+//! An architecture's `decode.rs` turns its registers into an [`Exit`]; the run loop and the policy
+//! act on it. Nothing here imports anything.
+
+/// Why the CPU came back from the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The second stage of translation refused an access.
+    Fault(Fault),
+    /// The guest asked the hypervisor for something.
+    Call(Call),
+    /// An interrupt for the host came; the architecture has already let the host take it.
+    HostInterrupt,
+    /// The guest waits for an interrupt (WFI, HLT).
+    Idle,
+    /// Anything else. The guest does not survive it.
+    Other(Other),
+}
+
+/// A nested page fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The guest-physical address, in bytes.
+    pub gpa: u64,
+    /// What the guest tried there.
+    pub access: Access,
+    /// True if the CPU itself made the access while it walked the guest's own page tables.
+    pub during_walk: bool,
+}
+
+/// The kind of a memory access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+impl Access {
+    /// The word for it on the console and in event lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Execute => "execute",
+        }
+    }
+}
+
+/// A hypercall, decoded from the architecture's calling convention (SBI, SVC, VMMCALL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Print one byte.
+    PutByte(u8),
+    /// Print `len` bytes that start at `gpa` in the guest's RAM.
+    Write {
+        /// Guest-physical address of the first byte.
+        gpa: u64,
+        /// Number of bytes, as the guest gave it: any value at all.
+        len: u64,
+    },
+    /// End the guest.
+    Shutdown {
+        /// The line to print, for calls that have a name of their own (`SBI SRST shutdown`).
+        announce: Option<&'static str>,
+        /// True if the guest gives a failure as its reason.
+        failed: bool,
+    },
+    /// A question about the calling interface itself; its standard gives the answer (for example
+    /// SBI's base extension).
+    Inquiry {
+        /// What the standard answers.
+        answer: u64,
+    },
+    /// A call nobody defined.
+    Unknown {
+        /// Its number, as the guest gave it.
+        id: u64,
+    },
+}
+
+/// The answer to a [`Call`]; each architecture writes it in its own convention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a guest whose call is not answered makes the same call for ever"]
+pub enum Reply {
+    /// Success, with a value.
+    Value(u64),
+    /// No such call (SBI -2, PSCI -1).
+    NotSupported,
+    /// The arguments are out of range (SBI -3, PSCI -2).
+    InvalidParameter,
+}
+
+/// An exit that no policy handles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// The class, in the words of the architecture's manual.
+    pub class: &'static str,
+    /// The architecture's number for it (scause, ESR.EC, VMEXIT code).
+    pub code: u64,
+    /// More about it (stval, ESR.ISS, EXITINFO1).
+    pub info: u64,
+}
+
+/// How the guest ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an outcome that is not reported looks like success"]
+pub enum Outcome {
+    /// As it should: it asked for it.
+    Shutdown,
+    /// The hypervisor ended it.
+    Killed {
+        /// What for.
+        reason: Reason,
+        /// The guest's program counter, a guest-virtual address.
+        pc: u64,
+    },
+}
+
+/// What a guest was killed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A fault that no declared window allows.
+    Fault(Fault, Refusal),
+    /// It waits, and nothing can wake it.
+    Idle,
+    /// It went over a budget.
+    Overrun(Overrun),
+    /// It shut down and gave a failure as its reason.
+    ReportedFailure,
+    /// An exit that no policy handles.
+    Other(Other),
+}
+
+/// A budget that a guest went over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overrun {
+    /// The word of `/boot/cmdline` that sets it.
+    pub budget: &'static str,
+    /// Its value.
+    pub limit: u64,
+}
+
+/// Why the guest's memory map refused a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No window is declared at the address.
+    Undeclared,
+    /// The named window does not permit the access.
+    Forbidden(&'static str),
+    /// The page is mapped with this access already, and the guest faults all the same.
+    NoProgress(&'static str),
+    /// The hypervisor has no memory left to map it. Not the guest's fault.
+    OutOfMemory,
+}

@@ -1,0 +1,48 @@
+//! What an architecture gives its guest: declared here as data, made real by `boot`.
+
+use crate::report::MemoryWords;
+
+/// Where a guest finds its memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// The windows of RAM. The first one holds the image.
+    pub ram: &'static [Ram],
+    /// The flash.
+    pub flash: Flash,
+    /// Where the image is loaded and entered, a guest-physical address in the first window.
+    pub entry: u64,
+    /// How the console speaks of it.
+    pub words: MemoryWords,
+}
+
+/// A window of RAM.
+#[derive(Clone, Copy, Debug)]
+pub struct Ram {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// Its guest-physical address.
+    pub gpa: u64,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A window, named `pflash`, onto a flash chip. The guest may read it.
+#[derive(Clone, Copy, Debug)]
+pub enum Flash {
+    /// The chip itself, passed through.
+    Device {
+        /// The window's guest-physical address.
+        gpa: u64,
+        /// Its size in bytes.
+        size: u64,
+        /// The chip's host-physical address.
+        hpa: u64,
+    },
+    /// A file of the disk, copied into the window a page at a time, when the guest faults there.
+    Image {
+        /// The window's guest-physical address. Its size is that of the file.
+        gpa: u64,
+        /// The file's path.
+        path: &'static str,
+    },
+}

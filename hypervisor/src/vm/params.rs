@@ -1,0 +1,85 @@
+//! The parameters of a run: `key=value` words that the harness leaves on the disk.
+
+use alloc::{borrow::ToOwned, string::String};
+
+use crate::vm::budget::Budgets;
+
+/// What `/boot/cmdline` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// A secret of this run: with it, event lines are printed (`nonce=`).
+    pub nonce: Option<String>,
+    /// The guest to run, a file of `/sbin` (`guest=`).
+    pub guest: String,
+    /// A second guest, to be run when the first has ended, however it did (`then=`).
+    pub then: Option<String>,
+    /// How to run them: one of the architecture's modes (`mode=`).
+    pub mode: Option<String>,
+    /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
+    pub arg: u64,
+    /// How many times the first guest is run, its number one higher each time (`runs=`).
+    pub runs: u64,
+    /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
+    pub check_host: bool,
+    /// What the guest may cost.
+    pub budgets: Budgets,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            nonce: None,
+            guest: "gkernel".to_owned(),
+            then: None,
+            mode: None,
+            arg: 0,
+            runs: 1,
+            check_host: false,
+            budgets: Budgets::default(),
+        }
+    }
+}
+
+impl Params {
+    /// Parses the words of `text`. Words that are not known, or whose value could not be a plain
+    /// file name or number, are passed over: the disk may be of another version.
+    pub fn parse(text: &str) -> Self {
+        let mut params = Self::default();
+        for (key, value) in text
+            .split_whitespace()
+            .filter_map(|word| word.split_once('='))
+        {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if value.is_empty() || value.starts_with('.') || !value.chars().all(plain) {
+                continue;
+            }
+            params.set(key, value);
+        }
+        params
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        match key {
+            "nonce" => self.nonce = Some(value.to_owned()),
+            "guest" => self.guest = value.to_owned(),
+            "then" => self.then = Some(value.to_owned()),
+            "mode" => self.mode = Some(value.to_owned()),
+            "check" => self.check_host = value == "host",
+            "arg" => set_number(&mut self.arg, value),
+            "runs" => set_number(&mut self.runs, value),
+            "cpu-ms" => set_number(&mut self.budgets.cpu_ms, value),
+            "stalled-exits" => set_number(&mut self.budgets.stalled_exits, value),
+            _ => {}
+        }
+    }
+}
+
+fn set_number(number: &mut u64, text: &str) {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    if let Ok(parsed) = parsed {
+        *number = parsed;
+    }
+}
