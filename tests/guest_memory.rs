@@ -7,7 +7,7 @@ use hypervisor::{
     error::Error,
     memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
     memory::pages::{PAGE, Region},
-    memory::stage2::{Format, Tables},
+    memory::stage2::{Flush, Format, Tables},
     vm::exit::{Access, Fault, Refusal},
     vm::params::Params,
 };
@@ -30,7 +30,9 @@ impl Format for Wide {
     fn next_table(entry: u64) -> Option<u64> {
         (entry & 2 == 0).then_some(entry & !0xFFF)
     }
+}
 
+impl Flush for Wide {
     fn invalidate(gpa: u64) {
         INVALIDATED.with_borrow_mut(|pages| pages.push(gpa));
     }

@@ -8,9 +8,12 @@ use hypervisor::{
     memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
     report::{Console, Events},
     vm::budget::{Budgets, Watch},
-    vm::exit::{Access, Call, Exit, Fault, Other, Outcome, Overrun, Reason, Refusal, Reply},
+    vm::exit::{
+        Access, Call, Exit, Fault, GuestException, Other, Outcome, Overrun, Reason, Refusal,
+        Refused, Reply, Resume,
+    },
     vm::hostcheck::HostCheck,
-    vm::run::run,
+    vm::run::{Refusals, run},
     vm::vcpu::Vcpu,
 };
 
@@ -21,29 +24,33 @@ const FLASH_SIZE: u64 = 0x3000;
 const WIDE: u64 = 0x3000_0000;
 const PC: u64 = 0x8020_0000;
 
-/// The clock of these tests goes on by this much each time that it is looked at.
-const MS_A_LOOK: u64 = 10;
+/// How long a turn of a scripted guest takes.
+const TURN_MS: u64 = 10;
 const BUDGETS: Budgets = Budgets {
     cpu_ms: 100,
     stalled_exits: 50,
+    total_cpu_ms: 10_000,
+    total_exits: 10_000,
+    total_bytes: 100_000,
+    wall_ms: 100_000,
 };
 
-/// Plays exits in order and keeps the replies. A loop that asks for more than the script has would
-/// run for ever; that is a failure of its own.
-struct Script {
+/// Plays exits in order and keeps what it is resumed with. A loop that asks for more than the script
+/// has would run for ever; that is a failure of its own.
+struct Script<'c> {
     exits: VecDeque<Exit>,
-    replies: Vec<Reply>,
+    resumes: Vec<Resume>,
+    clock_ms: &'c Cell<u64>,
+    turn_ms: u64,
 }
 
-impl Vcpu for Script {
-    fn enter(&mut self) -> Exit {
+impl Vcpu for Script<'_> {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.resumes.push(resume);
+        self.clock_ms.set(self.clock_ms.get() + self.turn_ms);
         self.exits
             .pop_front()
             .expect("the loop went on after the guest's end")
-    }
-
-    fn reply(&mut self, reply: Reply) {
-        self.replies.push(reply);
     }
 
     fn pc(&self) -> u64 {
@@ -82,22 +89,43 @@ impl Console for Buffer {
     }
 }
 
+/// How a scripted guest is run.
+struct Stage<'a> {
+    nonce: Option<&'a str>,
+    budgets: Budgets,
+    refusals: Refusals,
+    turn_ms: u64,
+}
+
+const STAGE: Stage<'_> = Stage {
+    nonce: None,
+    budgets: BUDGETS,
+    refusals: Refusals::Kill,
+    turn_ms: TURN_MS,
+};
+
+/// As [`STAGE`], with event lines.
+const NAMED: Stage<'_> = Stage {
+    nonce: Some("n0nce"),
+    ..STAGE
+};
+
 /// What a scripted guest led to.
 struct Played {
     outcome: Outcome,
-    replies: Vec<Reply>,
+    resumes: Vec<Resume>,
     console: String,
     /// Mappings made for faults: those of RAM were there before.
     mapped: Vec<(u64, u64, u64)>,
 }
 
 fn play(exits: &[Exit]) -> Played {
-    play_with(exits, None, |_| ())
+    play_on(&STAGE, exits, |_| ())
 }
 
-fn play_with(
+fn play_on(
+    stage: &Stage<'_>,
     exits: &[Exit],
-    nonce: Option<&str>,
     prepare: impl FnOnce(&mut GuestMemory<Mappings>),
 ) -> Played {
     let mut memory = GuestMemory::new(Mappings::default());
@@ -106,18 +134,22 @@ fn play_with(
         .add_device("pflash", FLASH, FLASH_SIZE, FLASH, Permits::READ)
         .unwrap();
     prepare(&mut memory);
+    let clock_ms = Cell::new(0);
     let mut vcpu = Script {
         exits: exits.iter().copied().collect(),
-        replies: Vec::new(),
+        resumes: Vec::new(),
+        clock_ms: &clock_ms,
+        turn_ms: stage.turn_ms,
     };
-    let mut events = Events::new(Buffer::default(), nonce.map(str::to_owned));
-    let clock = Cell::new(0);
-    let now_ms = || {
-        clock.set(clock.get() + MS_A_LOOK);
-        clock.get()
-    };
-    let mut watch = Watch::new(BUDGETS, now_ms);
-    let outcome = run(&mut vcpu, &mut memory, &mut events, &mut watch);
+    let mut events = Events::new(Buffer::default(), stage.nonce.map(str::to_owned));
+    let mut watch = Watch::new(stage.budgets, || clock_ms.get() * 1_000_000);
+    let outcome = run(
+        &mut vcpu,
+        &mut memory,
+        &mut events,
+        &mut watch,
+        stage.refusals,
+    );
     events.ended(&outcome);
     if outcome == Outcome::Shutdown {
         events.ok();
@@ -128,7 +160,7 @@ fn play_with(
     );
     Played {
         outcome,
-        replies: vcpu.replies,
+        resumes: vcpu.resumes,
         console: String::from_utf8_lossy(&events.into_console().0).into_owned(),
         mapped: memory.tables().0[1..].to_vec(),
     }
@@ -245,7 +277,10 @@ fn a_fault_on_a_mapped_page_is_no_progress() {
 #[test]
 fn an_unknown_call_gets_an_error_code_and_the_guest_goes_on() {
     let played = play(&[Exit::Call(Call::Unknown { id: 0x4853_4d00 }), SHUTDOWN]);
-    assert_eq!(played.replies, [Reply::NotSupported]);
+    assert_eq!(
+        played.resumes,
+        [Resume::Go, Resume::Reply(Reply::NotSupported)]
+    );
     assert_eq!(played.outcome, Outcome::Shutdown);
 }
 
@@ -255,13 +290,13 @@ fn a_write_prints_from_ram() {
         gpa: RAM + 0x100,
         len: 6,
     });
-    let played = play_with(&[write, SHUTDOWN], None, |memory| {
+    let played = play_on(&STAGE, &[write, SHUTDOWN], |memory| {
         memory
             .ram_mut(RAM + 0x100, 6)
             .unwrap()
             .copy_from_slice(b"hello\n");
     });
-    assert_eq!(played.replies, [Reply::Value(6)]);
+    assert_eq!(played.resumes[1..], [Resume::Reply(Reply::Value(6))]);
     assert!(played.console.starts_with("hello\n"));
 }
 
@@ -280,7 +315,10 @@ fn a_write_from_outside_ram_is_refused() {
         .to_vec();
     exits.push(SHUTDOWN);
     let played = play(&exits);
-    assert_eq!(played.replies, [Reply::InvalidParameter; 6]);
+    assert_eq!(
+        played.resumes[1..],
+        [Resume::Reply(Reply::InvalidParameter); 6]
+    );
 }
 
 #[test]
@@ -290,7 +328,8 @@ fn one_write_prints_so_much_and_says_how_much() {
         len: RAM_SIZE,
     });
     let played = play(&[write, SHUTDOWN]);
-    assert_eq!(played.replies, [Reply::Value(WRITE_LIMIT)]);
+    let reply = Reply::Value(WRITE_LIMIT);
+    assert_eq!(played.resumes[1..], [Resume::Reply(reply)]);
 }
 
 #[test]
@@ -312,7 +351,11 @@ fn lines_of_guest_and_hypervisor_do_not_mix() {
 fn a_guest_without_newlines_is_cut_into_lines() {
     let mut exits = say(&"x".repeat(5000));
     exits.push(SHUTDOWN);
-    let played = play(&exits);
+    let quick = Stage {
+        turn_ms: 0,
+        ..STAGE
+    };
+    let played = play_on(&quick, &exits, |_| ());
     let longest = played.console.lines().map(str::len).max().unwrap();
     assert_eq!(longest, 1024);
     assert_eq!(played.console.matches('x').count(), 5000);
@@ -338,6 +381,16 @@ fn every_other_end_is_an_error() {
     ");
 }
 
+/// The budget that ends a guest, given so long for a turn.
+fn overrun(stage: &Stage<'_>, exits: &[Exit]) -> &'static str {
+    match killed(play_on(stage, exits, |_| ()).outcome) {
+        Reason::Overrun(Overrun { budget, .. }) => budget,
+        other => panic!("{other:?}"),
+    }
+}
+
+const UNKNOWN: Exit = Exit::Call(Call::Unknown { id: 1 });
+
 #[test]
 fn a_guest_that_only_runs_is_ended_by_the_hosts_tick() {
     let ticks = vec![Exit::HostInterrupt; 11];
@@ -352,7 +405,7 @@ fn a_guest_that_only_runs_is_ended_by_the_hosts_tick() {
 }
 
 #[test]
-fn an_exit_of_its_own_gives_a_guest_its_time_anew() {
+fn progress_gives_a_guest_its_time_anew() {
     let mut exits = Vec::new();
     for _ in 0..3 {
         exits.extend([Exit::HostInterrupt; 9]);
@@ -363,19 +416,128 @@ fn an_exit_of_its_own_gives_a_guest_its_time_anew() {
 }
 
 #[test]
-fn exits_that_lead_nowhere_are_counted() {
-    let nothing = Exit::Call(Call::Unknown { id: 1 });
-    let mut exits = vec![nothing; 50];
-    exits.extend(say("."));
-    exits.extend([nothing; 51]);
-    let reason = killed(play(&exits).outcome);
+fn a_call_that_does_nothing_buys_no_time() {
+    // Most of its time in a loop, and an unknown call now and then.
+    let mut exits = Vec::new();
+    exits.extend([Exit::HostInterrupt; 9]);
+    exits.push(UNKNOWN);
+    exits.push(Exit::HostInterrupt);
+    assert_eq!(overrun(&STAGE, &exits), "cpu-ms");
+}
+
+#[test]
+fn what_pretends_to_print_is_no_progress() {
+    let nothing = Call::Write { gpa: RAM, len: 0 };
+    let outside = Call::Write { gpa: 0, len: 1 };
+    let pretences = [
+        Call::PutByte(b'\r'),
+        nothing,
+        outside,
+        Call::Unknown { id: 1 },
+    ];
+    for call in pretences {
+        let quick = Stage {
+            turn_ms: 0,
+            ..STAGE
+        };
+        let exits = [Exit::Call(call); 51];
+        assert_eq!(overrun(&quick, &exits), "stalled-exits", "{call:?}");
+        assert_eq!(overrun(&STAGE, &exits[..11]), "cpu-ms", "{call:?}");
+    }
+    let emulated = [Exit::Emulated; 51];
     assert_eq!(
-        reason,
-        Reason::Overrun(Overrun {
-            budget: "stalled-exits",
-            limit: 50
-        })
+        overrun(
+            &Stage {
+                turn_ms: 0,
+                ..STAGE
+            },
+            &emulated
+        ),
+        "stalled-exits"
     );
+}
+
+#[test]
+fn time_that_a_guest_did_not_get_is_not_its_cost() {
+    // The emulator stood still for three seconds in every turn; the tick allows 10 ms.
+    let stopped = Stage {
+        turn_ms: 3_000,
+        ..STAGE
+    };
+    let mut exits = vec![Exit::HostInterrupt; 4];
+    exits.push(SHUTDOWN);
+    assert_eq!(play_on(&stopped, &exits, |_| ()).outcome, Outcome::Shutdown);
+    assert_eq!(overrun(&stopped, &[Exit::HostInterrupt; 6]), "cpu-ms");
+}
+
+#[test]
+fn exits_that_lead_nowhere_are_counted() {
+    let quick = Stage {
+        turn_ms: 0,
+        ..STAGE
+    };
+    let mut exits = vec![UNKNOWN; 50];
+    exits.extend(say("."));
+    exits.extend([UNKNOWN; 51]);
+    assert_eq!(overrun(&quick, &exits), "stalled-exits");
+}
+
+#[test]
+fn totals_end_a_guest_that_never_stalls() {
+    let totals = |budgets| Stage { budgets, ..STAGE };
+    let stage = totals(Budgets {
+        total_exits: 20,
+        ..BUDGETS
+    });
+    assert_eq!(overrun(&stage, &say(&".".repeat(21))), "total-exits");
+    let stage = totals(Budgets {
+        total_bytes: 20,
+        ..BUDGETS
+    });
+    assert_eq!(overrun(&stage, &say(&".".repeat(21))), "total-bytes");
+    let stage = totals(Budgets {
+        total_cpu_ms: 200,
+        ..BUDGETS
+    });
+    assert_eq!(overrun(&stage, &say(&".".repeat(21))), "total-cpu-ms");
+    let stage = Stage {
+        budgets: Budgets {
+            wall_ms: 10_000,
+            ..BUDGETS
+        },
+        turn_ms: 3_000,
+        ..STAGE
+    };
+    assert_eq!(overrun(&stage, &say("....")), "wall-ms");
+}
+
+#[test]
+fn what_a_process_of_the_guests_may_not_do_is_its_kernels_business() {
+    let exception = GuestException { code: 2, value: 7 };
+    let what = Other {
+        class: "virtual-instruction",
+        code: 22,
+        info: 7,
+    };
+    let refused = |from_user| {
+        Exit::Refused(Refused {
+            what,
+            from_user,
+            exception,
+        })
+    };
+    let played = play(&[refused(true), SHUTDOWN]);
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.resumes, [Resume::Go, Resume::Inject(exception)]);
+    // What the kernel itself may not do ends the guest, unless the run says otherwise.
+    let reason = killed(play(&[refused(false)]).outcome);
+    assert_eq!(reason, Reason::Other(what));
+    let lenient = Stage {
+        refusals: Refusals::Inject,
+        ..STAGE
+    };
+    let played = play_on(&lenient, &[refused(false), SHUTDOWN], |_| ());
+    assert_eq!(played.resumes, [Resume::Go, Resume::Inject(exception)]);
 }
 
 #[test]
@@ -384,7 +546,7 @@ fn a_sweep_of_a_window_does_not_fill_the_console() {
         .map(|page| fault(WIDE + page * 0x1000, Access::Read))
         .collect();
     exits.push(SHUTDOWN);
-    let played = play_with(&exits, None, |memory| {
+    let played = play_on(&STAGE, &exits, |memory| {
         memory
             .add_device("wide", WIDE, 40 * 0x1000, WIDE, Permits::READ)
             .unwrap();
@@ -408,16 +570,15 @@ fn a_host_register_that_a_guest_changed_ends_it() {
     thread_local!(static GP: Cell<u64> = const { Cell::new(7) });
     struct Clobbers;
     impl Vcpu for Clobbers {
-        fn enter(&mut self) -> Exit {
+        fn run(&mut self, _: Resume) -> Exit {
             GP.set(8);
             SHUTDOWN
         }
-        fn reply(&mut self, _: Reply) {}
         fn pc(&self) -> u64 {
             PC
         }
     }
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).enter();
+    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
     assert_eq!(
         exit,
         Exit::Other(Other {
@@ -426,7 +587,7 @@ fn a_host_register_that_a_guest_changed_ends_it() {
             info: 8
         })
     );
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).enter();
+    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
     assert_eq!(exit, SHUTDOWN, "what is as it was passes through");
 }
 
@@ -434,10 +595,12 @@ fn a_host_register_that_a_guest_changed_ends_it() {
 fn with_a_nonce_there_are_event_lines_in_sequence() {
     let exits = [
         fault(FLASH, Access::Read),
-        Exit::Call(Call::Inquiry { answer: 2 }),
+        Exit::Call(Call::Settled {
+            reply: Reply::Value(2),
+        }),
         SHUTDOWN,
     ];
-    let played = play_with(&exits, Some("n0nce"), |_| ());
+    let played = play_on(&NAMED, &exits, |_| ());
     let events: String = played
         .console
         .lines()
@@ -452,7 +615,7 @@ fn with_a_nonce_there_are_event_lines_in_sequence() {
 
 #[test]
 fn the_end_of_a_killed_guest_is_an_event_too() {
-    let played = play_with(&[fault(0x1000, Access::Execute)], Some("n0nce"), |_| ());
+    let played = play_on(&NAMED, &[fault(0x1000, Access::Execute)], |_| ());
     assert!(played.console.contains(
         "@hv n0nce 0 end outcome=killed kind=npf gpa=0x1000 access=execute why=undeclared \
          pc=0x80200000 exits=1 npf=1 hypercalls=0\n"

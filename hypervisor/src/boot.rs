@@ -62,14 +62,25 @@ fn run_guest(
 
     let vcpu = arch::new_vcpu(mode, arg, &mut memory)?;
     events.entering(vcpu.pc());
-    let now_ms = || axhal::time::monotonic_time_nanos() / 1_000_000;
-    let mut watch = Watch::new(params.budgets, now_ms);
+    let mut watch = Watch::new(params.budgets, axhal::time::monotonic_time_nanos);
     if params.check_host {
         let mut vcpu = HostCheck::new(vcpu, arch::host_registers);
-        return Ok(run(&mut vcpu, &mut memory, events, &mut watch));
+        return Ok(run(
+            &mut vcpu,
+            &mut memory,
+            events,
+            &mut watch,
+            params.refusals,
+        ));
     }
     let mut vcpu = vcpu;
-    Ok(run(&mut vcpu, &mut memory, events, &mut watch))
+    Ok(run(
+        &mut vcpu,
+        &mut memory,
+        events,
+        &mut watch,
+        params.refusals,
+    ))
 }
 
 /// The mode that the disk asks for, or the architecture's first.

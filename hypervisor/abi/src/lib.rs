@@ -25,5 +25,8 @@ pub const PSCI_SYSTEM_OFF: u64 = 0x8400_0008;
 /// PSCI `NOT_SUPPORTED` (Arm DEN0022, §5.2.2): the answer to every call nobody defined.
 pub const PSCI_NOT_SUPPORTED: i64 = -1;
 
+/// PSCI `ALREADY_ON` (Arm DEN0022, §5.2.2).
+pub const PSCI_ALREADY_ON: i64 = -4;
+
 /// PSCI `INVALID_PARAMETERS` (Arm DEN0022, §5.2.2).
 pub const PSCI_INVALID_PARAMETERS: i64 = -2;

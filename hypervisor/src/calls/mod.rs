@@ -32,7 +32,7 @@ pub fn answer<T: Translation, C: Console>(
             }
             None => Reply::InvalidParameter,
         },
-        Call::Inquiry { answer } => Reply::Value(answer),
+        Call::Settled { reply } => reply,
         Call::Unknown { .. } => Reply::NotSupported,
         Call::Shutdown { announce, failed } => {
             events.shutdown_call(announce);

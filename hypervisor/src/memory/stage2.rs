@@ -28,7 +28,10 @@ pub trait Format {
 
     /// The host-physical address of the table that `entry` points to; `None` for a leaf.
     fn next_table(entry: u64) -> Option<u64>;
+}
 
+/// What makes the CPU see that entries have changed.
+pub trait Flush {
     /// Makes entries that were just written visible to the walker.
     fn publish() {}
 
@@ -134,7 +137,7 @@ fn index<F: Format>(gpa: u64, level: u32) -> usize {
     ((gpa >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
 }
 
-impl<F: Format> Translation for Tables<F> {
+impl<F: Format + Flush> Translation for Tables<F> {
     fn map(
         &mut self,
         gpa: u64,

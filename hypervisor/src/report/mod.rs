@@ -32,6 +32,18 @@ pub struct Counts {
     pub faults: u64,
     /// Hypercalls.
     pub calls: u64,
+    /// Pages mapped on faults.
+    pub mapped: u64,
+    /// Bytes of the guest's that reached the console, or wait there for the end of their line.
+    pub bytes: u64,
+}
+
+impl Counts {
+    /// What brings a guest's story on: bytes that reach the console and pages that get mapped. Only
+    /// whether it has grown matters.
+    pub fn progress(&self) -> u64 {
+        self.bytes + self.mapped
+    }
 }
 
 /// How an architecture speaks of the guest's memory before the guest runs.
@@ -57,8 +69,6 @@ pub struct Events<C> {
     sequence: u64,
     guest_line: Vec<u8>,
     counts: Counts,
-    /// Pages mapped on faults.
-    mapped: u64,
 }
 
 impl<C: Console> Events<C> {
@@ -70,7 +80,6 @@ impl<C: Console> Events<C> {
             sequence: 0,
             guest_line: Vec::new(),
             counts: Counts::default(),
-            mapped: 0,
         }
     }
 
@@ -87,7 +96,6 @@ impl<C: Console> Events<C> {
     /// A guest is about to be made; what was counted of an earlier one goes.
     pub fn started(&mut self, arch: &str, mode: &str) {
         self.counts = Counts::default();
-        self.mapped = 0;
         self.event(format_args!("start arch={arch} mode={mode}"));
     }
 
@@ -142,7 +150,7 @@ impl<C: Console> Events<C> {
             Exit::HostInterrupt => return,
             Exit::Fault(_) => self.counts.faults += 1,
             Exit::Call(_) => self.counts.calls += 1,
-            Exit::Idle | Exit::Other(_) => {}
+            Exit::Idle | Exit::Refused(_) | Exit::Emulated | Exit::Other(_) => {}
         }
         self.counts.exits += 1;
     }
@@ -150,12 +158,12 @@ impl<C: Console> Events<C> {
     /// A fault was resolved by mapping a page of `window`.
     pub fn mapped(&mut self, fault: &Fault, window: &str) {
         let (gpa, access) = (fault.gpa, fault.access.name());
-        self.mapped += 1;
-        if self.mapped <= MAP_LINES {
+        self.counts.mapped += 1;
+        if self.counts.mapped <= MAP_LINES {
             self.line(format_args!(
                 "VM exit: nested page fault at {gpa:#010X} ({access}): mapped {window}"
             ));
-        } else if self.mapped == MAP_LINES + 1 {
+        } else if self.counts.mapped == MAP_LINES + 1 {
             self.line(format_args!("VM exit: (further mappings are not shown)"));
         }
         self.event(format_args!(
@@ -175,9 +183,9 @@ impl<C: Console> Events<C> {
     pub fn guest_bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             match byte {
-                b'\n' => self.end_guest_line(),
                 // The console puts one before each `\n` by itself.
-                b'\r' => {}
+                b'\r' => continue,
+                b'\n' => self.end_guest_line(),
                 _ => {
                     self.guest_line.push(byte);
                     if self.guest_line.len() == LINE_LIMIT {
@@ -185,6 +193,7 @@ impl<C: Console> Events<C> {
                     }
                 }
             }
+            self.counts.bytes += 1;
         }
     }
 
@@ -195,6 +204,7 @@ impl<C: Console> Events<C> {
             exits,
             faults,
             calls,
+            ..
         } = self.counts;
         match outcome {
             Outcome::Shutdown => self.line(format_args!("Shutdown vm normally!")),

@@ -1,20 +1,32 @@
 //! What a guest may cost the host: every limit in one place, with its unit.
 //!
-//! Two more limits are structural: a page is mapped once ([`crate::memory::guest_memory`]), and one call prints at most
-//! [`crate::calls::WRITE_LIMIT`] bytes.
+//! *Progress* is a byte that reaches the console, or a page that gets mapped; nothing else a guest does
+//! counts as such, so none of it buys more time. *Time* is the guest's own: it goes on only while the
+//! guest runs.
+//!
+//! Two more limits are structural: a page is mapped once ([`crate::memory::guest_memory`]), and one
+//! call prints at most [`crate::calls::WRITE_LIMIT`] bytes.
 
 use core::ops::ControlFlow;
 
-use crate::vm::exit::Overrun;
+use crate::{report::Counts, vm::exit::Overrun};
 
 /// The limits. Those of a run come from `/boot/cmdline`, where a word overrides each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
-    /// Milliseconds of host time for which a guest may run without an exit of its own making
-    /// (`cpu-ms=`). Checked at the host's tick.
+    /// Milliseconds of its own time for which a guest may run without progress (`cpu-ms=`).
     pub cpu_ms: u64,
-    /// Exits in a row that neither print nor map anything (`stalled-exits=`).
+    /// Exits in a row without progress (`stalled-exits=`).
     pub stalled_exits: u64,
+    /// Milliseconds of its own time in all (`total-cpu-ms=`).
+    pub total_cpu_ms: u64,
+    /// Exits in all (`total-exits=`).
+    pub total_exits: u64,
+    /// Bytes that it may print in all (`total-bytes=`).
+    pub total_bytes: u64,
+    /// Milliseconds on the host's clock from the first turn on, whoever used them (`wall-ms=`): far
+    /// above all others, for what those do not see.
+    pub wall_ms: u64,
 }
 
 impl Default for Budgets {
@@ -22,54 +34,91 @@ impl Default for Budgets {
         Self {
             cpu_ms: 1_000,
             stalled_exits: 1_000_000,
+            total_cpu_ms: 60_000,
+            total_exits: 50_000_000,
+            total_bytes: 16 << 20,
+            wall_ms: 600_000,
         }
     }
 }
+
+/// The longest that a turn can last, in nanoseconds: the host's tick comes every 10 ms and ends it.
+/// What a turn seems to take beyond twice that, the guest did not get: the machine stood still (an
+/// emulator that was stopped, or had no CPU).
+const LONGEST_TURN_NS: u64 = 20_000_000;
+
+const MS: u64 = 1_000_000;
 
 /// Keeps the accounts of a running guest.
 pub struct Watch<F> {
     budgets: Budgets,
-    now_ms: F,
-    /// When the guest last made an exit of its own.
-    since_ms: u64,
-    stalled: u64,
+    now_ns: F,
+    started_ns: u64,
+    /// The guest's own time: in all, and when it last made progress.
+    used_ns: u64,
+    used_at_progress_ns: u64,
+    /// What was counted when the guest last made progress.
+    at_progress: Counts,
 }
 
 impl<F: Fn() -> u64> Watch<F> {
-    /// Starts to watch. `now_ms` tells the host's time in milliseconds, from any origin.
-    pub fn new(budgets: Budgets, now_ms: F) -> Self {
-        let since_ms = now_ms();
+    /// Starts to watch a guest of which nothing has been counted yet. `now_ns` tells the host's time
+    /// in nanoseconds, from any origin.
+    pub fn new(budgets: Budgets, now_ns: F) -> Self {
+        let started_ns = now_ns();
         Self {
             budgets,
-            now_ms,
-            since_ms,
-            stalled: 0,
+            now_ns,
+            started_ns,
+            used_ns: 0,
+            used_at_progress_ns: 0,
+            at_progress: Counts::default(),
         }
     }
 
-    /// The host took an interrupt while the guest ran.
-    pub fn tick(&self) -> ControlFlow<Overrun> {
-        let limit = self.budgets.cpu_ms;
-        match (self.now_ms)().saturating_sub(self.since_ms) > limit {
-            true => ControlFlow::Break(Overrun {
-                budget: "cpu-ms",
-                limit,
-            }),
-            false => ControlFlow::Continue(()),
-        }
+    /// A turn of the guest, whose time is the guest's.
+    pub fn turn<R>(&mut self, turn: impl FnOnce() -> R) -> R {
+        let entered_ns = (self.now_ns)();
+        let result = turn();
+        let took_ns = (self.now_ns)().saturating_sub(entered_ns);
+        self.used_ns += took_ns.min(LONGEST_TURN_NS);
+        result
     }
 
-    /// The guest made an exit; `progress` if it printed or got something mapped.
-    pub fn exit(&mut self, progress: bool) -> ControlFlow<Overrun> {
-        self.since_ms = (self.now_ms)();
-        self.stalled = if progress { 0 } else { self.stalled + 1 };
-        let limit = self.budgets.stalled_exits;
-        match self.stalled > limit {
-            true => ControlFlow::Break(Overrun {
-                budget: "stalled-exits",
-                limit,
-            }),
-            false => ControlFlow::Continue(()),
+    /// Whether the guest is still within its budgets, after a turn whose exit has been dealt with.
+    /// `counts` is all that was counted of it so far.
+    pub fn check(&mut self, counts: Counts) -> ControlFlow<Overrun> {
+        if counts.progress() != self.at_progress.progress() {
+            self.at_progress = counts;
+            self.used_at_progress_ns = self.used_ns;
         }
+        let Budgets {
+            cpu_ms,
+            stalled_exits,
+            total_cpu_ms,
+            total_exits,
+            total_bytes,
+            wall_ms,
+        } = self.budgets;
+        let stalled_ns = self.used_ns - self.used_at_progress_ns;
+        let wall_ns = (self.now_ns)().saturating_sub(self.started_ns);
+        let accounts = [
+            ("cpu-ms", stalled_ns / MS, cpu_ms),
+            (
+                "stalled-exits",
+                counts.exits - self.at_progress.exits,
+                stalled_exits,
+            ),
+            ("total-cpu-ms", self.used_ns / MS, total_cpu_ms),
+            ("total-exits", counts.exits, total_exits),
+            ("total-bytes", counts.bytes, total_bytes),
+            ("wall-ms", wall_ns / MS, wall_ms),
+        ];
+        for (budget, used, limit) in accounts {
+            if used > limit {
+                return ControlFlow::Break(Overrun { budget, limit });
+            }
+        }
+        ControlFlow::Continue(())
     }
 }

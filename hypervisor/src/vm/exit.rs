@@ -12,10 +12,38 @@ pub enum Exit {
     Call(Call),
     /// An interrupt for the host came; the architecture has already let the host take it.
     HostInterrupt,
-    /// The guest waits for an interrupt (WFI, HLT).
+    /// The guest waits for an interrupt (WFI, HLT), and none is pending.
     Idle,
+    /// The guest executed what it has no right to, or what does not exist for it: an instruction or a
+    /// register that an intercept or a trap bit keeps from it.
+    Refused(Refused),
+    /// The architecture has carried an instruction out by itself, from its tables of what a guest
+    /// sees (CPUID, an ID register, WFI with an interrupt pending), and moved past it.
+    Emulated,
     /// Anything else. The guest does not survive it.
     Other(Other),
+}
+
+/// An instruction that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What it was.
+    pub what: Other,
+    /// Whether the guest's user mode executed it (VU-mode, EL0, CPL above 0). That is its own
+    /// kernel's business.
+    pub from_user: bool,
+    /// What the guest's kernel gets on a machine that does not have the instruction.
+    pub exception: GuestException,
+}
+
+/// An exception of the guest's own that the hypervisor raises in it, in the architecture's terms: its
+/// decoder chooses it, its vCPU raises it, and nothing between them looks inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestException {
+    /// Which one: `scause`, ESR_EL1, or an EVENTINJ word.
+    pub code: u64,
+    /// What comes with it: `stval` or FAR_EL1.
+    pub value: u64,
 }
 
 /// A nested page fault.
@@ -70,11 +98,11 @@ pub enum Call {
         /// True if the guest gives a failure as its reason.
         failed: bool,
     },
-    /// A question about the calling interface itself; its standard gives the answer (for example
-    /// SBI's base extension).
-    Inquiry {
+    /// A call that its standard answers by itself, whatever the hypervisor thinks of it: a question
+    /// about the interface (SBI's base extension, PSCI_FEATURES), or arguments out of range.
+    Settled {
         /// What the standard answers.
-        answer: u64,
+        reply: Reply,
     },
     /// A call nobody defined.
     Unknown {
@@ -93,6 +121,21 @@ pub enum Reply {
     NotSupported,
     /// The arguments are out of range (SBI -3, PSCI -2).
     InvalidParameter,
+    /// What is asked for is so already (SBI -6, PSCI -4).
+    Already,
+}
+
+/// What the guest is resumed with. It travels into the next turn, so that an answer can be neither
+/// forgotten nor given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a guest that is not resumed with its answer makes the same exit for ever"]
+pub enum Resume {
+    /// Nothing: at its first instruction, or at the one that faulted.
+    Go,
+    /// The answer to its [`Call`], behind the call.
+    Reply(Reply),
+    /// An exception of its own, taken at the instruction that was [`Refused`].
+    Inject(GuestException),
 }
 
 /// An exit that no policy handles.

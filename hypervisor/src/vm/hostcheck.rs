@@ -1,7 +1,7 @@
 //! For the conformance suite: whether the host's own registers survive each turn of the guest.
 
 use crate::{
-    vm::exit::{Exit, Other, Reply},
+    vm::exit::{Exit, Other, Resume},
     vm::vcpu::Vcpu,
 };
 
@@ -23,19 +23,15 @@ impl<V: Vcpu, const N: usize> HostCheck<V, N> {
 }
 
 impl<V: Vcpu, const N: usize> Vcpu for HostCheck<V, N> {
-    fn enter(&mut self) -> Exit {
+    fn run(&mut self, resume: Resume) -> Exit {
         let before = (self.read)();
-        let exit = self.vcpu.enter();
+        let exit = self.vcpu.run(resume);
         let after = (self.read)();
         let changed = before.iter().zip(&after).find(|(old, new)| old.1 != new.1);
         match changed {
             Some((&(class, code), &(_, info))) => Exit::Other(Other { class, code, info }),
             None => exit,
         }
-    }
-
-    fn reply(&mut self, reply: Reply) {
-        self.vcpu.reply(reply);
     }
 
     fn pc(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use alloc::{borrow::ToOwned, string::String};
 
-use crate::vm::budget::Budgets;
+use crate::vm::{budget::Budgets, run::Refusals};
 
 /// What `/boot/cmdline` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Params {
     pub runs: u64,
     /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
     pub check_host: bool,
+    /// What becomes of a guest's kernel that executes what it has no right to (`refused=kill` or
+    /// `refused=inject`).
+    pub refusals: Refusals,
     /// What the guest may cost.
     pub budgets: Budgets,
 }
@@ -35,6 +38,7 @@ impl Default for Params {
             arg: 0,
             runs: 1,
             check_host: false,
+            refusals: Refusals::default(),
             budgets: Budgets::default(),
         }
     }
@@ -67,10 +71,23 @@ impl Params {
             "check" => self.check_host = value == "host",
             "arg" => set_number(&mut self.arg, value),
             "runs" => set_number(&mut self.runs, value),
+            "refused" => self.refusals = refusals(value).unwrap_or(self.refusals),
             "cpu-ms" => set_number(&mut self.budgets.cpu_ms, value),
             "stalled-exits" => set_number(&mut self.budgets.stalled_exits, value),
+            "total-cpu-ms" => set_number(&mut self.budgets.total_cpu_ms, value),
+            "total-exits" => set_number(&mut self.budgets.total_exits, value),
+            "total-bytes" => set_number(&mut self.budgets.total_bytes, value),
+            "wall-ms" => set_number(&mut self.budgets.wall_ms, value),
             _ => {}
         }
+    }
+}
+
+fn refusals(word: &str) -> Option<Refusals> {
+    match word {
+        "kill" => Some(Refusals::Kill),
+        "inject" => Some(Refusals::Inject),
+        _ => None,
     }
 }
 

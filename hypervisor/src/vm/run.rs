@@ -7,9 +7,20 @@ use crate::{
     memory::guest_memory::{GuestMemory, Translation},
     report::{Console, Events},
     vm::budget::Watch,
-    vm::exit::{Call, Exit, Outcome, Reason},
+    vm::exit::{Exit, Outcome, Reason, Refused, Resume},
     vm::vcpu::Vcpu,
 };
+
+/// What becomes of a guest's kernel that executes what it has no right to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refusals {
+    /// The guest is ended, with a report: what a test wants to see.
+    #[default]
+    Kill,
+    /// It gets the exception that a machine without the instruction raises: what a real kernel, which
+    /// tries what there is, needs.
+    Inject,
+}
 
 /// Runs the guest to its end and says what that was.
 pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
@@ -17,58 +28,57 @@ pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
     watch: &mut Watch<F>,
+    refusals: Refusals,
 ) -> Outcome {
+    let mut resume = Resume::Go;
     loop {
-        let exit = vcpu.enter();
+        let exit = watch.turn(|| vcpu.run(resume));
         events.count(&exit);
-        let paid = match exit {
-            Exit::HostInterrupt => watch.tick(),
-            exit => watch.exit(is_progress(&exit)),
+        let pc = vcpu.pc();
+        resume = match handle(exit, pc, memory, events, refusals) {
+            ControlFlow::Continue(resume) => resume,
+            ControlFlow::Break(outcome) => return outcome,
         };
-        if let ControlFlow::Break(overrun) = paid {
+        if let ControlFlow::Break(overrun) = watch.check(events.counts()) {
             let reason = Reason::Overrun(overrun);
-            return Outcome::Killed {
-                reason,
-                pc: vcpu.pc(),
-            };
-        }
-        if let ControlFlow::Break(outcome) = handle(exit, vcpu, memory, events) {
-            return outcome;
+            return Outcome::Killed { reason, pc };
         }
     }
 }
 
-/// Whether an exit brings the guest's story on: what it prints, and what it gets mapped (once each).
-const fn is_progress(exit: &Exit) -> bool {
-    matches!(
-        exit,
-        Exit::Fault(_) | Exit::Call(Call::PutByte(_) | Call::Write { .. })
-    )
-}
-
-fn handle<V: Vcpu, T: Translation, C: Console>(
+fn handle<T: Translation, C: Console>(
     exit: Exit,
-    vcpu: &mut V,
+    pc: u64,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
-) -> ControlFlow<Outcome> {
-    let pc = vcpu.pc();
+    refusals: Refusals,
+) -> ControlFlow<Outcome, Resume> {
     let reason = match exit {
         Exit::Fault(fault) => match memory.resolve(&fault) {
             Ok(window) => {
                 events.mapped(&fault, window);
-                return ControlFlow::Continue(());
+                return ControlFlow::Continue(Resume::Go);
             }
             Err(refusal) => Reason::Fault(fault, refusal),
         },
         Exit::Call(call) => {
             let reply = calls::answer(call, pc, memory, events)?;
-            vcpu.reply(reply);
-            return ControlFlow::Continue(());
+            return ControlFlow::Continue(Resume::Reply(reply));
         }
-        Exit::HostInterrupt => return ControlFlow::Continue(()),
+        Exit::Refused(refused) => match refusal(&refused, refusals) {
+            Some(resume) => return ControlFlow::Continue(resume),
+            None => Reason::Other(refused.what),
+        },
+        Exit::HostInterrupt | Exit::Emulated => return ControlFlow::Continue(Resume::Go),
         Exit::Idle => Reason::Idle,
         Exit::Other(other) => Reason::Other(other),
     };
     ControlFlow::Break(Outcome::Killed { reason, pc })
+}
+
+/// What a refused instruction resumes the guest with; none if it ends it. No process of the guest's
+/// may end the guest: its kernel deals with it.
+fn refusal(refused: &Refused, refusals: Refusals) -> Option<Resume> {
+    let injected = refused.from_user || refusals == Refusals::Inject;
+    injected.then_some(Resume::Inject(refused.exception))
 }

@@ -1,16 +1,14 @@
 //! The virtual CPU: what the run loop needs of an architecture.
 
-use crate::vm::exit::{Exit, Reply};
+use crate::vm::exit::{Exit, Resume};
 
 /// A virtual CPU, stopped whenever the hypervisor looks at it.
 pub trait Vcpu {
-    /// Runs the guest until its next exit and says what that was. Interrupts of the host that come
-    /// meanwhile are taken by the host before this returns.
-    fn enter(&mut self) -> Exit;
-
-    /// Answers the call that was the last exit and moves past it. To be used once after each
-    /// [`Exit::Call`], and never otherwise.
-    fn reply(&mut self, reply: Reply);
+    /// Runs the guest until its next exit and says what that was. `resume` is what its last exit
+    /// calls for: [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an
+    /// [`Exit::Refused`] if it is to be the guest's own, [`Resume::Go`] after all others. Interrupts
+    /// of the host that come meanwhile are taken by the host before this returns.
+    fn run(&mut self, resume: Resume) -> Exit;
 
     /// The guest's program counter: a guest-virtual address. After an exit it is that of the
     /// instruction concerned (of the one behind it, where the hardware moves on by itself).

@@ -16,7 +16,18 @@ use std::time::Duration;
 use toml::Spanned;
 
 /// The words of `/boot/cmdline` that `[params]` may set.
-const PARAMS: [&str; 5] = ["arg", "check", "cpu-ms", "runs", "stalled-exits"];
+const PARAMS: [&str; 10] = [
+    "arg",
+    "check",
+    "cpu-ms",
+    "refused",
+    "runs",
+    "stalled-exits",
+    "total-bytes",
+    "total-cpu-ms",
+    "total-exits",
+    "wall-ms",
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -1,7 +1,7 @@
 //! The SMC Calling Convention (Arm DEN0028) and PSCI (DEN0022) as a guest at EL1 sees them: how its
 //! HVC and SMC calls are read.
 
-use crate::vm::exit::Call;
+use crate::vm::exit::{Call, Reply};
 
 const PSCI_VERSION: u64 = 0x8400_0000;
 const PSCI_FEATURES: u64 = 0x8400_000A;
@@ -19,10 +19,12 @@ pub fn decode(x: &[u64; 31]) -> Call {
             announce: None,
             failed: false,
         },
-        PSCI_VERSION | SMCCC_VERSION => Call::Inquiry {
-            answer: VERSION_1_1,
+        PSCI_VERSION | SMCCC_VERSION => Call::Settled {
+            reply: Reply::Value(VERSION_1_1),
         },
-        PSCI_FEATURES if is_present(x[1] & 0xFFFF_FFFF) => Call::Inquiry { answer: 0 },
+        PSCI_FEATURES if is_present(x[1] & 0xFFFF_FFFF) => Call::Settled {
+            reply: Reply::Value(0),
+        },
         id => Call::Unknown { id },
     }
 }
@@ -35,4 +37,14 @@ fn is_present(function: u64) -> bool {
         hv_abi::PSCI_SYSTEM_OFF,
     ]
     .contains(&function)
+}
+
+/// What x0 holds after a call.
+pub fn encode(reply: Reply) -> u64 {
+    match reply {
+        Reply::Value(value) => value,
+        Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,
+        Reply::InvalidParameter => hv_abi::PSCI_INVALID_PARAMETERS as u64,
+        Reply::Already => hv_abi::PSCI_ALREADY_ON as u64,
+    }
 }

@@ -1,29 +1,22 @@
 //! From the exception syndrome to an [`Exit`].
 
-use super::{
-    calls,
-    regs::{self, sysreg_read},
-};
+use super::calls;
 use crate::vm::exit::{Access, Call, Exit, Fault, Other};
 
-/// What an exception of the guest left behind. The names are those of EL1; at EL2 with E2H set they
-/// reach EL2's registers.
+/// What an exception of the guest left behind.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Syndrome {
-    vector: u64,
-    esr: u64,
-    far: u64,
+    /// The vector that it came by: 0 synchronous, 1 IRQ, 2 FIQ, 3 SError.
+    pub vector: u64,
+    /// ESR_EL2, or ESR_EL1 for a host at EL1.
+    pub esr: u64,
+    /// The virtual address, for aborts.
+    pub far: u64,
+    /// HPFAR_EL2: for Stage-2 faults, where the guest-physical page is in bits 43 to 4.
+    pub hpfar: u64,
 }
 
 impl Syndrome {
-    /// Reads it. To be done before interrupts are on again, since each exception overwrites it.
-    pub fn read(vector: u64) -> Self {
-        Self {
-            vector,
-            esr: sysreg_read!("esr_el1"),
-            far: sysreg_read!("far_el1"),
-        }
-    }
-
     fn class(&self) -> u64 {
         self.esr >> 26 & 0x3F
     }
@@ -69,15 +62,20 @@ const ISS_CACHE_MAINTENANCE: u64 = 1 << 8;
 const SMC_LENGTH: u64 = 4;
 
 /// What an exception of a guest at EL1 means; and for a call, how far it is to the instruction
-/// behind it.
-pub fn decode_el1(syndrome: &Syndrome, x: &[u64; 31]) -> (Exit, u64) {
+/// behind it. `translate` gives the guest-physical page of a virtual address by the guest's own
+/// tables.
+pub fn decode_el1(
+    syndrome: &Syndrome,
+    x: &[u64; 31],
+    translate: impl Fn(u64) -> Option<u64>,
+) -> (Exit, u64) {
     let exit = match asynchronous(syndrome) {
         Some(exit) => exit,
         None => match syndrome.class() {
             EC_HVC64 => Exit::Call(calls::decode(x)),
             EC_SMC64 => return (Exit::Call(calls::decode(x)), SMC_LENGTH),
             EC_WFX => Exit::Idle,
-            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome),
+            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, translate),
             _ => syndrome.other(),
         },
     };
@@ -118,16 +116,16 @@ fn asynchronous(syndrome: &Syndrome) -> Option<Exit> {
 
 /// A fault of Stage-2. HPFAR_EL2 holds the page, unless it was a permission fault of the access
 /// itself (Arm ARM, D24.2.64), when the guest's own translation of FAR gives it.
-fn stage2_fault(syndrome: &Syndrome) -> Exit {
+fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(u64) -> Option<u64>) -> Exit {
     let iss = syndrome.iss();
     if !is_translation(iss) {
         return syndrome.other();
     }
     let during_walk = iss & ISS_DURING_WALK != 0;
     let page = if is_permission(iss) && !during_walk {
-        regs::guest_ipa(syndrome.far)
+        translate(syndrome.far)
     } else {
-        Some((sysreg_read!("hpfar_el2") >> 4 & 0xFF_FFFF_FFFF) << 12)
+        Some((syndrome.hpfar >> 4 & 0xFF_FFFF_FFFF) << 12)
     };
     let Some(page) = page else {
         return syndrome.other();

@@ -10,105 +10,16 @@
 //! Source of the numbers: Arm Architecture Reference Manual for A-profile (DDI 0487), chapters
 //! D1 (exceptions), D8 (translation) and D24 (system registers).
 
-// Linked for its boot code and its answers to ArceOS.
-use axplat_aarch64_vhe as _;
-
-mod calls;
-mod decode;
+pub mod calls;
+#[cfg(target_os = "none")]
+pub mod cpu;
+pub mod decode;
+pub mod format;
+#[cfg(target_os = "none")]
 mod regs;
+#[cfg(target_os = "none")]
 mod stage1;
+#[cfg(target_os = "none")]
 mod tables;
+#[cfg(target_os = "none")]
 mod vcpu;
-
-use crate::{
-    error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
-    report::MemoryWords,
-    vm::layout::{Flash, Layout, Ram},
-};
-pub use regs::host_registers;
-pub use tables::Tables;
-use vcpu::Vcpu;
-
-/// The architecture's name.
-pub const NAME: &str = "aarch64";
-
-/// How the guest runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// At EL1, with translation of its own, under Stage-2.
-    El1,
-    /// At EL0, without.
-    El0,
-}
-
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("el1", Self::El1), ("el0", Self::El0)];
-}
-
-const STACK: u64 = 0x4100_0000;
-const STACK_END: u64 = 0x4100_8000;
-
-/// 2 MiB of RAM, the image at its first byte; the stack apart; and the second flash unit of QEMU's
-/// `virt`, 64 MiB, at the same address for host and guest.
-const LAYOUT: Layout = Layout {
-    ram: &[
-        Ram {
-            name: "ram",
-            gpa: 0x4020_0000,
-            size: 2 << 20,
-        },
-        Ram {
-            name: "stack",
-            gpa: STACK,
-            size: STACK_END - STACK,
-        },
-    ],
-    flash: Flash::Device {
-        gpa: 0x0400_0000,
-        size: 64 << 20,
-        hpa: 0x0400_0000,
-    },
-    entry: 0x4020_0000,
-    words: MemoryWords::Pages {
-        stack: STACK,
-        stack_end: STACK_END,
-    },
-};
-
-/// What a guest of `mode` gets.
-pub const fn layout(_mode: Mode) -> Layout {
-    LAYOUT
-}
-
-/// Takes from the guest what it must not have, or says what the machine lacks.
-pub fn enable(mode: Mode) -> Result<(), Error> {
-    match mode {
-        Mode::El0 => regs::confine_el0(),
-        Mode::El1 if !axplat_aarch64_vhe::host_is_at_el2() => {
-            return Err(Error::Machine(
-                "the hypervisor is at EL1, where there is no Stage-2; QEMU starts it at EL2 with \
-                 `-machine virt,virtualization=on`, and it stays there with `-cpu max`, which has VHE",
-            ));
-        }
-        Mode::El1 => regs::confine_el1(),
-    }
-    Ok(())
-}
-
-/// Tables that map nothing.
-pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
-    Tables::new(mode)
-}
-
-/// The vCPU, at the image's entry.
-pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    Ok(Vcpu::new(
-        mode,
-        LAYOUT.entry,
-        STACK_END,
-        arg,
-        memory.tables().root(),
-    ))
-}

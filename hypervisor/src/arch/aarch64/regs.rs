@@ -2,7 +2,8 @@
 
 use core::arch::asm;
 
-use crate::vm::hostcheck::Registers;
+use super::decode::Syndrome;
+use crate::vm::{exit::GuestException, hostcheck::Registers};
 
 /// Reads a system register by name.
 macro_rules! sysreg_read {
@@ -22,8 +23,6 @@ macro_rules! sysreg_write {
         ::core::arch::asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack))
     };
 }
-
-pub(super) use sysreg_read;
 
 /// What a world switch saves and restores; `enter.S` knows it by the offsets. Its size and
 /// alignment are those of a stack pointer, which it is while the guest runs.
@@ -295,6 +294,26 @@ impl El1State {
             ..Self::default()
         }
     }
+
+    /// Fills the registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
+    /// counter and PSTATE of the guest's handler.
+    pub fn trap(&mut self, exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
+        /// NZCV and DIT stay as they are; PAN too, and SCTLR_EL1.SPAN clear sets it.
+        const KEPT: u64 = 0xF << 28 | 1 << 24 | PAN;
+        const PAN: u64 = 1 << 22;
+        const SCTLR_SPAN: u64 = 1 << 23;
+        (self.elr, self.spsr) = (pc, pstate);
+        (self.esr, self.far) = (exception.code, exception.value);
+        // The vectors by where it comes from: EL1 on SP_EL0, EL1 on SP_EL1, EL0.
+        let offset = match pstate & 0b1111 {
+            0b0100 => 0x000,
+            0b0101 => 0x200,
+            _ => 0x400,
+        };
+        let pan = if self.sctlr & SCTLR_SPAN == 0 { PAN } else { 0 };
+        let handler = self.vbar.wrapping_add(offset);
+        (handler, pstate & KEPT | pan | SPSR_EL1H_MASKED)
+    }
 }
 
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
@@ -322,4 +341,16 @@ pub fn guest_ipa(address: u64) -> Option<u64> {
         );
     }
     (par & 1 == 0).then_some(par & 0x000F_FFFF_FFFF_F000)
+}
+
+/// Reads what an exception left. To be done before interrupts are on again, since each exception
+/// overwrites it. The names are those of EL1; at EL2 with E2H set they reach EL2's registers. HPFAR_EL2
+/// is there only for a host at EL2, which one with a guest at EL1 is.
+pub fn read_syndrome(vector: u64, at_el2: bool) -> Syndrome {
+    Syndrome {
+        vector,
+        esr: sysreg_read!("esr_el1"),
+        far: sysreg_read!("far_el1"),
+        hpfar: if at_el2 { sysreg_read!("hpfar_el2") } else { 0 },
+    }
 }

@@ -3,11 +3,13 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    Mode, decode,
+    calls,
+    cpu::Mode,
+    decode,
     regs::{self, Context, El1State},
 };
 use crate::{
-    vm::exit::{Exit, Reply},
+    vm::exit::{Exit, GuestException, Resume},
     vm::vcpu,
 };
 
@@ -92,7 +94,8 @@ impl Vcpu {
 }
 
 impl vcpu::Vcpu for Vcpu {
-    fn enter(&mut self) -> Exit {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.resume(resume);
         axhal::asm::disable_irqs();
         if let Some(el1) = &self.el1 {
             el1.restore();
@@ -101,12 +104,12 @@ impl vcpu::Vcpu for Vcpu {
         // interrupts are masked, as the assembly demands; the guest is at EL1 behind Stage-2, or at
         // EL0 behind TTBR0, and either maps only what was declared for it.
         let vector = unsafe { hv_aarch64_enter(&mut self.context) };
-        let syndrome = decode::Syndrome::read(vector);
+        let syndrome = regs::read_syndrome(vector, self.el1.is_some());
         if let Some(el1) = &mut self.el1 {
             el1.save();
         }
         let (exit, call_length) = match &self.el1 {
-            Some(_) => decode::decode_el1(&syndrome, &self.context.guest_x),
+            Some(_) => decode::decode_el1(&syndrome, &self.context.guest_x, regs::guest_ipa),
             None => (decode::decode_el0(&syndrome, &self.context.guest_x), 0),
         };
         self.call_length = call_length;
@@ -115,16 +118,28 @@ impl vcpu::Vcpu for Vcpu {
         exit
     }
 
-    fn reply(&mut self, reply: Reply) {
-        self.context.guest_elr = self.context.guest_elr.wrapping_add(self.call_length);
-        self.context.guest_x[0] = match reply {
-            Reply::Value(value) => value,
-            Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,
-            Reply::InvalidParameter => hv_abi::PSCI_INVALID_PARAMETERS as u64,
-        };
-    }
-
     fn pc(&self) -> u64 {
         self.context.guest_elr
+    }
+}
+
+impl Vcpu {
+    fn resume(&mut self, resume: Resume) {
+        match resume {
+            Resume::Go => {}
+            Resume::Reply(reply) => {
+                self.context.guest_elr = self.context.guest_elr.wrapping_add(self.call_length);
+                self.context.guest_x[0] = calls::encode(reply);
+            }
+            Resume::Inject(exception) => self.inject(exception),
+        }
+    }
+
+    /// Has the guest take an exception at its program counter, to EL1 (Arm ARM, D1.3.1). A guest at
+    /// EL0 has no EL1 to take it to; its decoder never refuses, it ends the guest.
+    fn inject(&mut self, exception: GuestException) {
+        let Some(el1) = &mut self.el1 else { return };
+        let (pc, pstate) = el1.trap(&exception, self.context.guest_elr, self.context.guest_spsr);
+        (self.context.guest_elr, self.context.guest_spsr) = (pc, pstate);
     }
 }

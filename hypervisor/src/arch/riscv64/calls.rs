@@ -54,6 +54,7 @@ pub fn encode(reply: Reply, convention: Convention, x: &mut [u64; 32]) {
         Reply::Value(value) => (binary::RET_SUCCESS, value),
         Reply::NotSupported => (binary::RET_ERR_NOT_SUPPORTED, 0),
         Reply::InvalidParameter => (binary::RET_ERR_INVALID_PARAM, 0),
+        Reply::Already => (binary::RET_ERR_ALREADY_AVAILABLE, 0),
     };
     match (convention, error) {
         (Convention::Standard, _) => {
@@ -80,7 +81,9 @@ fn inquiry(function: usize, argument: u64) -> Call {
             };
         }
     };
-    Call::Inquiry { answer }
+    Call::Settled {
+        reply: Reply::Value(answer),
+    }
 }
 
 fn is_present(extension: usize) -> bool {

@@ -1,26 +1,19 @@
 //! From `scause` and its companions to an [`Exit`].
 
-use super::{calls, regs::csr_read};
+use super::calls;
 use crate::vm::exit::{Access, Exit, Fault, Other};
 
 /// The trap CSRs, as the guest's trap left them.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Trap {
-    scause: u64,
-    stval: u64,
-    htval: u64,
-    htinst: u64,
-}
-
-impl Trap {
-    /// Reads them. To be done before interrupts are on again, since each trap overwrites them.
-    pub fn read() -> Self {
-        Self {
-            scause: csr_read!("scause"),
-            stval: csr_read!("stval"),
-            htval: csr_read!("htval"),
-            htinst: csr_read!("htinst"),
-        }
-    }
+    /// Why: the interrupt bit and the cause.
+    pub scause: u64,
+    /// A virtual address, or the instruction.
+    pub stval: u64,
+    /// A guest-physical address, shifted right by two.
+    pub htval: u64,
+    /// The trapping instruction, transformed; or a pseudo-instruction.
+    pub htinst: u64,
 }
 
 const INTERRUPT: u64 = 1 << 63;

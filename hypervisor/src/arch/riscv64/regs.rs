@@ -2,7 +2,8 @@
 
 use core::arch::asm;
 
-use crate::vm::hostcheck::Registers;
+use super::decode::Trap;
+use crate::vm::{exit::GuestException, hostcheck::Registers};
 
 /// Reads a CSR by name.
 macro_rules! csr_read {
@@ -21,11 +22,13 @@ macro_rules! csr_write {
     };
 }
 
-pub(super) use {csr_read, csr_write};
+pub(super) use csr_write;
 
 /// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
 /// floating-point unit in its initial state for the guest. The host is built without it.
 pub const SSTATUS_SPP: u64 = 1 << 8;
+/// `sstatus.SIE`.
+pub const SSTATUS_SIE: u64 = 1 << 1;
 /// `sstatus.SPIE`.
 pub const SSTATUS_SPIE: u64 = 1 << 5;
 /// `sstatus.FS` = Initial.
@@ -212,4 +215,36 @@ pub fn has_hypervisor_extension() -> bool {
         );
     }
     found == 1
+}
+
+/// Reads the trap CSRs. To be done before interrupts are on again, since each trap overwrites them.
+pub fn read_trap() -> Trap {
+    Trap {
+        scause: csr_read!("scause"),
+        stval: csr_read!("stval"),
+        htval: csr_read!("htval"),
+        htinst: csr_read!("htinst"),
+    }
+}
+
+/// Fills the guest's own trap CSRs as if it had trapped at `pc`, and gives the address of its handler.
+pub fn trap_guest(exception: &GuestException, pc: u64, from_supervisor: bool) -> u64 {
+    let status = csr_read!("vsstatus");
+    let interrupts_were_on = status & SSTATUS_SIE != 0;
+    let mut trapped = status & !(SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP);
+    if interrupts_were_on {
+        trapped |= SSTATUS_SPIE;
+    }
+    if from_supervisor {
+        trapped |= SSTATUS_SPP;
+    }
+    // SAFETY: these CSRs govern the guest alone.
+    unsafe {
+        csr_write!("vsepc", pc);
+        csr_write!("vscause", exception.code);
+        csr_write!("vstval", exception.value);
+        csr_write!("vsstatus", trapped);
+    }
+    // An exception goes to the base also where interrupts are vectored (stvec.MODE).
+    csr_read!("vstvec") & !3
 }

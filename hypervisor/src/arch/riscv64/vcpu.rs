@@ -7,7 +7,7 @@ use super::{
     regs::{Context, SharedCsrs, csr_write},
 };
 use crate::{
-    vm::exit::{Exit, Reply},
+    vm::exit::{Exit, GuestException, Resume},
     vm::vcpu,
 };
 
@@ -86,14 +86,15 @@ impl Vcpu {
 }
 
 impl vcpu::Vcpu for Vcpu {
-    fn enter(&mut self) -> Exit {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.resume(resume);
         axhal::asm::disable_irqs();
         let host = self.shared.swap_in();
         // SAFETY: the context is valid and exclusively borrowed; interrupts are off, as the
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
         // declared for it.
         unsafe { hv_riscv64_enter(&mut self.context) };
-        let trap = decode::Trap::read();
+        let trap = regs::read_trap();
         self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
@@ -102,13 +103,30 @@ impl vcpu::Vcpu for Vcpu {
         exit
     }
 
-    fn reply(&mut self, reply: Reply) {
-        calls::encode(reply, self.convention, &mut self.context.guest_x);
-        // An ECALL is four bytes long, and sepc is its own address.
-        self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
-    }
-
     fn pc(&self) -> u64 {
         self.context.guest_sepc
+    }
+}
+
+impl Vcpu {
+    fn resume(&mut self, resume: Resume) {
+        match resume {
+            Resume::Go => {}
+            Resume::Reply(reply) => {
+                calls::encode(reply, self.convention, &mut self.context.guest_x);
+                // An ECALL is four bytes long, and sepc is its own address.
+                self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
+            }
+            Resume::Inject(exception) => self.inject(exception),
+        }
+    }
+
+    /// Has the guest take an exception at its program counter, as hardware does a delegated one
+    /// (RISC-V Privileged, "Trap Entry" of the Hypervisor Extension).
+    fn inject(&mut self, exception: GuestException) {
+        let context = &mut self.context;
+        let from_supervisor = context.guest_sstatus & regs::SSTATUS_SPP != 0;
+        context.guest_sepc = regs::trap_guest(&exception, context.guest_sepc, from_supervisor);
+        context.guest_sstatus |= regs::SSTATUS_SPP;
     }
 }

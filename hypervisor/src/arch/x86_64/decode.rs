@@ -1,7 +1,7 @@
 //! From a VMEXIT code (APM vol. 2, appendix C) to an [`Exit`].
 
-use super::{regs::GuestRegs, vmcb::Vmcb};
-use crate::vm::exit::{Access, Call, Exit, Fault, Other};
+use super::calls;
+use crate::vm::exit::{Access, Exit, Fault, Other};
 
 const INTR: u64 = 0x60;
 const NMI: u64 = 0x61;
@@ -20,18 +20,34 @@ const NPF_FETCH: u64 = 1 << 4;
 /// It was the walk of the guest's own tables.
 const NPF_WALK: u64 = 1 << 33;
 
-/// What the exit in the VMCB means.
-pub fn decode(vmcb: &Vmcb, regs: &GuestRegs) -> Exit {
-    let control = &vmcb.control;
-    match control.exit_code {
-        NPF => Exit::Fault(fault(control.exit_info1, control.exit_info2)),
-        VMMCALL => Exit::Call(call(vmcb.state.rax, regs.rdi)),
+/// What an exit left in the VMCB and in the guest's registers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Left {
+    /// EXITCODE.
+    pub code: u64,
+    /// EXITINFO1.
+    pub info1: u64,
+    /// EXITINFO2.
+    pub info2: u64,
+    /// The guest's privilege level.
+    pub cpl: u8,
+    /// The guest's RAX.
+    pub rax: u64,
+    /// The guest's RDI.
+    pub rdi: u64,
+}
+
+/// What an exit means.
+pub fn decode(left: &Left) -> Exit {
+    match left.code {
+        NPF => Exit::Fault(fault(left.info1, left.info2)),
+        VMMCALL => Exit::Call(calls::decode(left.rax, left.rdi)),
         INTR | NMI => Exit::HostInterrupt,
         HLT => Exit::Idle,
         code => Exit::Other(Other {
             class: class(code),
             code,
-            info: control.exit_info1,
+            info: left.info1,
         }),
     }
 }
@@ -48,18 +64,6 @@ fn fault(info: u64, gpa: u64) -> Fault {
         gpa,
         access,
         during_walk: info & NPF_WALK != 0,
-    }
-}
-
-/// The call's number is in RAX, its argument in RDI.
-fn call(number: u64, argument: u64) -> Call {
-    match number {
-        hv_abi::PUTCHAR => Call::PutByte(argument as u8),
-        hv_abi::PSCI_SYSTEM_OFF => Call::Shutdown {
-            announce: None,
-            failed: false,
-        },
-        id => Call::Unknown { id },
     }
 }
 

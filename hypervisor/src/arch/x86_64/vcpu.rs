@@ -12,14 +12,15 @@ use x86_64::registers::{
 };
 
 use super::{
-    decode,
+    calls,
+    decode::{self, Left},
     regs::{self, GuestRegs},
     vmcb::{INTERCEPT_CR, INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
 };
 use crate::{
     error::Error,
     memory::pages::{PAGE, Region},
-    vm::exit::{Exit, Reply},
+    vm::exit::{Exit, GuestException, Resume},
     vm::vcpu,
 };
 
@@ -183,7 +184,8 @@ impl Vcpu {
 }
 
 impl vcpu::Vcpu for Vcpu {
-    fn enter(&mut self) -> Exit {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.resume(resume);
         axhal::asm::disable_irqs();
         if FLUSH.swap(false, Ordering::Relaxed) {
             self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
@@ -194,22 +196,45 @@ impl vcpu::Vcpu for Vcpu {
         unsafe { hv_x86_64_enter(&mut self.regs, self.vmcb.hpa(), self.host_vmcb.hpa()) };
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
-        self.vmcb_mut().control.tlb_control = 0;
-        decode::decode(self.vmcb(), &self.regs)
-    }
-
-    fn reply(&mut self, reply: Reply) {
-        let state = &mut self.vmcb_mut().state;
-        state.rax = match reply {
-            Reply::Value(value) => value,
-            Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,
-            Reply::InvalidParameter => hv_abi::PSCI_INVALID_PARAMETERS as u64,
-        };
-        // VMMCALL is three bytes long. RIP is not advanced by the intercept (§15.9).
-        state.rip = state.rip.wrapping_add(3);
+        let control = &mut self.vmcb_mut().control;
+        (control.tlb_control, control.event_injection) = (0, 0);
+        decode::decode(&self.left())
     }
 
     fn pc(&self) -> u64 {
         self.vmcb().state.rip
+    }
+}
+
+impl Vcpu {
+    /// What the last exit left.
+    fn left(&self) -> Left {
+        let Vmcb { control, state } = self.vmcb();
+        Left {
+            code: control.exit_code,
+            info1: control.exit_info1,
+            info2: control.exit_info2,
+            cpl: state.cpl,
+            rax: state.rax,
+            rdi: self.regs.rdi,
+        }
+    }
+
+    fn resume(&mut self, resume: Resume) {
+        match resume {
+            Resume::Go => {}
+            Resume::Reply(reply) => {
+                let state = &mut self.vmcb_mut().state;
+                state.rax = calls::encode(reply);
+                // VMMCALL is three bytes long. RIP is not advanced by the intercept (§15.9).
+                state.rip = state.rip.wrapping_add(3);
+            }
+            Resume::Inject(exception) => self.inject(exception),
+        }
+    }
+
+    /// Has the guest take an exception before its next instruction (APM vol. 2 §15.20).
+    fn inject(&mut self, exception: GuestException) {
+        self.vmcb_mut().control.event_injection = exception.code;
     }
 }

@@ -1,0 +1,82 @@
+//! The machine as riscv64 gives it: what a guest gets, and the switch-on of the H-extension.
+
+pub use super::regs::host_registers;
+use super::{format::Sv39x4, regs, vcpu::Vcpu};
+use crate::{
+    error::Error,
+    memory::guest_memory::{GuestMemory, MapError},
+    memory::stage2,
+    report::MemoryWords,
+    vm::layout::{Flash, Layout, Ram},
+};
+
+/// The architecture's name.
+pub const NAME: &str = "riscv64";
+
+/// How the guest runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In VS-mode.
+    Vs,
+}
+
+impl Mode {
+    /// All modes by name; the first is the default.
+    pub const ALL: &[(&str, Self)] = &[("vs", Self::Vs)];
+}
+
+/// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
+/// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
+const LAYOUT: Layout = Layout {
+    ram: &[Ram {
+        name: "ram",
+        gpa: 0x8000_0000,
+        size: 16 << 20,
+    }],
+    flash: Flash::Device {
+        gpa: 0x2200_0000,
+        size: 32 << 20,
+        hpa: 0x2200_0000,
+    },
+    entry: 0x8020_0000,
+    words: MemoryWords::Megabytes,
+};
+
+/// The tables of the second stage.
+pub type Tables = stage2::Tables<Sv39x4>;
+
+impl stage2::Flush for Sv39x4 {
+    fn publish() {
+        // A walk may have remembered that an entry was not valid.
+        regs::fence_guest_translations();
+    }
+
+    fn invalidate(_gpa: u64) {
+        regs::fence_guest_translations();
+    }
+}
+
+/// What a guest gets.
+pub const fn layout(_mode: Mode) -> Layout {
+    LAYOUT
+}
+
+/// Makes sure of the H-extension.
+pub fn enable(_mode: Mode) -> Result<(), Error> {
+    if regs::has_hypervisor_extension() {
+        return Ok(());
+    }
+    Err(Error::Machine(
+        "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
+    ))
+}
+
+/// Tables that map nothing.
+pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+    Tables::new()
+}
+
+/// The vCPU, at the image's entry.
+pub fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    Ok(Vcpu::new(LAYOUT.entry, arg, memory.tables().root()))
+}

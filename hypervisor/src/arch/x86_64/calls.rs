@@ -1,0 +1,25 @@
+//! The hypercalls of x86_64: by VMMCALL, in the manner of PSCI.
+
+use crate::vm::exit::{Call, Reply};
+
+/// Reads a call: the number is in RAX, the argument in RDI.
+pub fn decode(number: u64, argument: u64) -> Call {
+    match number {
+        hv_abi::PUTCHAR => Call::PutByte(argument as u8),
+        hv_abi::PSCI_SYSTEM_OFF => Call::Shutdown {
+            announce: None,
+            failed: false,
+        },
+        id => Call::Unknown { id },
+    }
+}
+
+/// What RAX holds after a call.
+pub fn encode(reply: Reply) -> u64 {
+    match reply {
+        Reply::Value(value) => value,
+        Reply::NotSupported => hv_abi::PSCI_NOT_SUPPORTED as u64,
+        Reply::InvalidParameter => hv_abi::PSCI_INVALID_PARAMETERS as u64,
+        Reply::Already => hv_abi::PSCI_ALREADY_ON as u64,
+    }
+}

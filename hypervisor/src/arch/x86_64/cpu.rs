@@ -1,0 +1,126 @@
+//! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
+
+pub use super::regs::host_registers;
+use super::{format::NestedPaging, regs, vcpu, vcpu::Vcpu};
+use crate::{
+    error::Error,
+    memory::guest_memory::{GuestMemory, MapError},
+    memory::stage2,
+    report::MemoryWords,
+    vm::layout::{Flash, Layout, Ram},
+};
+
+/// The architecture's name.
+pub const NAME: &str = "x86_64";
+
+/// How the guest runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With the flash chip itself.
+    Svm,
+    /// With a window that the hypervisor fills from a file.
+    EmulatedFlash,
+    /// With a control block that VMRUN has to refuse: for the conformance suite.
+    InvalidVmcb,
+}
+
+impl Mode {
+    /// All modes by name; the first is the default.
+    pub const ALL: &[(&str, Self)] = &[
+        ("svm", Self::Svm),
+        ("emulated-flash", Self::EmulatedFlash),
+        ("invalid-vmcb", Self::InvalidVmcb),
+    ];
+}
+
+/// The end of RAM, where the guest's first stack starts.
+const RAM_END: u64 = 2 << 20;
+
+/// Where the image is loaded.
+const ENTRY: u64 = 0x1_0000;
+
+/// Where the flash is, for host and guest: the chip that QEMU puts below the firmware's, 4 MiB less
+/// than 4 GiB with the firmware included.
+const FLASH: u64 = 0xFFC0_0000;
+/// The size of the window onto it; the smaller of what the two firmwares leave.
+const FLASH_SIZE: u64 = 0x3C_0000;
+
+/// What a guest of `mode` gets: 2 MiB of RAM, page tables in its first pages, the image at 64 KiB,
+/// the stack at the end; and the flash.
+pub const fn layout(mode: Mode) -> Layout {
+    Layout {
+        ram: &[Ram {
+            name: "ram",
+            gpa: 0,
+            size: RAM_END,
+        }],
+        flash: match mode {
+            Mode::Svm | Mode::InvalidVmcb => Flash::Device {
+                gpa: FLASH,
+                size: FLASH_SIZE,
+                hpa: FLASH,
+            },
+            Mode::EmulatedFlash => Flash::Image {
+                gpa: FLASH,
+                path: "/boot/pflash.img",
+            },
+        },
+        entry: ENTRY,
+        words: MemoryWords::Kilobytes,
+    }
+}
+
+/// The tables of nested paging (APM vol. 2 §15.25).
+pub type Tables = stage2::Tables<NestedPaging>;
+
+impl stage2::Flush for NestedPaging {
+    fn invalidate(_gpa: u64) {
+        // There is no instruction for one page of nested translation; the next VMRUN flushes.
+        vcpu::flush_on_next_entry();
+    }
+}
+
+/// Switches SVM on, or says what the machine lacks.
+pub fn enable(_mode: Mode) -> Result<(), Error> {
+    regs::enable_svm()
+}
+
+/// Tables that map nothing.
+pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+    Tables::new()
+}
+
+/// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
+pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    let cr3 = write_identity_tables(memory)?;
+    let mut vcpu = Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())?;
+    vcpu.set_argument(arg);
+    if mode == Mode::InvalidVmcb {
+        vcpu.invalidate();
+    }
+    Ok(vcpu)
+}
+
+/// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page
+/// directories of 2 MiB pages. Returns the address of the PML4.
+fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error> {
+    const PML4: u64 = 0x1000;
+    const PDPT: u64 = 0x2000;
+    const PD: u64 = 0x3000;
+    const TABLE: u64 = NestedPaging::P | NestedPaging::W;
+    let mut put = |at: u64, entry: u64| {
+        let word = memory
+            .ram_mut(at, 8)
+            .ok_or(Error::Layout("no room for the guest's tables"))?;
+        word.copy_from_slice(&entry.to_le_bytes());
+        Ok::<_, Error>(())
+    };
+    put(PML4, PDPT | TABLE)?;
+    for gigabyte in 0..4 {
+        put(PDPT + 8 * gigabyte, (PD + 0x1000 * gigabyte) | TABLE)?;
+    }
+    for block in 0..4 * 512 {
+        put(PD + 8 * block, (block << 21) | TABLE | NestedPaging::PS)?;
+    }
+    Ok(PML4)
+}
