@@ -14,7 +14,7 @@ use std::fmt;
 use toml::Spanned;
 
 /// The words of the hypervisor's `end` line.
-const END_WORDS: [&str; 12] = [
+const END_WORDS: [&str; 14] = [
     "outcome",
     "kind",
     "gpa",
@@ -23,6 +23,8 @@ const END_WORDS: [&str; 12] = [
     "class",
     "code",
     "info",
+    "budget",
+    "limit",
     "pc",
     "exits",
     "npf",
