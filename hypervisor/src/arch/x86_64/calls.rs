@@ -23,3 +23,15 @@ pub fn encode(reply: Reply) -> u64 {
         Reply::Already => hv_abi::PSCI_ALREADY_ON as u64,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_told_by_its_number_alone() {
+        assert_eq!(decode(hv_abi::PUTCHAR, 0x141), Call::PutByte(b'A'));
+        assert_eq!(decode(u64::MAX, 0), Call::Unknown { id: u64::MAX });
+        assert_eq!(encode(Reply::NotSupported), u64::MAX);
+    }
+}
