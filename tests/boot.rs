@@ -4,9 +4,11 @@ mod support;
 
 use harness::boot::image;
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use support::{Ran, harness, root};
+use support::{Ran, command, harness, root};
 
 /// A boot, with its records in a folder of its own.
 struct Boot {
@@ -224,6 +226,71 @@ fn firmware_is_recorded_and_neither_shown_nor_judged() {
     assert!(!boot.console().contains("OpenSBI"), "{}", boot.console());
     let raw = fs::read(boot.run_dir().join("console.raw")).unwrap();
     assert!(raw.windows(9).any(|bytes| bytes == b"OpenSBI v"));
+}
+
+/// Boots with the records in a folder of that name, given as seen from the current folder; what the
+/// harness's program did, and that nothing but the folder was made.
+fn boot_into(arch: &str, name: &OsStr) -> Ran {
+    let here = tempfile::tempdir().unwrap();
+    let mut command = command(&["run", "--arch", arch, "--format", "json", "--root"]);
+    command.arg(root()).current_dir(here.path());
+    let ran: Ran = command
+        .arg("--report-dir")
+        .arg(name)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(0), "{name:?}: {ran:#?}");
+    let made: Vec<_> = fs::read_dir(here.path())
+        .unwrap()
+        .map(|made| made.unwrap().file_name())
+        .collect();
+    let first = Path::new(name).components().next().unwrap();
+    assert_eq!(made, [first.as_os_str()], "{name:?}");
+    let run = fs::read_dir(here.path().join(name))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let again = command_of(run.path());
+    assert_eq!(again.code, Some(0), "{name:?}: {again:#?}");
+    let files = fs::read_dir(run.path()).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert!(files.iter().any(|file| file == "witness.log"), "{files:?}");
+    let left: Vec<_> = files
+        .iter()
+        .filter(|file| file.to_string_lossy().starts_with("vl."))
+        .collect();
+    assert!(left.is_empty(), "QEMU's overlay is left: {left:?}");
+    ran
+}
+
+/// Judges the records in a folder again.
+fn command_of(run: PathBuf) -> Ran {
+    let mut command = command(&["judge", "--format", "json"]);
+    command.arg(run).output().unwrap().into()
+}
+
+#[test]
+fn records_may_be_in_a_folder_of_any_name() {
+    let names = [
+        "out/{x}",
+        "{disk}",
+        "feature%2Fx",
+        "a%d",
+        "a:b",
+        "nbd:b",
+        "json:x",
+        "a,b",
+        "it's a $(name)",
+        "new\nline",
+    ];
+    for name in names {
+        boot_into("riscv64", OsStr::new(name));
+        boot_into("x86_64", OsStr::new(name));
+    }
+    boot_into("riscv64", OsStr::from_bytes(b"not \xff UTF-8"));
+    boot_into("x86_64", OsStr::from_bytes(b"not \xff UTF-8"));
 }
 
 fn looping_guest(arch: &str) {

@@ -5,6 +5,7 @@ mod support;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use support::{command, harness, root};
@@ -238,6 +239,48 @@ fn run_in(folder: &Path, more: &[&str]) -> std::process::Command {
 }
 
 #[test]
+fn an_empty_image_is_refused_with_what_it_could_be() {
+    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    fs::write(folder.path().join("kernel.bin"), "").unwrap();
+    let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.stderr.contains("kernel.bin is empty: --image"),
+        "{ran:#?}"
+    );
+}
+
+/// What QEMU makes for itself lies with the run's records, wherever temporary files usually go.
+#[test]
+fn a_temporary_folder_that_is_not_there_does_not_matter() {
+    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let mut run = run_in(folder.path(), &["--timeout", "500ms"]);
+    let ran: support::Ran = run
+        .env("TMPDIR", "/no/such/folder")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+}
+
+/// A program that a machine file names by a path is found from the workspace, whatever folder it
+/// is started in.
+#[test]
+fn a_qemu_may_be_named_by_a_path_in_the_workspace() {
+    let folder = workspace("tools/qemu", "\"-S\",");
+    let tools = folder.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    let script = "#!/bin/sh\nexec qemu-system-riscv64 \"$@\"\n";
+    fs::write(tools.join("qemu"), script).unwrap();
+    fs::set_permissions(tools.join("qemu"), fs::Permissions::from_mode(0o755)).unwrap();
+    let ran: support::Ran = run_in(folder.path(), &["--timeout", "500ms"])
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+}
+
+#[test]
 fn a_missing_qemu_is_infrastructure_with_what_to_do() {
     let folder = workspace("qemu-system-nowhere", "\"-S\",");
     let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
@@ -273,7 +316,7 @@ fn a_guest_that_never_speaks_times_out_and_the_records_say_so() {
     assert_eq!(verdict.trim(), ran.stdout.trim());
     let command = fs::read_to_string(run_dir.join("command.txt")).unwrap();
     assert!(
-        command.contains("\nqemu-system-riscv64 -serial mon:stdio "),
+        command.contains(" && TMPDIR=. qemu-system-riscv64 -serial mon:stdio "),
         "{command}"
     );
     let console = fs::read_to_string(run_dir.join("console.log")).unwrap();
@@ -296,15 +339,15 @@ fn booted(folder: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
     (child, lines)
 }
 
-/// The QEMUs whose disk is in a folder.
+/// The QEMUs that run in a folder, or in one below it.
 fn qemus(folder: &Path) -> Vec<String> {
-    let folder = folder.to_string_lossy().into_owned();
     let processes = fs::read_dir("/proc").unwrap().flatten();
     processes
         .filter_map(|process| {
             let command = fs::read(process.path().join("cmdline")).ok()?;
             let command = String::from_utf8_lossy(&command).replace('\0', " ");
-            (command.starts_with("qemu") && command.contains(&folder)).then_some(command)
+            let runs_in = fs::read_link(process.path().join("cwd")).ok()?;
+            (command.starts_with("qemu") && runs_in.starts_with(folder)).then_some(command)
         })
         .collect()
 }

@@ -8,13 +8,16 @@ use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
-use crate::judge::witness::{self, Log};
+use crate::judge::witness;
+use crate::machine::process::{ENVIRONMENT, QMP_FD, SERIAL_FD};
 use crate::machine::{Launch, firmware_image};
 use crate::records::stopped::Programs;
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,6 +95,15 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             return Err(Error::Usage(format!("there is no file {}", file.display())));
         }
     }
+    if let Some(image) = &request.image
+        && fs::metadata(image).is_ok_and(|meta| meta.len() == 0)
+    {
+        let image = image.display();
+        return Err(Error::Usage(format!(
+            "{image} is empty: --image takes a kernel, ELF or flat; without it the workspace's \
+             own hypervisor is built and booted"
+        )));
+    }
     let guest = request
         .guest
         .clone()
@@ -136,7 +148,13 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             guests.push((name, program.flat()?));
         }
     }
-    let firmware = firmware_image::find(&machine.qemu.program, &machine.firmware).await?;
+    let firmware = firmware_image::find(
+        &machine.qemu.program,
+        machine.qemu.oldest,
+        &machine.firmware,
+        request.timeout,
+    );
+    let firmware = firmware.await?.map(Part::read).transpose()?;
     let cmdline = cmdline(&nonce, guest_name, &scenario);
     let values = write_images(
         &machine,
@@ -145,7 +163,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         guests,
         &flash,
         cmdline,
-        firmware.as_deref(),
+        firmware.as_ref(),
     )?;
     if let Some(fault) = scenario.disk_fault {
         let disk = dir.path().join("disk.img");
@@ -156,7 +174,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
         &values,
     );
-    dir.write("command.txt", &commands(&launch, &by_hand));
+    dir.write("command.txt", commands(&launch, &by_hand));
     Ok(Prepared {
         scenario,
         launch,
@@ -194,6 +212,12 @@ async fn programs(
     Ok((Part::read(kernel)?, first?, second?))
 }
 
+/// The names of the images in the run's directory, which is where QEMU looks for them.
+const KERNEL: &str = "kernel";
+const DISK: &str = "disk.img";
+const FIRMWARE: &str = "firmware.img";
+const FLASH: &str = "pflash.img";
+
 /// Writes the images into the run's directory; the values of QEMU's placeholders.
 fn write_images(
     machine: &Machine,
@@ -202,17 +226,20 @@ fn write_images(
     guests: Vec<(String, Vec<u8>)>,
     flash: &Part,
     cmdline: String,
-    firmware: Option<&Path>,
+    firmware: Option<&Part>,
 ) -> Result<Values, Error> {
-    let at = |name: &str| dir.path().join(name);
-    let written = |path: PathBuf, result: std::io::Result<()>| match result {
-        Ok(()) => Ok(path.to_string_lossy().into_owned()),
-        Err(error) => Err(Error::io("write", &path, &error)),
+    let mut values = Values::new();
+    let mut write = |placeholder: &str, name: &str, write: &dyn Fn(&Path) -> io::Result<()>| {
+        let path = dir.path().join(name);
+        write(&path).map_err(|e| Error::io("write", &path, &e))?;
+        values.insert(placeholder.into(), name.into());
+        Ok::<_, Error>(())
     };
     let kernel = match machine.build.kernel_format {
-        KernelFormat::Bin => image::write_plain(&at("kernel"), &kernel.flat()?),
-        KernelFormat::Elf => image::write_plain(&at("kernel"), &kernel.bytes),
+        KernelFormat::Bin => &kernel.flat()?,
+        KernelFormat::Elf => &kernel.bytes,
     };
+    write("kernel", KERNEL, &|path| image::write_plain(path, kernel))?;
     let on_disk = |(name, program)| (format!("/sbin/{name}"), program);
     let mut files: Vec<_> = guests.into_iter().map(on_disk).collect();
     files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
@@ -221,24 +248,22 @@ fn write_images(
         pages.resize(pages.len().next_multiple_of(PAGE), 0);
         files.push(("/boot/pflash.img".into(), pages));
     }
-    let disk = image::write_disk(&at("disk.img"), machine.disk.size, &files);
-    let mut values = Values::new();
-    values.insert("kernel".into(), written(at("kernel"), kernel)?);
-    values.insert("disk".into(), written(at("disk.img"), disk)?);
+    write("disk", DISK, &|path| {
+        image::write_disk(path, machine.disk.size, &files)
+    })?;
     if let Some(firmware) = firmware {
-        values.insert("firmware".into(), firmware.to_string_lossy().into_owned());
+        write("firmware", FIRMWARE, &|path| {
+            image::write_plain(path, &firmware.bytes)
+        })?;
     }
     if let Some(size) = flash_size(machine, firmware)? {
-        let flash = image::write_flash(&at("pflash.img"), size, &flash.bytes);
-        values.insert("pflash".into(), written(at("pflash.img"), flash)?);
+        write("pflash", FLASH, &|path| {
+            image::write_flash(path, size, &flash.bytes)
+        })?;
     }
-    values.insert(
-        "trace_log".into(),
-        at(witness::FILE).to_string_lossy().into_owned(),
-    );
-    for descriptor in ["qmp_fd", "serial_fd"] {
-        values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
-    }
+    values.insert("trace_log".into(), witness::FILE.into());
+    values.insert("qmp_fd".into(), QMP_FD.to_string());
+    values.insert("serial_fd".into(), SERIAL_FD.to_string());
     Ok(values)
 }
 
@@ -264,22 +289,18 @@ fn cmdline(nonce: &str, guest: Option<String>, scenario: &Scenario) -> String {
 }
 
 /// The size of the flash device, if there is one.
-fn flash_size(machine: &Machine, firmware: Option<&Path>) -> Result<Option<u64>, Error> {
+fn flash_size(machine: &Machine, firmware: Option<&Part>) -> Result<Option<u64>, Error> {
     match (machine.flash.size, firmware) {
         (FlashSize::None, _) => Ok(None),
         (FlashSize::Fixed(size), _) => Ok(Some(size)),
-        (FlashSize::WithFirmware(both), Some(file)) => {
-            let firmware = fs::metadata(file)
-                .map_err(|e| Error::io("look at", file, &e))?
-                .len();
-            both.checked_sub(firmware)
-                .filter(|&size| size > 0)
-                .map(Some)
-                .ok_or_else(|| {
-                    let what = format!("{} leaves no room for the flash", file.display());
-                    Error::infrastructure(what, "check [firmware] and [flash] in the machine file")
-                })
-        }
+        (FlashSize::WithFirmware(both), Some(firmware)) => both
+            .checked_sub(firmware.bytes.len() as u64)
+            .filter(|&size| size > 0)
+            .map(Some)
+            .ok_or_else(|| {
+                let what = format!("{} leaves no room for the flash", firmware.file.display());
+                Error::infrastructure(what, "check [firmware] and [flash] in the machine file")
+            }),
         (FlashSize::WithFirmware(_), None) => Err(Error::Usage(format!(
             "{}: size-with-firmware needs [firmware] candidates",
             machine.arch
@@ -309,10 +330,8 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         program: machine.qemu.program.clone(),
         oldest: machine.qemu.oldest,
         args: filled(args, values),
-        witness: witness.map(|witness| Log {
-            path: dir.join(witness::FILE),
-            format: witness.format,
-        }),
+        folder: dir.to_owned(),
+        witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
     }
 }
@@ -324,40 +343,93 @@ fn filled<'a>(args: impl Iterator<Item = &'a String>, values: &Values) -> Vec<St
     .collect()
 }
 
-/// The command as it is run, and as one would paste it.
-fn commands(launch: &Launch, by_hand: &[String]) -> String {
+/// The command as it is run, and as one would paste it. What it starts with is the folder's name,
+/// byte for byte: it need not be text.
+fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
+    let (name, value) = ENVIRONMENT;
     let line = |args: &[String]| {
-        let words = std::iter::once(&launch.program)
+        let args = args.iter().map(|word| quoted(word.as_bytes()));
+        let program = quoted(launch.program.as_os_str().as_bytes());
+        let start = [format!("{name}={value}").into_bytes(), program];
+        start
+            .into_iter()
             .chain(args)
-            .map(|word| quoted(word));
-        words.collect::<Vec<_>>().join(" ")
+            .collect::<Vec<_>>()
+            .join(&b' ')
     };
-    format!(
-        "# by hand: the same machine, its serial line on this terminal\n{}\n\n\
-         # as it was run: stopped at first, control and serial line on inherited sockets\n# {}\n",
-        line(by_hand),
-        line(&launch.args)
-    )
+    // A line of a comment stays one, whatever a word has in it.
+    let as_it_was_run = line(&launch.args);
+    let as_it_was_run: Vec<_> = as_it_was_run.split(|&byte| byte == b'\n').collect();
+    [
+        b"# by hand: the same machine, its serial line on this terminal\ncd ",
+        &quoted(launch.folder.as_os_str().as_bytes())[..],
+        b" && ",
+        &line(by_hand),
+        b"\n\n# as it was run, in the same folder: stopped at first; control and serial line on \
+          inherited sockets\n# ",
+        &as_it_was_run.join(&b"\n# "[..]),
+        b"\n",
+    ]
+    .concat()
 }
 
 /// A word as a POSIX shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:+@".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+fn quoted(word: &[u8]) -> Vec<u8> {
+    let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=./,:+@".contains(c);
+    if !word.is_empty() && word.iter().all(plain) {
         return word.to_owned();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    let parts: Vec<_> = word.split(|&byte| byte == b'\'').collect();
+    [b"'", &parts.join(&br"'\''"[..])[..], b"'"].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::process::Command;
 
     #[test]
     fn words_survive_a_shell() {
-        assert_eq!(quoted("if=none,id=x"), "if=none,id=x");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+        for (word, as_typed) in [
+            ("if=none,id=x", "if=none,id=x"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word.as_bytes()), as_typed.as_bytes());
+        }
+    }
+
+    /// Pasted into a shell it runs the program, in the folder, with the arguments.
+    #[test]
+    fn the_command_by_hand_does_what_it_says() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent
+            .path()
+            .join(OsStr::from_bytes(b"it's $HOME, \xff\nls"));
+        fs::create_dir(&folder).unwrap();
+        let launch = Launch {
+            program: "sh".into(),
+            oldest: (0, 0),
+            args: vec!["-c".into(), "a line\nfalse".into()],
+            folder: folder.clone(),
+            witness: None,
+            firmware: None,
+        };
+        let script = "pwd; printf '%s|' \"$TMPDIR\" \"$@\"";
+        let by_hand = ["-c", script, "sh", "a b", "it's"].map(str::to_owned);
+        let text = commands(&launch, &by_hand);
+        let mut shell = Command::new("sh");
+        let ran = shell
+            .arg("-e")
+            .arg("-c")
+            .arg(OsStr::from_bytes(&text))
+            .output()
+            .unwrap();
+        let mut expected = folder.into_os_string().into_encoded_bytes();
+        expected.extend_from_slice(b"\n.|a b|it's|");
+        assert_eq!(OsStr::from_bytes(&ran.stdout), OsStr::from_bytes(&expected));
+        assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
     }
 }

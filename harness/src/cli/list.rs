@@ -19,7 +19,7 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
     say("architectures:");
     for arch in Arch::ALL {
         let machine = Machine::load(root, arch)?;
-        say(&format!("  {arch:<10} {}", machine.qemu.program));
+        say(&format!("  {arch:<10} {}", machine.qemu.program.display()));
     }
     say("scenarios:");
     for name in scenario::names(root) {

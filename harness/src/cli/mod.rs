@@ -285,7 +285,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
         Err(error) => {
             dir.stopped(&error);
             if let Some(report) = Report::of_error(request.arch, &scenario.name, &error) {
-                dir.write(records::VERDICT, &report.json());
+                dir.write(records::VERDICT, report.json());
             }
             if let Some(shown) = shown {
                 shown.finish().await;
@@ -303,7 +303,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, root);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
-    dir.write(records::VERDICT, &report.json());
+    dir.write(records::VERDICT, report.json());
     report.notes.extend(dir.trouble().map(str::to_owned));
     if let Some(shown) = shown {
         shown.finish().await;

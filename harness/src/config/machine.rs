@@ -7,6 +7,7 @@ use crate::error::ConfigError;
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
 use serde::Deserialize;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -71,8 +72,8 @@ pub enum KernelFormat {
 /// How QEMU is started.
 #[derive(Debug, Clone)]
 pub struct Qemu {
-    /// The program's name or path.
-    pub program: String,
+    /// The program's name, or its path.
+    pub program: PathBuf,
     /// The oldest version that does, major and minor.
     pub oldest: (u64, u64),
     /// The machine, its devices and images.
@@ -132,6 +133,20 @@ impl Machine {
     /// Where the machine file of an architecture is.
     pub fn path(root: &Path, arch: Arch) -> PathBuf {
         root.join("configs/machines").join(format!("{arch}.toml"))
+    }
+}
+
+/// A program as it can be started from any folder. A name is looked up in `PATH`, whose folders may
+/// be relative to the current one; anything else is a path, as seen from `root`.
+fn program(name: &str, root: &Path, path: Option<OsString>) -> PathBuf {
+    if name.contains('/') {
+        return root.join(name);
+    }
+    let folders = path.iter().flat_map(std::env::split_paths);
+    let mut found = folders.map(|folder| folder.join(name));
+    match found.find(|file| file.is_file()) {
+        Some(file) if file.is_relative() => std::path::absolute(&file).unwrap_or(file),
+        _ => name.into(),
     }
 }
 
@@ -273,7 +288,7 @@ mod raw {
                     kernel_format: self.build.kernel_format,
                 },
                 qemu: super::Qemu {
-                    program: self.qemu.program.into_inner(),
+                    program: program(self.qemu.program.get_ref(), root, std::env::var_os("PATH")),
                     oldest: version(self.qemu.oldest.get_ref()).ok_or_else(|| {
                         source.bad_value("oldest", &self.qemu.oldest, "is not a version like 7.2")
                     })?,
@@ -344,5 +359,22 @@ mod raw {
                 },
             )
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_from_any_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let found = |name, path: &str| program(name, root.path(), Some(path.into()));
+        assert_eq!(found("qemu", "/usr/bin"), Path::new("qemu"));
+        assert_eq!(found("./qemu", "/usr/bin"), root.path().join("./qemu"));
+        assert_eq!(found("/opt/qemu", ""), Path::new("/opt/qemu"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(found("Cargo.toml", "/usr/bin:."), here.join("./Cargo.toml"));
+        assert_eq!(program("qemu", root.path(), None), Path::new("qemu"));
     }
 }

@@ -4,14 +4,14 @@
 
 use super::process_group::{self, Group};
 use super::qmp::Qmp;
-use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::judge::firmware_lines::FirmwareLines;
-use crate::judge::witness::Log;
+use crate::judge::witness;
+use rustix::fd::RawFd;
 use rustix::process::Signal;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream as StdStream;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -20,19 +20,43 @@ use tokio::process::{Child, ChildStderr, Command};
 /// How long QEMU may take to end when asked to.
 const GRACE: Duration = Duration::from_millis(300);
 
+/// The descriptors that QEMU inherits: the control connection and the serial line.
+pub const QMP_FD: RawFd = process_group::FIRST_INHERITED;
+/// See [`QMP_FD`].
+pub const SERIAL_FD: RawFd = QMP_FD + 1;
+
+/// What QEMU's environment has besides the harness's own: where it makes its temporary files, such
+/// as the overlay of a disk's snapshot. That is its working directory.
+pub const ENVIRONMENT: (&str, &str) = ("TMPDIR", ".");
+
 /// How to start QEMU.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The program's name or path.
-    pub program: String,
+    /// The program's name, or its path.
+    pub program: PathBuf,
     /// The oldest version that does.
     pub oldest: (u64, u64),
-    /// Its arguments, with the two descriptors' numbers still as placeholders.
+    /// Its arguments. Files of the run are named in them as seen from `folder`.
     pub args: Vec<String>,
-    /// The log of the guest's exits that it is made to write.
-    pub witness: Option<Log>,
+    /// Its working directory, which is the run's.
+    pub folder: PathBuf,
+    /// The form of the log of the guest's exits that it is made to write.
+    pub witness: Option<witness::Format>,
     /// How its firmware's lines on the console are known.
     pub firmware: Option<FirmwareLines>,
+}
+
+impl Launch {
+    /// The command, to be run in the folder.
+    pub fn command(&self, args: &[String]) -> Command {
+        let mut command = Command::new(&self.program);
+        let (name, value) = ENVIRONMENT;
+        command
+            .args(args)
+            .current_dir(&self.folder)
+            .env(name, value);
+        command
+    }
 }
 
 /// A running QEMU.
@@ -56,19 +80,8 @@ impl Qemu {
     pub fn spawn(launch: &Launch) -> Result<Self, Error> {
         let pair = || StdStream::pair().map_err(|e| cannot_start(&launch.program, &e));
         let ((qmp, qmp_child), (serial, serial_child)) = (pair()?, pair()?);
-        let values: Values = [("qmp_fd", &qmp_child), ("serial_fd", &serial_child)]
-            .map(|(name, end)| (name.to_owned(), end.as_raw_fd().to_string()))
-            .into();
-        let args = launch
-            .args
-            .iter()
-            .map(|argument| template::fill_argument(argument, &values));
-        let args: Vec<_> = args
-            .collect::<Result<_, _>>()
-            .expect("the other placeholders are filled");
-        let mut command = Command::new(&launch.program);
+        let mut command = launch.command(&launch.args);
         command
-            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -129,7 +142,8 @@ impl Drop for Qemu {
 }
 
 /// The error for a QEMU that could not be started.
-pub(super) fn cannot_start(program: &str, error: &io::Error) -> Error {
+pub(super) fn cannot_start(program: &Path, error: &io::Error) -> Error {
+    let program = program.display();
     if error.kind() == io::ErrorKind::NotFound {
         return Error::infrastructure(
             format!("{program} is not installed"),

@@ -1,18 +1,30 @@
 //! Processes that the harness starts never outlive it: each leads a process group of its own, which
 //! is killed as a whole, and the kernel kills the leader when the harness is killed itself.
 
+use rustix::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::mem::ManuallyDrop;
 use tokio::process::{Child, Command};
 
-/// Makes a command lead a group of its own, inherit some descriptors, and end with the harness.
+/// The number that the first inherited descriptor has in the child; the next one has the next.
+pub const FIRST_INHERITED: RawFd = 3;
+
+/// Makes a command lead a group of its own and end with the harness, and inherit some descriptors
+/// under the numbers from [`FIRST_INHERITED`] on. The command holds them until it is dropped.
 pub fn lead(command: &mut Command, inherited: Vec<OwnedFd>) {
     command.process_group(0).kill_on_drop(true);
     let parent = rustix::process::getpid();
+    let reserved = Reserved::of(&inherited);
+    drop(inherited);
     let in_child = move || {
-        for end in &inherited {
-            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::empty())?;
+        for (number, end) in (FIRST_INHERITED..).zip(&reserved.as_ref().map_err(|e| *e)?.ends) {
+            // SAFETY: this is a process of its own, which becomes another program next: nothing
+            // else in it uses that number, under which `reserved` has a copy, or the harness had a
+            // descriptor that is closed on exec. `ManuallyDrop` leaves the new one open.
+            let mut target = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+            rustix::io::dup2(end, &mut target)?;
         }
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -22,9 +34,39 @@ pub fn lead(command: &mut Command, inherited: Vec<OwnedFd>) {
         }
         Ok(())
     };
-    // SAFETY: between fork and exec the closure makes only the system calls fcntl, prctl and
+    // SAFETY: between fork and exec the closure makes only the system calls dup2, prctl and
     // getppid, all async-signal-safe; it allocates nothing and takes no lock.
     unsafe { command.pre_exec(in_child) };
+}
+
+/// Descriptors that a child is to have under certain numbers.
+struct Reserved {
+    /// The descriptors, none of which has one of those numbers: it would be overwritten before its
+    /// turn.
+    ends: Vec<OwnedFd>,
+    /// Copies that keep the numbers taken. Else the pipe over which the child reports that it could
+    /// not become the program might get one of them, and be overwritten.
+    _taken: Vec<OwnedFd>,
+}
+
+impl Reserved {
+    fn of(inherited: &[OwnedFd]) -> rustix::io::Result<Self> {
+        let behind = FIRST_INHERITED + inherited.len() as RawFd;
+        let moved = inherited.iter().map(|end| fcntl_dupfd_cloexec(end, behind));
+        let ends = moved.collect::<rustix::io::Result<Vec<_>>>()?;
+        let mut taken = Vec::new();
+        while let Some(end) = ends.first() {
+            let lowest = fcntl_dupfd_cloexec(end, FIRST_INHERITED)?;
+            if lowest.as_raw_fd() >= behind {
+                break;
+            }
+            taken.push(lowest);
+        }
+        Ok(Self {
+            ends,
+            _taken: taken,
+        })
+    }
 }
 
 /// A process group. Dropping it kills whoever is left of it.
@@ -54,5 +96,51 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::process::Stdio;
+
+    /// The contents of the files are what the child reads from the numbers that follow each other,
+    /// whatever numbers they have here, and a program that is missing is still told.
+    #[test]
+    fn descriptors_get_the_numbers_that_were_promised() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let _guard = runtime.enter();
+        let file = |text: &str| -> OwnedFd {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            std::io::Seek::rewind(&mut file).unwrap();
+            File::into(file)
+        };
+        let words = ["one", "two", "three"];
+        for rotated in 0..3 {
+            // Of those made one after another, some have each other's numbers.
+            let mut ends: Vec<_> = words.map(file).into();
+            let mut expected = words;
+            ends.rotate_left(rotated);
+            expected.rotate_left(rotated);
+            let mut command = Command::new("sh");
+            command.args(["-c", "cat <&3 && echo && cat <&4 && echo && cat <&5"]);
+            lead(command.stdout(Stdio::piped()), ends);
+            let mut child = command.spawn().unwrap();
+            let said = child.stdout.take().unwrap().into_owned_fd().unwrap();
+            let mut text = String::new();
+            File::from(said).read_to_string(&mut text).unwrap();
+            runtime.block_on(child.wait()).unwrap();
+            assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        }
+        let mut missing = Command::new("/no/such/program");
+        lead(&mut missing, words.map(file).into());
+        let error = missing.spawn().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

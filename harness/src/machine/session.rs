@@ -12,8 +12,9 @@ use crate::judge::firmware_lines::FirmwareFilter;
 use crate::judge::lines::{self, LineAssembler};
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, EndKind, MachineEnd, Verdict};
-use crate::judge::witness::{Account, Log};
+use crate::judge::witness::{self, Account};
 use crate::records::{self, RunDir};
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until};
@@ -94,7 +95,7 @@ pub async fn run<'s>(
     if !registers.is_empty() {
         session
             .dir
-            .write(records::REGISTERS, &registers.concat().replace('\r', ""));
+            .write(records::REGISTERS, registers.concat().replace('\r', ""));
     }
     qemu.stop().await;
     session.dir.flush();
@@ -181,11 +182,11 @@ impl Session<'_, '_> {
             }
         }
         self.rest_of_the_console();
-        if let Some(log) = &launch.witness
+        if let Some(format) = launch.witness
             && self.trial.verdict().is_none()
         {
             qemu.stop().await; // its log is complete when it has gone
-            self.witness(log);
+            self.witness(format, &launch.folder.join(witness::FILE));
         }
         self.conclude();
         Ok(())
@@ -198,16 +199,12 @@ impl Session<'_, '_> {
     }
 
     /// Hands over what QEMU logged.
-    fn witness(&mut self, log: &Log) {
-        let account =
-            std::fs::File::open(&log.path).and_then(|file| Account::read(log.format, file));
+    fn witness(&mut self, format: witness::Format, log: &Path) {
+        let account = std::fs::File::open(log).and_then(|file| Account::read(format, file));
         self.feed(&match account {
             Ok(account) => Event::Witness(account),
             Err(error) => Event::Stopped {
-                what: format!(
-                    "QEMU's own log {} cannot be read: {error}",
-                    log.path.display()
-                ),
+                what: format!("QEMU's own log {} cannot be read: {error}", log.display()),
                 hint: "check [witness] in the machine file, and that the disk is not full".into(),
             },
         });

@@ -1,5 +1,6 @@
 //! QEMU: the process, its control connection, and getting both to the point where a guest may run.
 
+use super::firmware_image::too_old;
 use super::process::{Launch, Qemu};
 use super::qmp;
 use crate::error::Error;
@@ -24,11 +25,7 @@ pub async fn start(launch: &Launch, timeout: Duration) -> Result<(Qemu, String),
     let problem = match tokio::time::timeout(limit, take_control(&mut qemu.qmp, launch)).await {
         Ok(Ok(Control::Taken(version))) => return Ok((qemu, version.text)),
         Ok(Ok(Control::TooOld(version))) => {
-            let (major, minor) = launch.oldest;
-            return Err(Error::infrastructure(
-                format!("{} is version {}", launch.program, version.text),
-                format!("install QEMU {major}.{minor} or later"),
-            ));
+            return Err(too_old(&launch.program, &version.text, launch.oldest));
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!(
@@ -49,7 +46,7 @@ pub async fn not_started(mut qemu: Qemu, launch: &Launch, problem: &str) -> Erro
     Error::infrastructure(
         format!(
             "{} did not start its machine{status}: {problem}{said}",
-            launch.program
+            launch.program.display()
         ),
         "check the arguments in the machine file (configs/machines) and QEMU's version",
     )

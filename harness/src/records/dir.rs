@@ -12,7 +12,7 @@
 //! | `registers.txt` | the processors' registers, when a clock ran out |
 //! | `events.jsonl` | what the judge was told, with times |
 //! | `verdict.json` | the verdict; missing when the run was cut short |
-//! | `kernel`, `disk.img`, `pflash.img` | what was booted |
+//! | `kernel`, `disk.img`, `firmware.img`, `pflash.img` | what was booted |
 //!
 //! Everything is written as it happens. When the disk is full the run goes on without its records,
 //! and its report says so.
@@ -21,7 +21,7 @@ use crate::arch::Arch;
 use crate::error::Error;
 use crate::judge::event::{Event, Record};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -64,9 +64,16 @@ pub struct Booted {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hashed {
     /// The file.
+    #[serde(serialize_with = "path_as_text")]
     pub file: PathBuf,
     /// The hash.
     pub sha256: String,
+}
+
+/// Writes a path for people to read. JSON has only text, so what is not UTF-8 in it is lost: nothing
+/// may be opened by what is written here.
+pub fn path_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Reads one of the JSON files in a run's directory.
@@ -101,8 +108,10 @@ impl RunDir {
     pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
         let usual = root.join("target/harness/runs");
         let parent = parent.unwrap_or(&usual);
+        // QEMU's working directory is another one than the harness's.
+        let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
         fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
-        if parent == usual {
+        if *parent == usual {
             prune(parent);
         }
         let path = make_unique(parent, label)?;
@@ -141,11 +150,11 @@ impl RunDir {
     /// Writes a small file of data at once.
     pub fn write_json(&mut self, name: &str, contents: &impl Serialize) {
         let text = serde_json::to_string_pretty(contents).expect("plain data");
-        self.write(name, &text);
+        self.write(name, text);
     }
 
     /// Writes a small file at once: it is there whole, or not at all.
-    pub fn write(&mut self, name: &str, contents: &str) {
+    pub fn write(&mut self, name: &str, contents: impl AsRef<[u8]>) {
         let unfinished = self.path.join(format!(".{name}"));
         let result = fs::write(&unfinished, contents)
             .and_then(|()| fs::rename(&unfinished, self.path.join(name)));

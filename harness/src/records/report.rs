@@ -7,9 +7,10 @@ use crate::judge::trial::{StepReached, Trial};
 use crate::judge::verdict::{Fault, MachineEnd, Verdict};
 use crate::judge::witness::Account;
 use crate::judge::{AT_THE_END, Story};
+use crate::records::dir::path_as_text;
 use crate::records::stopped::Stopped;
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +53,7 @@ pub struct Report {
     /// QEMU's version.
     pub qemu: Option<String>,
     /// Where the run's records are.
+    #[serde(serialize_with = "run_dir_as_text")]
     pub run_dir: Option<PathBuf>,
     /// The most memory that the harness itself has had, in KiB.
     pub memory_kib: Option<u64>,
@@ -246,6 +248,17 @@ fn forgeries(forged: &Forged) -> Vec<String> {
         format!("{count} @hv line(s) without the run's nonce were forged, the first: {first}")
     });
     note.into_iter().collect()
+}
+
+/// Writes a run's directory, if there is one, for people to read.
+pub fn run_dir_as_text<S: Serializer>(
+    dir: &Option<PathBuf>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match dir {
+        Some(dir) => path_as_text(dir, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// A path as it is shortest to type from here.

@@ -4,11 +4,10 @@ use crate::arch::Arch;
 use crate::boot::build::{self, Core};
 use crate::config::machine::Machine;
 use crate::error::Error;
+use crate::machine::ask::{self, ask, version};
 use crate::machine::firmware_image;
 use serde::Serialize;
 use std::path::Path;
-use std::process::Stdio;
-use tokio::process::Command;
 
 /// What to do about anything that is missing.
 const SETUP: &str = "run ./x setup, which installs what is missing or says how to";
@@ -66,7 +65,7 @@ impl Check {
 pub async fn examine(root: &Path) -> Vec<Check> {
     let mut checks = vec![
         Check::new("rustc", compiler(root).await),
-        Check::new("cargo", version_line(root, "cargo").await),
+        Check::new("cargo", version_line(root, Path::new("cargo")).await),
         Check::new("target folder", writable(root)),
     ];
     for arch in Arch::ALL {
@@ -93,7 +92,9 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
         Check::new(format!("{arch}: QEMU"), emulator(root, machine).await),
     ];
     if !machine.firmware.is_empty() {
-        let found = firmware_image::find(&qemu.program, &machine.firmware).await;
+        let found =
+            firmware_image::find(&qemu.program, qemu.oldest, &machine.firmware, ask::PATIENCE);
+        let found = found.await;
         let found = found.map(|file| file.map_or(String::new(), |file| file.display().to_string()));
         checks.push(Check::new(format!("{arch}: firmware"), found));
     }
@@ -102,7 +103,7 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
 
 /// The compiler, which has to be the pinned one: the images use what only that version has.
 async fn compiler(root: &Path) -> Result<String, Error> {
-    let found = version_line(root, "rustc").await?;
+    let found = version_line(root, Path::new("rustc")).await?;
     let pin = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap_or_default();
     let pinned = pin.lines().find_map(|line| {
         let (_, value) = line.trim().strip_prefix("channel")?.split_once('=')?;
@@ -131,39 +132,15 @@ async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
     ))
 }
 
-/// The first number of the form `10.0.2` in a line: its major and minor version.
-fn version(line: &str) -> Option<(u64, u64)> {
-    line.split([' ', '(', ')']).find_map(|word| {
-        let (major, rest) = word.split_once('.')?;
-        let minor = rest.split('.').next()?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    })
-}
-
 /// The first line that a program says of its version.
-async fn version_line(root: &Path, program: &str) -> Result<String, Error> {
-    let output = Command::new(program)
-        .arg("--version")
-        .current_dir(root)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|error| {
-            let what = match error.kind() {
-                std::io::ErrorKind::NotFound => format!("{program} is not installed"),
-                _ => format!("{program} could not be started: {error}"),
-            };
-            Error::infrastructure(what, SETUP)
-        })?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    match said.lines().next() {
-        Some(line) if output.status.success() => Ok(line.to_owned()),
+async fn version_line(root: &Path, program: &Path) -> Result<String, Error> {
+    let answer = ask(program, &["--version"], root, ask::PATIENCE).await?;
+    match answer.first_line() {
+        Some(line) if answer.status.success() => Ok(line),
         _ => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let line = said.lines().next().unwrap_or("it says nothing");
+            let (program, words) = (program.display(), answer.words());
             Err(Error::infrastructure(
-                format!("{program} does not work ({}): {line}", output.status),
+                format!("{program} does not work ({}): {words}", answer.status),
                 SETUP,
             ))
         }
@@ -181,18 +158,5 @@ fn writable(root: &Path) -> Result<String, Error> {
             "make it writable; recorded consoles can be judged without it, and what is built \
              already can be run with --image, --guest and --report-dir",
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::version;
-
-    #[test]
-    fn versions_are_found_in_what_programs_say() {
-        let qemu = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)";
-        assert_eq!(version(qemu), Some((10, 0)));
-        assert_eq!(version("QEMU emulator version 7.2"), Some((7, 2)));
-        assert_eq!(version("QEMU, version unknown."), None);
     }
 }

@@ -14,7 +14,6 @@ use crate::judge::lines::LineAssembler;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 /// The name of the log in the run's directory.
 pub const FILE: &str = "witness.log";
@@ -52,15 +51,6 @@ impl Format {
             (Self::X86Svm, Class::Other) => "vmexit(",
         }
     }
-}
-
-/// A log that QEMU is made to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// Where.
-    pub path: PathBuf,
-    /// In which form.
-    pub format: Format,
 }
 
 /// The classes of a guest's exits.

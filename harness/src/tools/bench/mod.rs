@@ -143,9 +143,9 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
 }
 
 async fn qemu_alone(prepared: &Prepared) -> Result<f64, Error> {
-    let mut command = Command::new(&prepared.launch.program);
-    command.args(&prepared.by_hand).kill_on_drop(true);
+    let mut command = prepared.launch.command(&prepared.by_hand);
     command
+        .kill_on_drop(true)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());

@@ -4,6 +4,7 @@ use super::{HarnessRun, median};
 use crate::arch::Arch;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
+use crate::records::report::run_dir_as_text;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub struct Flake {
     /// Its kind of verdict, and the verdict in words.
     pub verdict: String,
     /// Its records.
+    #[serde(serialize_with = "run_dir_as_text")]
     pub run_dir: Option<PathBuf>,
 }
 
@@ -81,7 +83,11 @@ pub async fn soak(root: &Path, arch: Arch, boots: usize) -> Result<Soaked, Error
         processes.push(seconds);
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         verdicts.push(report["seconds"].as_f64().unwrap_or_default());
-        let run_dir = report["run_dir"].as_str().map(PathBuf::from);
+        // The name is plain; of the folder that it is in, the report may not tell all.
+        let run_dir = report["run_dir"].as_str().map(Path::new);
+        let run_dir = run_dir
+            .and_then(Path::file_name)
+            .map(|name| records.join(name));
         if report["verdict"]["kind"] != "pass" {
             flakes.push(flake(&report, run_dir));
         } else if let Some(dir) = run_dir {
