@@ -1,5 +1,8 @@
 //! The harness's program; all of it is in the library.
 
 fn main() -> std::process::ExitCode {
-    harness::cli::main()
+    match harness::boot::itself::arguments(std::env::args_os().collect()) {
+        Ok(arguments) => harness::cli::main(arguments),
+        Err(error) => harness::cli::complain(&error),
+    }
 }

@@ -1,12 +1,19 @@
 //! Where things are: the only place that looks for the workspace.
 
 use crate::error::Error;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Finds the workspace: `--root` or `HARNESS_ROOT`, else the first folder upwards of the current
-/// one that has `configs/machines`, else the folder this program was built from.
+/// What a workspace has.
+const MARK: &str = "configs/machines";
+
+/// Finds the workspace: `--root` or `HARNESS_ROOT`; else the first folder upwards of the current one
+/// that is one; else, and this is said on stderr, the first upwards of this program, or the one
+/// that it was built from.
+///
+/// A checkout may have been copied with its target folder, so where the program lies comes before
+/// where it was built.
 pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
-    const MARK: &str = "configs/machines";
     if let Some(root) = given {
         let root = std::path::absolute(root).map_err(|e| Error::io("use", root, &e))?;
         if root.join(MARK).is_dir() {
@@ -17,15 +24,24 @@ pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
             root.display()
         )));
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    let built_from = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    here.ancestors()
-        .chain(built_from)
-        .find(|dir| dir.join("Cargo.toml").is_file() && dir.join(MARK).is_dir())
-        .map(Path::to_owned)
-        .ok_or_else(|| {
-            Error::Usage(format!(
-                "no workspace here (a folder with {MARK}); use --root DIR"
-            ))
-        })
+    if let Some(root) = std::env::current_dir().ok().and_then(|here| above(&here)) {
+        return Ok(root);
+    }
+    let program = std::env::current_exe().ok();
+    let elsewhere = program
+        .and_then(|program| above(&program))
+        .or_else(|| above(Path::new(env!("CARGO_MANIFEST_DIR"))));
+    let root = elsewhere.ok_or_else(|| {
+        Error::Usage(format!(
+            "no workspace here (a folder with {MARK}); use --root DIR"
+        ))
+    })?;
+    let _ = writeln!(std::io::stderr(), "workspace: {}", root.display());
+    Ok(root)
+}
+
+/// The first workspace at or above a path.
+fn above(path: &Path) -> Option<PathBuf> {
+    let is_workspace = |dir: &&Path| dir.join("Cargo.toml").is_file() && dir.join(MARK).is_dir();
+    path.ancestors().find(is_workspace).map(Path::to_owned)
 }

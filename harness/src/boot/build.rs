@@ -5,20 +5,19 @@
 //! host too, so that in one folder each build would invalidate the one before.
 //! The platform file is named by `AX_CONFIG_PATH` where it is, so that cargo rebuilds only what
 //! changed. `RUSTC_BOOTSTRAP` is set for these builds only.
+//!
+//! Cargo is started only where something may have [changed](freshness) since the last build.
 
+use super::cargo;
+use super::freshness::{self, Moment, Stamp};
 use crate::config::machine::Machine;
 use crate::error::Error;
-use crate::machine::process_group::{self, Group};
-use std::io::Write;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-use tokio::time::Instant;
 
-/// A build that takes longer than this is shown.
-const QUIET: Duration = Duration::from_secs(1);
+/// What to do when the compiler is not what it has to be.
+const SETUP: &str = "run ./x setup, which installs the toolchain, its targets and QEMU";
 
 /// Something that cargo builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,37 +51,72 @@ impl Target {
     }
 }
 
+/// When cargo is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ask {
+    /// Only where something may have changed.
+    #[default]
+    IfChanged,
+    /// Always.
+    Always,
+}
+
 /// Builds some targets at the same time; the ELF files, in their order.
 pub async fn build(
     root: &Path,
     machine: &Machine,
     targets: &[Target],
+    ask: Ask,
 ) -> Result<Vec<PathBuf>, Error> {
-    if targets.is_empty() {
-        return Ok(Vec::new());
+    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(root, machine, target);
+    let stale: Vec<_> = targets.iter().filter(stale).collect();
+    if !stale.is_empty() {
+        ask_cargo(root, machine, &stale).await?;
     }
-    let std_flags = core(root, &machine.build.target).await?.flags();
+    Ok(targets
+        .iter()
+        .map(|target| elf_path(root, machine, target))
+        .collect())
+}
+
+/// Whether a target is certainly what cargo would make of it now.
+fn is_fresh(root: &Path, machine: &Machine, target: &Target) -> bool {
+    let Some(stamp) = Stamp::read(&elf_path(root, machine, target)) else {
+        return false;
+    };
+    Core::of(&stamp.sysroot, &machine.build.target)
+        .is_ok_and(|core| stamp.holds(&described(root, machine, target, core)))
+}
+
+async fn ask_cargo(root: &Path, machine: &Machine, targets: &[&Target]) -> Result<(), Error> {
+    let sysroot = sysroot(root).await?;
+    let core = Core::of(&sysroot, &machine.build.target)?;
     let mut running = tokio::task::JoinSet::new();
-    for (index, target) in targets.iter().enumerate() {
+    for &target in targets {
         if let Some(file) = target.axconfig(machine).filter(|file| !file.is_file()) {
             return Err(Error::infrastructure(
                 format!("the platform file {} does not exist", file.display()),
                 "check [build] in the machine file",
             ));
         }
-        let command = command(root, machine, target, std_flags);
+        let command = command(root, machine, target, core);
+        let build = described(root, machine, target, core);
         let label = format!("{} for {}", target.program(), machine.arch);
-        running.spawn(async move { (index, cargo(command, label).await) });
+        let (folder, sysroot) = (target_dir(root, machine, target), sysroot.clone());
+        running.spawn(async move {
+            // Held until the stamp is written, so that it is of what this cargo built.
+            let _alone = cargo::alone_in(&folder, &label).await?;
+            let began = Moment::now(&folder)?;
+            cargo::run(command, &label).await?;
+            Stamp::record(&build, began, &sysroot, BTreeMap::new());
+            Ok::<_, Error>(())
+        });
     }
     // The first failure ends the others: dropping the set kills them.
     while let Some(joined) = running.join_next().await {
-        let (_, result) = joined.expect("a build task does not panic");
-        result?;
+        joined.expect("a build task does not panic")?;
     }
-    Ok(targets
-        .iter()
-        .map(|target| elf_path(root, machine, target))
-        .collect())
+    Ok(())
 }
 
 /// The names of the guest programs there are.
@@ -109,7 +143,32 @@ fn elf_path(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
         .join(target.program())
 }
 
-fn command(root: &Path, machine: &Machine, target: &Target, std_flags: &[&str]) -> Command {
+/// The build as its stamp describes it.
+fn described(root: &Path, machine: &Machine, target: &Target, core: Core) -> freshness::Build {
+    let command = command(root, machine, target, core);
+    let mut environment: BTreeMap<_, _> = std::env::vars_os().collect();
+    for (name, value) in command.as_std().get_envs() {
+        match value {
+            Some(value) => environment.insert(name.to_owned(), value.to_owned()),
+            None => environment.remove(name),
+        };
+    }
+    freshness::Build {
+        root: root.to_owned(),
+        artefact: elf_path(root, machine, target),
+        arguments: command.as_std().get_args().map(Into::into).collect(),
+        environment,
+        triple: Some(machine.build.target.clone()),
+        programs: Vec::new(),
+        files: target
+            .axconfig(machine)
+            .map(Path::to_owned)
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn command(root: &Path, machine: &Machine, target: &Target, core: Core) -> Command {
     let mut command = Command::new("cargo");
     command
         .current_dir(root)
@@ -117,7 +176,7 @@ fn command(root: &Path, machine: &Machine, target: &Target, std_flags: &[&str]) 
     command.args([machine.build.target.as_str(), "--package", target.package()]);
     command.args(["--bin", target.program(), "--target-dir"]);
     command.arg(target_dir(root, machine, target));
-    command.args(std_flags);
+    command.args(core.flags());
     // What an outer `cargo run` or `cargo test` sets is about the harness, not about these builds.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -160,6 +219,21 @@ pub enum Core {
 }
 
 impl Core {
+    /// Where a compiler's folder has them for a target.
+    fn of(sysroot: &Path, target: &str) -> Result<Self, Error> {
+        let rustlib = sysroot.join("lib/rustlib");
+        if rustlib.join(target).join("lib").is_dir() {
+            Ok(Core::Installed)
+        } else if rustlib.join("src/rust/library/core").is_dir() {
+            Ok(Core::Source)
+        } else {
+            Err(Error::infrastructure(
+                format!("the toolchain has neither the target {target} nor the source of core"),
+                SETUP,
+            ))
+        }
+    }
+
     fn flags(self) -> &'static [&'static str] {
         match self {
             Core::Installed => &[],
@@ -173,92 +247,24 @@ impl Core {
 
 /// How cargo gets `core` and `alloc` for a target.
 pub async fn core(root: &Path, target: &str) -> Result<Core, Error> {
-    let hint = "run ./x setup, which installs the toolchain, its targets and QEMU";
+    Core::of(&sysroot(root).await?, target)
+}
+
+/// The folder of the compiler that rustup, or PATH, has for the workspace.
+async fn sysroot(root: &Path) -> Result<PathBuf, Error> {
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
         .current_dir(root)
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|e| Error::infrastructure(format!("rustc could not be started: {e}"), hint))?;
+        .map_err(|e| Error::infrastructure(format!("rustc could not be started: {e}"), SETUP))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(Error::infrastructure(
             format!("rustc does not work: {}", said.trim()),
-            hint,
+            SETUP,
         ));
     }
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let rustlib = sysroot.join("lib/rustlib");
-    if rustlib.join(target).join("lib").is_dir() {
-        Ok(Core::Installed)
-    } else if rustlib.join("src/rust/library/core").is_dir() {
-        Ok(Core::Source)
-    } else {
-        Err(Error::infrastructure(
-            format!("the toolchain has neither the target {target} nor the source of core"),
-            hint,
-        ))
-    }
-}
-
-/// Runs cargo; its output is shown once it takes long, and if it fails.
-async fn cargo(mut command: Command, label: String) -> Result<(), Error> {
-    let hint = "see cargo's messages above";
-    // In a group of its own: its compilers are to end with it.
-    process_group::lead(&mut command, Vec::new());
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| {
-            Error::infrastructure(format!("cargo could not be started: {e}"), "run ./x setup")
-        })?;
-    let group = Group::led_by(&child);
-    let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
-    let mut held: Vec<String> = Vec::new();
-    let show_from = Instant::now() + QUIET;
-    let mut shown = false;
-    loop {
-        let line = tokio::select! {
-            line = lines.next_line() => line.ok().flatten(),
-            () = tokio::time::sleep_until(show_from), if !shown => {
-                tell(&format!("building {label} ..."));
-                held.drain(..).for_each(|line| show(&label, &line));
-                shown = true;
-                continue;
-            }
-        };
-        match line {
-            // The two builds take turns at cargo's own bookkeeping; that is no news.
-            Some(line) if line.contains("file lock on package cache") => {}
-            Some(line) if shown => show(&label, &line),
-            Some(line) => held.push(line),
-            None => break,
-        }
-    }
-    let status = child
-        .wait()
-        .await
-        .map_err(|e| Error::infrastructure(e.to_string(), hint))?;
-    group.release();
-    if status.success() {
-        return Ok(());
-    }
-    held.iter().for_each(|line| show(&label, line));
-    Err(Error::infrastructure(
-        format!("the build of {label} failed ({status})"),
-        hint,
-    ))
-}
-
-fn show(label: &str, line: &str) {
-    let program = label.split(' ').next().unwrap_or(label);
-    tell(&format!("  {program}: {line}"));
-}
-
-/// Says something on stderr, if anybody still listens there.
-fn tell(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    Ok(String::from_utf8_lossy(&output.stdout).trim().into())
 }

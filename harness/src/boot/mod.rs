@@ -2,7 +2,11 @@
 
 use crate::arch::Arch;
 pub mod build;
+pub mod cargo;
+pub mod freshness;
+pub mod guard;
 pub mod image;
+pub mod itself;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
@@ -39,6 +43,8 @@ pub struct Request {
     pub guest: Option<PathBuf>,
     /// Where the run's directory is made.
     pub report_dir: Option<PathBuf>,
+    /// Whether cargo is started even if nothing has changed.
+    pub ask: build::Ask,
 }
 
 /// A machine that can be started.
@@ -201,7 +207,9 @@ async fn programs(
             targets.push(Target::Guest(name.clone()));
         }
     }
-    let mut built = build::build(root, machine, &targets).await?.into_iter();
+    let mut built = build::build(root, machine, &targets, request.ask)
+        .await?
+        .into_iter();
     let mut next_built = || built.next().expect("one file for each target");
     let kernel = request.image.clone().unwrap_or_else(&mut next_built);
     let [first, second] = guests.map(|guest| match guest {

@@ -6,7 +6,7 @@ mod list;
 mod live;
 
 use crate::arch::Arch;
-use crate::boot::build::{self, Target};
+use crate::boot::build::{self, Ask, Target};
 use crate::boot::{Request, prepare};
 use crate::config::machine::Machine;
 use crate::config::parse_duration;
@@ -22,6 +22,7 @@ use crate::records::stopped;
 use crate::tools::mutants;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::Live;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ struct Cli {
     /// The workspace, if it is not the current folder or one above it
     #[arg(long, global = true, env = "HARNESS_ROOT", value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Start cargo for all that is built, even if nothing seems to have changed
+    #[arg(long, global = true)]
+    rebuild: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -165,9 +169,9 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
         .map_err(|_| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
 }
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Runs the program; its name is the first of the arguments.
+pub fn main(arguments: Vec<OsString>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -204,9 +208,14 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         return judging.await.expect("judging does not panic");
     }
     let root = find_root(cli.root.as_deref())?;
+    let ask = if cli.rebuild {
+        Ask::Always
+    } else {
+        Ask::IfChanged
+    };
     match cli.command {
-        Command::Run(args) => run(&root, args).await,
-        Command::Build { arch } => build_all(&root, &arch.0).await,
+        Command::Run(args) => run(&root, args, ask).await,
+        Command::Build { arch } => build_all(&root, &arch.0, ask).await,
         Command::Judge(_) => unreachable!("it was taken above"),
         Command::Mutants(args) => try_mutants(&root, args).await,
         Command::Doctor(args) => Ok(doctor::doctor(&root, &args).await),
@@ -239,7 +248,7 @@ fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Er
     )))
 }
 
-async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
+async fn run(root: &Path, args: RunArgs, ask: Ask) -> Result<u8, Error> {
     let format = args.what.format;
     let request = Request {
         arch: args.what.arch,
@@ -248,6 +257,7 @@ async fn run(root: &Path, args: RunArgs) -> Result<u8, Error> {
         image: args.image,
         guest: args.guest,
         report_dir: args.report_dir,
+        ask,
     };
     let result = match boot(root, &request, format).await {
         Ok(report) => Ok(report),
@@ -334,12 +344,12 @@ fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> {
     Ok(publish(&report, args.format))
 }
 
-async fn build_all(root: &Path, arches: &[Arch]) -> Result<u8, Error> {
+async fn build_all(root: &Path, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
     for &arch in arches {
         let machine = Machine::load(root, arch)?;
         let mut targets = vec![Target::Hypervisor];
         targets.extend(build::guests(root).into_iter().map(Target::Guest));
-        for file in build::build(root, &machine, &targets).await? {
+        for file in build::build(root, &machine, &targets, ask).await? {
             say(&file
                 .strip_prefix(root)
                 .unwrap_or(&file)
@@ -376,7 +386,8 @@ fn publish(report: &Report, format: Format) -> u8 {
     report.exit_code
 }
 
-fn complain(error: &Error) -> ExitCode {
+/// Says what kept a command from doing its work; the exit code that goes with it.
+pub fn complain(error: &Error) -> ExitCode {
     say_error(&error.to_string());
     ExitCode::from(error.exit_code())
 }

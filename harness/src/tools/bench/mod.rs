@@ -9,6 +9,7 @@ mod judging;
 pub mod soak;
 
 use crate::arch::Arch;
+use crate::boot::build::Ask;
 use crate::boot::image;
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
@@ -115,6 +116,7 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
         image: None,
         guest: None,
         report_dir: Some(records.path().to_owned()),
+        ask: Ask::IfChanged,
     };
     let prepared = prepare(root, &request).await?;
     let (disk_image, disk_kib) = disk_image(records.path())?;

@@ -2,6 +2,7 @@
 
 use super::{HarnessRun, median};
 use crate::arch::Arch;
+use crate::boot::build::Ask;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
 use crate::records::report::run_dir_as_text;
@@ -70,6 +71,7 @@ pub async fn soak(root: &Path, arch: Arch, boots: usize) -> Result<Soaked, Error
             image: None,
             guest: None,
             report_dir: Some(records.clone()),
+            ask: Ask::IfChanged,
         },
     )
     .await?;

@@ -1,0 +1,98 @@
+//! The harness, started by `x`: whether it is what its sources say.
+//!
+//! `x` looks at the compiler, at QEMU and at the harness only once, and the program that it then
+//! starts writes all of it into a [stamp](super::freshness). From then on `x` starts the program at
+//! once, and the program looks whether the stamp holds. If it does not, the program hands back
+//! to `x`, which looks again.
+
+use super::freshness::{Build, Moment, Stamp};
+use crate::error::Error;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// `x` has looked at nothing: the program has to.
+const CHECK: &str = "--x-check";
+
+/// `x` has looked at everything and built this program. Behind it: a file that is older than the
+/// build, the toolchain that has to be named to rustup (or nothing), the compiler's folder, and the
+/// programs that `x` looked for, with spaces between.
+const BUILT: &str = "--x-built";
+
+/// What `x` is told when it has to look again.
+const LOOK: &str = "--look";
+
+/// The program's arguments, without what `x` says to it; `x` itself goes on if it has to look again.
+///
+/// Called while there is only one thread.
+pub fn arguments(mut given: Vec<OsString>) -> Result<Vec<OsString>, Error> {
+    match given.get(1).and_then(|first| first.to_str()) {
+        Some(CHECK) => {
+            given.remove(1);
+            check(&given[1..])?;
+        }
+        Some(BUILT) if given.len() >= 6 => {
+            let said: Vec<_> = given.drain(1..6).skip(1).collect();
+            built(&said);
+        }
+        _ => {}
+    }
+    Ok(given)
+}
+
+/// Goes on if all is as it was when `x` last looked; else `x` does, with these arguments.
+fn check(arguments: &[OsString]) -> Result<(), Error> {
+    let build = build(Vec::new());
+    let stamp = build
+        .as_ref()
+        .and_then(|build| Stamp::read(&build.artefact).filter(|stamp| stamp.holds(build)));
+    if let Some(stamp) = stamp {
+        export(stamp.exports);
+        return Ok(());
+    }
+    let error = Command::new("./x").arg(LOOK).args(arguments).exec();
+    Err(Error::io("start", Path::new("./x"), &error))
+}
+
+/// Writes the stamp. Without one, `x` looks again the next time.
+fn built(said: &[OsString]) {
+    let [marker, toolchain, sysroot, programs] = said else {
+        return;
+    };
+    let began = std::fs::metadata(marker).map(|meta| Moment::modified(&meta));
+    let _ = std::fs::remove_file(marker);
+    let mut exports = BTreeMap::from([("RUSTUP_AUTO_INSTALL".to_owned(), "0".to_owned())]);
+    if let Some(name) = toolchain.to_str().filter(|name| !name.is_empty()) {
+        exports.insert("RUSTUP_TOOLCHAIN".to_owned(), name.to_owned());
+    }
+    let programs = programs.to_str().unwrap_or_default().split(' ');
+    let build = build(programs.map(str::to_owned).collect());
+    if let (Some(build), Ok(began)) = (build, began) {
+        Stamp::record(&build, began, Path::new(sysroot), exports.clone());
+    }
+    export(exports);
+}
+
+/// This program, as `x` has it built in the workspace that is the current folder.
+fn build(programs: Vec<String>) -> Option<Build> {
+    let root = std::env::current_dir().ok()?;
+    Some(Build {
+        artefact: std::env::current_exe().ok()?,
+        arguments: Vec::new(),
+        environment: std::env::vars_os().collect(),
+        triple: None,
+        programs,
+        files: vec![root.join("x")],
+        root,
+    })
+}
+
+fn export(variables: BTreeMap<String, String>) {
+    for (name, value) in variables {
+        // SAFETY: `arguments` is called before a second thread is started, so nobody reads the
+        // environment meanwhile.
+        unsafe { std::env::set_var(name, value) };
+    }
+}

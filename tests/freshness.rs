@@ -1,0 +1,418 @@
+//! Cargo is started when something has changed, whatever it is, and only then.
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// This workspace.
+fn root() -> &'static Path {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("harness/ is in the workspace")
+}
+
+/// A workspace with a hypervisor of a few lines, a cargo that counts how often it is started, and a
+/// rustup of its own.
+struct Workspace {
+    folder: tempfile::TempDir,
+    variables: Vec<(&'static str, &'static str)>,
+}
+
+const MAIN: &str = r#"#![no_std]
+#![no_main]
+#[unsafe(no_mangle)]
+static TEXT: &str = concat!("source-1 ", include_str!("included.txt"), env!("FROM_SCRIPT"));
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    core::hint::black_box((TEXT, option_env!("TRACKED")));
+    loop {}
+}
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+"#;
+
+const SCRIPT: &str = r#"fn main() {
+    println!("cargo:rerun-if-changed=asked");
+    println!("cargo:rerun-if-env-changed=ASKED");
+    println!("cargo:rustc-env=FROM_SCRIPT=script");
+}
+"#;
+
+impl Workspace {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let this = Self {
+            folder,
+            variables: Vec::new(),
+        };
+        let machine = "configs/machines/x86_64.toml";
+        let machine_text = fs::read_to_string(root().join(machine)).unwrap();
+        for (file, text) in [
+            (machine, machine_text.as_str()),
+            ("configs/axconfig/x86_64.toml", "platform = \"none\"\n"),
+            (
+                "Cargo.toml",
+                "[workspace]\nresolver = \"3\"\nmembers = [\"hypervisor\", \"other\"]\n\
+                 [profile.image]\ninherits = \"release\"\npanic = \"abort\"\n",
+            ),
+            (
+                "hypervisor/Cargo.toml",
+                "[package]\nname = \"hypervisor\"\nedition = \"2024\"\n\
+                 [dependencies]\nother = { path = \"../other\" }\n",
+            ),
+            ("hypervisor/src/main.rs", MAIN),
+            ("hypervisor/src/included.txt", "included-1 "),
+            ("hypervisor/build.rs", SCRIPT),
+            ("hypervisor/asked/deep/file", ""),
+            (
+                "other/Cargo.toml",
+                "[package]\nname = \"other\"\nedition = \"2024\"\n",
+            ),
+            ("other/src/lib.rs", "#![no_std]\n"),
+            ("home/.cargo/registry/.keep", ""),
+            ("home/.rustup/settings.toml", ""),
+            ("home/.rustup/toolchains/one/.keep", ""),
+        ] {
+            this.write(file, text);
+        }
+        let cargo = std::env::var("CARGO").expect("cargo runs the tests");
+        let rustc = Path::new(&cargo).with_file_name("rustc");
+        this.program(
+            "cargo",
+            &format!("echo asked >>{0}\nexec {cargo} \"$@\"", this.log()),
+        );
+        // A name that tells what rustup's own proxies are.
+        this.program("rustup", &format!("exec {} \"$@\"", rustc.display()));
+        symlink("rustup", this.path("bin/rustc")).unwrap();
+        this
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    fn log(&self) -> String {
+        self.path("log").display().to_string()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.path(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        self.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
+        let path = self.path(&format!("bin/{name}"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn build(&self, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.args(["build", "--arch", "x86_64"]).args(more);
+        command.current_dir(self.folder.path());
+        let path = std::env::var("PATH").unwrap();
+        command
+            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env("HOME", self.path("home"))
+            .env_remove("CARGO_HOME")
+            .env_remove("RUSTUP_HOME")
+            .env_remove("HARNESS_ROOT");
+        command.envs(self.variables.iter().copied());
+        command
+    }
+
+    /// Builds; how often cargo was started.
+    #[track_caller]
+    fn asks(&self, more: &[&str]) -> usize {
+        let before = self.count();
+        let ran = self.build(more).output().unwrap();
+        assert!(ran.status.success(), "{ran:#?}");
+        self.count() - before
+    }
+
+    fn count(&self) -> usize {
+        fs::read_to_string(self.path("log")).map_or(0, |log| log.lines().count())
+    }
+
+    /// Waits until the file system's clock has gone on: what was changed before can be told from what
+    /// will be.
+    fn settle(&self) {
+        let time = |meta: fs::Metadata| (meta.ctime(), meta.ctime_nsec());
+        self.write("probe", "");
+        let before = time(fs::metadata(self.path("probe")).unwrap());
+        loop {
+            self.write("probe", "");
+            if time(fs::metadata(self.path("probe")).unwrap()) > before {
+                return;
+            }
+        }
+    }
+
+    fn artefact(&self) -> PathBuf {
+        self.path("target/hypervisor/x86_64/x86_64-unknown-none/image/hypervisor")
+    }
+
+    fn stamp(&self) -> PathBuf {
+        self.path("target/hypervisor/x86_64/x86_64-unknown-none/image/hypervisor.stamp")
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        let bytes = fs::read(self.artefact()).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    }
+
+    /// The change starts cargo, once.
+    #[track_caller]
+    fn seen(&mut self, what: &str, change: impl FnOnce(&mut Self)) {
+        assert_eq!(self.asks(&[]), 0, "before the change: {what}");
+        change(self);
+        self.settle();
+        assert_eq!(self.asks(&[]), 1, "{what}");
+        assert_eq!(self.asks(&[]), 0, "after the build: {what}");
+    }
+
+    fn touch(&self, file: &str) {
+        let text = fs::read_to_string(self.path(file)).unwrap();
+        self.write(file, &text);
+    }
+}
+
+/// A workspace that is built.
+fn built() -> Workspace {
+    let workspace = Workspace::new();
+    workspace.settle();
+    assert_eq!(workspace.asks(&[]), 1);
+    if !workspace.stamp().is_file() {
+        // Cargo has just written Cargo.lock.
+        assert_eq!(workspace.asks(&[]), 1);
+    }
+    assert_eq!(workspace.asks(&[]), 0);
+    workspace
+}
+
+#[test]
+fn every_kind_of_source_is_seen() {
+    let mut workspace = built();
+    assert!(workspace.contains("source-1 included-1 script"));
+    workspace.seen("a source", |w| {
+        w.write(
+            "hypervisor/src/main.rs",
+            &MAIN.replace("source-1", "source-2"),
+        );
+    });
+    assert!(workspace.contains("source-2 included-1 script"));
+    workspace.seen("an included file", |w| {
+        w.write("hypervisor/src/included.txt", "included-2 ");
+    });
+    assert!(workspace.contains("source-2 included-2 script"));
+    workspace.seen("a build script", |w| {
+        w.write(
+            "hypervisor/build.rs",
+            &SCRIPT.replace("=script", "=scripted"),
+        );
+    });
+    assert!(workspace.contains("source-2 included-2 scripted"));
+    workspace.seen("a build script's input", |w| {
+        w.touch("hypervisor/asked/deep/file")
+    });
+    workspace.seen("a file in a build script's folder", |w| {
+        w.write("hypervisor/asked/deep/new", "");
+    });
+    workspace.seen("another crate of the workspace", |w| {
+        w.touch("other/src/lib.rs")
+    });
+    workspace.seen("a build script that was not there", |w| {
+        w.write(
+            "other/build.rs",
+            "fn main() { println!(\"cargo:rerun-if-changed=build.rs\"); }",
+        );
+    });
+}
+
+#[test]
+fn every_kind_of_manifest_and_configuration_is_seen() {
+    let mut workspace = built();
+    for file in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "hypervisor/Cargo.toml",
+        "other/Cargo.toml",
+        "configs/axconfig/x86_64.toml",
+    ] {
+        workspace.seen(file, |w| w.touch(file));
+    }
+    for file in [".cargo/config.toml", "home/.cargo/config.toml"] {
+        let text = "[env]\nAX_LOG = \"error\"\n";
+        workspace.seen(file, |w| w.write(file, text));
+        workspace.seen(file, |w| fs::remove_file(w.path(file)).unwrap());
+    }
+}
+
+#[test]
+fn the_environment_that_counts_is_seen_and_no_other() {
+    let mut workspace = built();
+    workspace.seen("AX_LOG", |w| w.variables.push(("AX_LOG", "trace")));
+    workspace.seen("a build script's variable", |w| {
+        w.variables.push(("ASKED", "yes"))
+    });
+    workspace.seen("a variable that a crate reads", |w| {
+        w.variables.push(("TRACKED", "yes"))
+    });
+    workspace.seen("all of them gone", |w| w.variables.clear());
+    workspace.variables.push(("RUST_BACKTRACE", "full"));
+    workspace.variables.push(("CARGO_TERM_COLOR", "always"));
+    workspace
+        .variables
+        .push(("CARGO_MANIFEST_DIR", "/of/an/outer/cargo"));
+    workspace.variables.push(("UNRELATED", "yes"));
+    assert_eq!(workspace.asks(&[]), 0);
+}
+
+#[test]
+fn another_compiler_is_seen() {
+    let mut workspace = built();
+    workspace.seen("a pin that was not there", |w| {
+        w.write("rust-toolchain.toml", "[toolchain]\n");
+    });
+    workspace.seen("rustup's settings", |w| {
+        w.touch("home/.rustup/settings.toml")
+    });
+    workspace.seen("a toolchain linked to another place", |w| {
+        symlink("one", w.path("home/.rustup/toolchains/two")).unwrap();
+    });
+    workspace.seen("another rustup", |w| w.touch("bin/rustup"));
+    workspace.seen("the toolchain that is asked for", |w| {
+        w.variables.push(("RUSTUP_TOOLCHAIN", "two"));
+    });
+    // What a wrapper starts is not known, so cargo decides each time.
+    let rustc = workspace.path("bin/rustc");
+    fs::remove_file(&rustc).unwrap();
+    fs::rename(workspace.path("bin/rustup"), &rustc).unwrap();
+    assert_eq!(workspace.asks(&[]), 1);
+    assert_eq!(workspace.asks(&[]), 1);
+}
+
+#[test]
+fn a_stamp_that_is_cut_of_another_form_or_gone_is_none() {
+    let workspace = built();
+    let whole = fs::read_to_string(workspace.stamp()).unwrap();
+    let other_form = whole.replacen("\"form\":1", "\"form\":99", 1);
+    assert_ne!(whole, other_form);
+    for text in [&whole[..whole.len() / 2], "", &other_form] {
+        fs::write(workspace.stamp(), text).unwrap();
+        assert_eq!(workspace.asks(&[]), 1);
+        assert_eq!(workspace.asks(&[]), 0);
+    }
+    fs::remove_file(workspace.artefact()).unwrap();
+    assert_eq!(workspace.asks(&[]), 1);
+    assert!(workspace.artefact().is_file());
+}
+
+#[test]
+fn rebuild_starts_cargo_whatever_the_stamp_says() {
+    let workspace = built();
+    assert_eq!(workspace.asks(&["--rebuild"]), 1);
+    assert_eq!(workspace.asks(&[]), 0);
+}
+
+#[test]
+fn what_changes_while_cargo_runs_is_seen_the_next_time() {
+    let workspace = built();
+    let counting = fs::read_to_string(workspace.path("bin/cargo")).unwrap();
+    let source = workspace.path("hypervisor/src/main.rs");
+    // As an editor does that saves when cargo has read the file.
+    let late = counting.replacen("exec ", "", 1) + &format!("touch {}\n", source.display());
+    workspace.write("bin/cargo", &late);
+    workspace.settle();
+    assert_eq!(workspace.asks(&[]), 1);
+    assert_eq!(
+        workspace.asks(&[]),
+        1,
+        "the touch was not part of the build"
+    );
+    workspace.write("bin/cargo", &counting);
+    workspace.settle();
+    assert_eq!(workspace.asks(&[]), 1);
+    assert_eq!(workspace.asks(&[]), 0);
+}
+
+#[test]
+fn two_at_once_do_each_other_no_harm() {
+    let workspace = built();
+    for round in 2..5 {
+        let text = MAIN.replace("source-1", &format!("source-{round}"));
+        workspace.write("hypervisor/src/main.rs", &text);
+        workspace.settle();
+        let start = || workspace.build(&[]).stdout(Stdio::null()).spawn().unwrap();
+        for mut harness in [start(), start(), start()] {
+            assert!(harness.wait().unwrap().success());
+        }
+        assert!(workspace.contains(&format!("source-{round} ")));
+        assert_eq!(workspace.asks(&[]), 0);
+    }
+}
+
+#[test]
+fn a_workspace_that_was_moved_is_built_again() {
+    let workspace = built();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = Workspace {
+        folder: elsewhere,
+        variables: Vec::new(),
+    };
+    fs::remove_dir(moved.folder.path()).unwrap();
+    fs::rename(workspace.folder.path(), moved.folder.path()).unwrap();
+    moved.program(
+        "cargo",
+        &format!(
+            "echo asked >>{}\nexec {} \"$@\"",
+            moved.log(),
+            std::env::var("CARGO").unwrap()
+        ),
+    );
+    moved.settle();
+    assert_eq!(moved.asks(&[]), 1);
+    assert_eq!(moved.asks(&[]), 0);
+}
+
+/// A build script may run for long, and so may a compiler: neither lives on.
+#[test]
+fn nothing_lives_on_when_the_harness_is_killed_while_it_builds() {
+    let workspace = built();
+    let told = workspace.path("pid");
+    workspace.write(
+        "hypervisor/build.rs",
+        &format!(
+            "fn main() {{ std::fs::write({told:?}, std::process::id().to_string()).unwrap();\n\
+             std::thread::sleep(std::time::Duration::from_secs(600)); }}"
+        ),
+    );
+    let mut harness = workspace.build(&[]).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let script = loop {
+        let text = fs::read_to_string(&told).unwrap_or_default();
+        if let Some(pid) = text.parse().ok().and_then(Pid::from_raw) {
+            break pid;
+        }
+        assert!(Instant::now() < deadline, "the build script does not run");
+        assert!(harness.try_wait().unwrap().is_none(), "the harness ended");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    harness.kill().unwrap();
+    harness.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while test_kill_process(script).is_ok() {
+        if Instant::now() > deadline {
+            let _ = kill_process(script, Signal::KILL);
+            panic!("the build script lives on");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
