@@ -220,13 +220,13 @@ fn every_kind_of_source_is_seen() {
     });
     assert!(workspace.contains("source-2 included-2 scripted"));
     workspace.seen("a build script's input", |w| {
-        w.touch("hypervisor/asked/deep/file")
+        w.touch("hypervisor/asked/deep/file");
     });
     workspace.seen("a file in a build script's folder", |w| {
         w.write("hypervisor/asked/deep/new", "");
     });
     workspace.seen("another crate of the workspace", |w| {
-        w.touch("other/src/lib.rs")
+        w.touch("other/src/lib.rs");
     });
     workspace.seen("a build script that was not there", |w| {
         w.write(
@@ -260,10 +260,10 @@ fn the_environment_that_counts_is_seen_and_no_other() {
     let mut workspace = built();
     workspace.seen("AX_LOG", |w| w.variables.push(("AX_LOG", "trace")));
     workspace.seen("a build script's variable", |w| {
-        w.variables.push(("ASKED", "yes"))
+        w.variables.push(("ASKED", "yes"));
     });
     workspace.seen("a variable that a crate reads", |w| {
-        w.variables.push(("TRACKED", "yes"))
+        w.variables.push(("TRACKED", "yes"));
     });
     workspace.seen("all of them gone", |w| w.variables.clear());
     workspace.variables.push(("RUST_BACKTRACE", "full"));
@@ -282,7 +282,7 @@ fn another_compiler_is_seen() {
         w.write("rust-toolchain.toml", "[toolchain]\n");
     });
     workspace.seen("rustup's settings", |w| {
-        w.touch("home/.rustup/settings.toml")
+        w.touch("home/.rustup/settings.toml");
     });
     workspace.seen("a toolchain linked to another place", |w| {
         symlink("one", w.path("home/.rustup/toolchains/two")).unwrap();
