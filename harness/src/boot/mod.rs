@@ -3,6 +3,7 @@
 use crate::arch::Arch;
 pub mod build;
 pub mod cargo;
+pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
@@ -13,7 +14,7 @@ use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::judge::witness::{self, Log};
-use crate::machine::{Launch, firmware_image};
+use crate::machine::Launch;
 use crate::records::stopped::Programs;
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
@@ -142,7 +143,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             guests.push((name, program.flat()?));
         }
     }
-    let firmware = firmware_image::find(&machine.qemu.program, &machine.firmware).await?;
+    let firmware = firmware::of(root, &machine).await?;
     let cmdline = cmdline(&nonce, guest_name, &scenario);
     let values = write_images(
         &machine,
