@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -76,6 +76,7 @@ impl Workspace {
             ("home/.cargo/registry/.keep", ""),
             ("home/.rustup/settings.toml", ""),
             ("home/.rustup/toolchains/one/.keep", ""),
+            ("bin/.keep", ""),
         ] {
             this.write(file, text);
         }
@@ -106,9 +107,14 @@ impl Workspace {
     }
 
     fn program(&self, name: &str, script: &str) {
-        self.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{script}\n"));
-        let path = self.path(&format!("bin/{name}"));
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        self.write("script", &format!("#!/bin/sh\n{script}\n"));
+        // Another process writes it: while a test forks, a file that this one has written may still
+        // be open in the child, and cannot be started.
+        let mut copy = Command::new("sh");
+        copy.args(["-c", "cp \"$0\" \"$1\" && chmod 755 \"$1\""]);
+        copy.arg(self.path("script"))
+            .arg(self.path(&format!("bin/{name}")));
+        assert!(copy.status().unwrap().success());
     }
 
     fn build(&self, more: &[&str]) -> Command {

@@ -3,6 +3,7 @@
 use crate::arch::Arch;
 pub mod build;
 pub mod cargo;
+pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
@@ -13,8 +14,8 @@ use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::judge::witness;
+use crate::machine::Launch;
 use crate::machine::process::{ENVIRONMENT, QMP_FD, SERIAL_FD};
-use crate::machine::{Launch, firmware_image};
 use crate::records::stopped::Programs;
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
@@ -154,13 +155,8 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             guests.push((name, program.flat()?));
         }
     }
-    let firmware = firmware_image::find(
-        &machine.qemu.program,
-        machine.qemu.oldest,
-        &machine.firmware,
-        request.timeout,
-    );
-    let firmware = firmware.await?.map(Part::read).transpose()?;
+    let firmware = firmware::of(root, &machine, request.timeout).await?;
+    let firmware = firmware.map(Part::read).transpose()?;
     let cmdline = cmdline(&nonce, guest_name, &scenario);
     let values = write_images(
         &machine,

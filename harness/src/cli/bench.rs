@@ -12,7 +12,7 @@ pub(super) struct BenchArgs {
     /// The architecture, or all of them
     #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
     arch: Arches,
-    /// How many pairs of runs
+    /// How many runs of each: of QEMU alone, of the harness, of ./x
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     runs: u16,
     /// Boot so many times instead, and report every boot that did not pass

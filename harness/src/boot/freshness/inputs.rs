@@ -42,11 +42,17 @@ pub(super) fn counts(name: &OsStr) -> bool {
     !quiet && (["CARGO", "RUST", "AX_"].into_iter().any(begins) || name == b"HOME")
 }
 
-/// The program that PATH has for a name, as it is named there.
+/// The program that PATH has for a name in a build, as it is named there.
 pub(super) fn in_path(name: &str, build: &Build) -> Option<PathBuf> {
     let folders = build.environment.get(OsStr::new("PATH"))?;
+    program(name, folders, &build.root)
+}
+
+/// The program that some folders have for a name, as PATH would name them; relative ones are in
+/// `here`.
+pub(super) fn program(name: &str, folders: &OsStr, here: &Path) -> Option<PathBuf> {
     std::env::split_paths(folders)
-        .map(|folder| build.root.join(folder).join(name))
+        .map(|folder| here.join(folder).join(name))
         .find(|file| is_program(file))
 }
 

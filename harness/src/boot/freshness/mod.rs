@@ -2,7 +2,7 @@
 //! the build was made of.
 //!
 //! Asking cargo costs a tenth of a second or two even when there is nothing to do. So what it read
-//! is written down after each build (see [`inputs`]), and while all of that is as it was, cargo is
+//! is written down after each build (see `inputs`), and while all of that is as it was, cargo is
 //! not started. A stamp is only ever a reason not to ask: whatever is unknown, unreadable or has
 //! another time, size or inode than it had leaves the decision to cargo, even if the bytes are the
 //! same.
@@ -11,7 +11,7 @@
 //! with a [`Moment`], told by the file system's own clock, and what changed at that moment or later
 //! (the same tick of the clock included) makes no stamp.
 
-pub mod inputs;
+mod inputs;
 
 use crate::error::Error;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl Moment {
 
 /// What tells a file from a changed one without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+pub(super) struct Identity {
     inode: u64,
     size: u64,
     modified: Moment,
@@ -60,7 +60,7 @@ struct Identity {
 
 impl Identity {
     /// Of a file or folder; none if there is nothing.
-    fn of(path: &Path) -> std::io::Result<Option<Self>> {
+    pub fn of(path: &Path) -> std::io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(meta) => Ok(Some(Self {
                 inode: meta.ino(),
@@ -80,6 +80,16 @@ fn is_absent(error: &std::io::Error) -> bool {
         error.kind(),
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
     )
+}
+
+/// The file that is started for a program's name or path.
+pub(super) fn program(name: &Path) -> Option<PathBuf> {
+    if name.components().count() > 1 {
+        return Some(name.to_owned());
+    }
+    let name = name.to_str()?;
+    let here = std::env::current_dir().ok()?;
+    inputs::program(name, &std::env::var_os("PATH")?, &here)
 }
 
 /// Something that cargo builds, as it was asked for.
@@ -223,7 +233,7 @@ impl Stamp {
 }
 
 /// Writes a file at once: it is there whole, or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> Option<()> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Option<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent()?).ok()?;
     file.write_all(bytes).ok()?;
     file.persist(path).ok()?;

@@ -1,0 +1,10 @@
+//! Has the crate built again when the platform file changes: the macro that reads it does not tell
+//! cargo.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=AX_CONFIG_PATH");
+    if let Ok(file) = std::env::var("AX_CONFIG_PATH") {
+        println!("cargo:rerun-if-changed={file}");
+    }
+}
