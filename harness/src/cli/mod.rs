@@ -4,6 +4,7 @@ mod bench;
 mod doctor;
 mod list;
 mod live;
+mod signals;
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Target};
@@ -22,6 +23,7 @@ use crate::records::stopped;
 use crate::tools::mutants;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::Live;
+use signals::Requests;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -168,6 +170,7 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let requests = Requests::settle();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -184,7 +187,7 @@ pub fn main() -> ExitCode {
     let code = runtime.block_on(async {
         tokio::select! {
             biased; // so that an interrupt is noticed from the start
-            () = interrupted() => {
+            () = requests.wait() => {
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
@@ -304,6 +307,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     dir.write(records::VERDICT, report.json());
+    report.notes.extend(finished.notes);
     report.notes.extend(dir.trouble().map(str::to_owned));
     if let Some(shown) = shown {
         shown.finish().await;
@@ -388,20 +392,4 @@ fn say(line: &str) {
 fn say_error(line: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {line}");
-}
-
-/// Waits for Ctrl-C or another request to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
-    }
 }
