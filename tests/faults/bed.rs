@@ -31,9 +31,9 @@ impl Bed {
              [build]\ntarget = 'none'\naxconfig = 'none'\nkernel-format = 'bin'\n\
              [qemu]\nprogram = {program:?}\noldest = '7.2'\nby-hand = []\n\
              machine = []\n\
-             control = [{words}, '{{qmp_fd}}', '{{serial_fd}}', '{{disk}}', '{{trace_log}}']\n\
+             control = [{words}, '{{qmp_fd}}', '{{serial_fd}}', '{{disk}}']\n\
              [disk]\nsize = '34M'\n[flash]\ncontent = 'flash.bin'\n\
-             [witness]\nformat = 'riscv-trap'\nargs = []\n"
+             [witness]\nformat = 'riscv-trap'\nargs = ['{{trace_log}}']\n"
         );
         fs::write(at("configs/machines/riscv64.toml"), machine)?;
         fs::write(at("tests/scenarios/story.toml"), case.story)?;

@@ -60,6 +60,10 @@ pub enum Act {
     Hv(&'static str),
     /// Log a line, as QEMU logs the exits of its guest.
     Log(&'static str),
+    /// Log a line so many times.
+    Logs(usize, &'static str),
+    /// Log a line again and again.
+    LogFlood(&'static str),
     /// Print on the serial line, a write for each byte.
     EachByte(&'static str),
     /// Print a line on stderr.
@@ -82,6 +86,8 @@ pub enum Act {
     Flood(&'static str),
     /// Print a line every few milliseconds.
     Chatter,
+    /// Await a file in the bed.
+    AwaitFile(&'static str),
     /// Note the moment.
     Mark,
     /// Print without ever ending the line.
@@ -275,6 +281,24 @@ pub const CASES: &[Case] = &[
         &[(KIND, "timeout"), ("/last_lines/0", "a prompt> ")],
     ),
     case(
+        "silence_in_the_middle_of_a_line",
+        &[Boot, ONE, Say("step two, wo"), Hang],
+        SHORT,
+        3,
+        &[
+            (KIND, "timeout"),
+            ("/verdict/step", "two"),
+            ("/last_lines/1", "step two, wo"),
+        ],
+    ),
+    case(
+        "silence_in_the_middle_of_a_forbidden_line",
+        &[Boot, ONE, Say("not panicked at all"), Hang],
+        SHORT,
+        3,
+        &[(KIND, "timeout"), ("/last_lines/1", "not panicked at all")],
+    ),
+    case(
         "hang_that_ignores_the_request_to_end",
         &[Boot, IgnoreTerm, ONE, Hang],
         SHORT,
@@ -308,7 +332,7 @@ pub const CASES: &[Case] = &[
         &[
             (KIND, "early-exit"),
             ("/verdict/status/status", "exit status: 0"),
-            ("/fault", "machine"),
+            ("/fault", "guest-or-hypervisor"),
         ],
     ),
     case(
@@ -335,10 +359,13 @@ pub const CASES: &[Case] = &[
         "killed_before_any_step",
         &[Boot, Kill("KILL")],
         LONG,
-        1,
+        4,
         &[
-            (KIND, "early-exit"),
-            ("/verdict/status/status", "signal: 9"),
+            (KIND, "infrastructure"),
+            ("/verdict/what", "QEMU ended (signal: 9"),
+            ("/verdict/what", "a signal that the harness did not send"),
+            ("/verdict/hint", "when memory runs out"),
+            ("/fault", "setup"),
         ],
     ),
     case(
@@ -365,10 +392,63 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "crash_after_the_last_step",
-        &[Boot, ONE, TWO, THREE, Kill("KILL")],
+        &[Boot, ONE, TWO, THREE, Kill("ILL")],
         LONG,
         1,
         &[(KIND, "early-exit"), ("/steps/2/step", "three")],
+    ),
+    case(
+        "killed_after_the_last_step",
+        &[Boot, ONE, TWO, THREE, Kill("KILL")],
+        LONG,
+        4,
+        &[(KIND, "infrastructure"), ("/steps/2/step", "three")],
+    ),
+    case(
+        "killed_after_the_end_was_reported",
+        &[Boot, ONE, TWO, THREE, OFF, Kill("KILL")],
+        LONG,
+        0,
+        &[(KIND, "pass")],
+    ),
+    case(
+        "asked_to_end_by_somebody_else",
+        &[Boot, ONE, Kill("TERM")],
+        LONG,
+        4,
+        &[(KIND, "infrastructure"), ("/verdict/what", "signal: 15")],
+    ),
+    case(
+        "crash_in_the_middle_of_a_line",
+        &[Boot, ONE, Say("step two, wo"), Abort],
+        LONG,
+        1,
+        &[
+            (KIND, "early-exit"),
+            ("/verdict/status/status", "signal: 6"),
+            ("/last_lines/1", "step two, wo"),
+        ],
+    ),
+    case(
+        "disk_is_full_for_qemu",
+        &[
+            Boot,
+            ONE,
+            Qmp(
+                "{\"event\": \"BLOCK_IO_ERROR\", \"data\": {\"device\": \"disk0\", \"operation\": \
+                 \"write\", \"action\": \"stop\", \"nospace\": true, \"reason\": \"No space left on \
+                 device\"}}\n",
+            ),
+            Hang,
+        ],
+        LONG,
+        4,
+        &[
+            (KIND, "infrastructure"),
+            ("/verdict/what", "No space left on device"),
+            ("/verdict/hint", "make room"),
+            ("/fault", "setup"),
+        ],
     ),
     case(
         "switched_off_before_any_step",
@@ -431,10 +511,11 @@ pub const CASES: &[Case] = &[
         "shut_down_by_the_host",
         &[Boot, ONE, TWO, THREE, Event("SHUTDOWN", "host-signal")],
         LONG,
-        1,
+        4,
         &[
-            (KIND, "early-exit"),
-            ("/verdict/status/status", "host-signal"),
+            (KIND, "infrastructure"),
+            ("/verdict/what", "host-signal"),
+            ("/fault", "setup"),
         ],
     ),
     // ---- a story that is wrong

@@ -21,8 +21,8 @@ pub struct Machine<'a> {
     pub serial: &'a str,
     /// The disk's image.
     pub disk: &'a Path,
-    /// Where the guest's exits are to be logged.
-    pub log: &'a Path,
+    /// Where the guest's exits are to be logged, if they are.
+    pub log: Option<&'a Path>,
 }
 
 /// Where a machine notes a moment.
@@ -104,7 +104,9 @@ impl Fake<'_> {
             Act::Say(text) => self.say(text.as_bytes()),
             Act::Bytes(bytes) => self.say(bytes),
             Act::Hv(text) => self.say(format!("@hv {} {text}\r\n", self.nonce()).as_bytes()),
-            Act::Log(line) => self.log(line),
+            Act::Log(line) => self.log(1, line),
+            Act::Logs(count, line) => self.log(*count, line),
+            Act::LogFlood(line) => self.log(usize::MAX, line),
             Act::EachByte(text) => text.bytes().for_each(|byte| self.say(&[byte])),
             Act::Stderr(text) => eprintln!("{text}"),
             Act::CloseSerial => self.serial = None,
@@ -123,6 +125,12 @@ impl Fake<'_> {
                 // A slow machine; nothing is awaited here.
                 while self.serial.as_mut()?.write_all(b"noise\n").is_ok() {
                     std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            }
+            Act::AwaitFile(name) => {
+                let file = self.machine.pids.with_file_name(name);
+                while !file.exists() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
                 }
             }
             Act::Mark => mark(self.machine.pids),
@@ -171,10 +179,19 @@ impl Fake<'_> {
         nonce.expect("a nonce among them").to_owned()
     }
 
-    fn log(&self, line: &str) {
-        let mut options = File::options();
-        let file = options.append(true).create(true).open(self.machine.log);
-        writeln!(file.expect("the log can be made"), "{line}").expect("and written to");
+    fn log(&self, mut count: usize, line: &str) {
+        let path = self.machine.log.expect("the story asks for a log");
+        let mut file = File::options()
+            .append(true)
+            .open(path)
+            .expect("it is a pipe");
+        let line = format!("{line}\n");
+        while count > 0 {
+            // Whole lines, as QEMU does. It waits for room, and goes on when nobody reads any more.
+            let lines = count.min(4096 / line.len());
+            let _ = file.write_all(line.repeat(lines).as_bytes());
+            count -= lines;
+        }
     }
 
     fn say(&mut self, bytes: &[u8]) {
@@ -187,6 +204,7 @@ impl Fake<'_> {
         let signal = match signal {
             "KILL" => Signal::KILL,
             "ILL" => Signal::ILL,
+            "TERM" => Signal::TERM,
             other => panic!("no script uses the signal {other}"),
         };
         kill_process(getpid(), signal).expect("a process may end itself");
@@ -207,18 +225,26 @@ impl Fake<'_> {
 
 /// The signal of a request to end.
 const SIGTERM: i32 = 15;
-/// The signal that a file has become too large.
-pub const SIGXFSZ: i32 = 25;
 
 /// Ignores a signal, in this process and in those that it becomes.
 pub fn ignore(signal_number: i32) {
+    const SIG_IGN: usize = 1;
+    dispose(signal_number, SIG_IGN);
+}
+
+/// Lets a signal do what it does by default, in this process and in those that it becomes.
+pub fn heed(signal_number: i32) {
+    const SIG_DFL: usize = 0;
+    dispose(signal_number, SIG_DFL);
+}
+
+fn dispose(signal_number: i32, disposition: usize) {
     use std::os::raw::c_int;
     unsafe extern "C" {
         fn signal(signum: c_int, handler: usize) -> usize;
     }
-    const SIG_IGN: usize = 1;
-    // SAFETY: SIG_IGN is a valid disposition, and no handler code is installed.
-    unsafe { signal(signal_number, SIG_IGN) };
+    // SAFETY: both are valid dispositions, and no handler code is installed.
+    unsafe { signal(signal_number, disposition) };
 }
 
 /// Waits to be killed.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, flag, case, pids, qmp, serial, disk, log] = &args[..]
+    if let [_, flag, case, pids, qmp, serial, disk, log @ ..] = &args[..]
         && flag == "--fake-qemu"
     {
         let machine = fake::Machine {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             qmp,
             serial,
             disk: Path::new(disk),
-            log: Path::new(log),
+            log: log.first().map(Path::new),
         };
         return fake::play(case, &machine);
     }

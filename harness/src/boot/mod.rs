@@ -13,9 +13,8 @@ use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
-use crate::judge::witness;
 use crate::machine::Launch;
-use crate::machine::process::{ENVIRONMENT, QMP_FD, SERIAL_FD};
+use crate::machine::process::{ENVIRONMENT, LOG_FD, QMP_FD, SERIAL_FD};
 use crate::records::stopped::Programs;
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
@@ -265,7 +264,7 @@ fn write_images(
             image::write_flash(path, size, &flash.bytes)
         })?;
     }
-    values.insert("trace_log".into(), witness::FILE.into());
+    values.insert("trace_log".into(), format!("/dev/fd/{LOG_FD}"));
     values.insert("qmp_fd".into(), QMP_FD.to_string());
     values.insert("serial_fd".into(), SERIAL_FD.to_string());
     Ok(values)
@@ -369,8 +368,8 @@ fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
         &quoted(launch.folder.as_os_str().as_bytes())[..],
         b" && ",
         &line(by_hand),
-        b"\n\n# as it was run, in the same folder: stopped at first; control and serial line on \
-          inherited sockets\n# ",
+        b"\n\n# as it was run, in the same folder: stopped at first; its control connection, \
+          serial line and log are inherited descriptors\n# ",
         &as_it_was_run.join(&b"\n# "[..]),
         b"\n",
     ]

@@ -4,6 +4,7 @@ mod bench;
 mod doctor;
 mod list;
 mod live;
+mod signals;
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Ask, Target};
@@ -22,6 +23,7 @@ use crate::records::stopped;
 use crate::tools::mutants;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use live::Live;
+use signals::Requests;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -172,6 +174,7 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
 /// Runs the program; its name is the first of the arguments.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let cli = Cli::parse_from(arguments);
+    let requests = Requests::settle();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -188,7 +191,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let code = runtime.block_on(async {
         tokio::select! {
             biased; // so that an interrupt is noticed from the start
-            () = interrupted() => {
+            () = requests.wait() => {
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
@@ -314,6 +317,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     dir.write(records::VERDICT, report.json());
+    report.notes.extend(finished.notes);
     report.notes.extend(dir.trouble().map(str::to_owned));
     if let Some(shown) = shown {
         shown.finish().await;
@@ -399,20 +403,4 @@ fn say(line: &str) {
 fn say_error(line: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {line}");
-}
-
-/// Waits for Ctrl-C or another request to end.
-async fn interrupted() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let wait = |kind| async move {
-        match signal(kind) {
-            Ok(mut signals) => drop(signals.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = wait(SignalKind::interrupt()) => {}
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::hangup()) => {}
-    }
 }

@@ -17,6 +17,25 @@ pub struct Expected {
     pub other: Option<Wanted>,
 }
 
+impl Expected {
+    /// The classes of which QEMU logged more than is wanted, in words. No later exit can mend that.
+    pub fn surplus(&self, qemu: &Account) -> Vec<String> {
+        let surplus = self.classes().into_iter().filter_map(|(class, wanted)| {
+            let wanted = wanted.filter(|wanted| qemu.of(class) > wanted.max)?;
+            Some(wanted.but_logged(class, qemu))
+        });
+        surplus.collect()
+    }
+
+    fn classes(&self) -> [(Class, Option<Wanted>); 3] {
+        [
+            (Class::Npf, self.npf),
+            (Class::Hypercall, self.hypercall),
+            (Class::Other, self.other),
+        ]
+    }
+}
+
 /// How many exits of a class are wanted, and where one of them has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
@@ -35,6 +54,11 @@ pub struct Wanted {
 impl Wanted {
     fn has_fault(&self) -> bool {
         self.gpa.is_some() || self.va.is_some() || self.access.is_some()
+    }
+
+    fn but_logged(&self, class: Class, qemu: &Account) -> String {
+        let (logged, look) = (qemu.of(class), look(class, qemu));
+        format!("{class}: the scenario wants {self}, QEMU logged {logged} ({look})")
     }
 
     fn is(&self, fault: &LoggedFault) -> bool {
@@ -81,34 +105,18 @@ impl Accounts<'_> {
         found
     }
 
-    fn logged(&self, class: Class) -> u64 {
-        match class {
-            Class::Npf => self.qemu.npf,
-            Class::Hypercall => self.qemu.hypercall,
-            Class::Other => self.qemu.other,
-        }
-    }
-
-    /// Where in the log a class is to be looked for.
     fn look(&self, class: Class) -> String {
-        format!("look in {FILE} for {}", self.qemu.format.hint(class))
+        look(class, self.qemu)
     }
 
     fn counts_wanted(&self, expected: &Expected, found: &mut Vec<String>) {
-        let classes = [
-            (Class::Npf, &expected.npf),
-            (Class::Hypercall, &expected.hypercall),
-            (Class::Other, &expected.other),
-        ];
-        for (class, wanted) in classes {
+        for (class, wanted) in expected.classes() {
             let Some(wanted) = wanted else { continue };
-            let (logged, look) = (self.logged(class), self.look(class));
+            let logged = self.qemu.of(class);
             if !(wanted.min..=wanted.max).contains(&logged) {
-                found.push(format!(
-                    "{class}: the scenario wants {wanted}, QEMU logged {logged} ({look})"
-                ));
+                found.push(wanted.but_logged(class, self.qemu));
             } else if wanted.has_fault() && !self.qemu.faults.iter().any(|f| wanted.is(f)) {
-                let faults = &self.qemu.faults;
+                let (faults, look) = (&self.qemu.faults, self.look(class));
                 let first = faults.first().map_or("none".into(), LoggedFault::to_string);
                 found.push(format!(
                     "{class}: none of the {logged} that QEMU logged is where the scenario wants \
@@ -120,7 +128,7 @@ impl Accounts<'_> {
 
     fn counts(&self, claimed: Totals, found: &mut Vec<String>) {
         let mut compare = |class, counted| {
-            let logged = self.logged(class);
+            let logged = self.qemu.of(class);
             if logged != counted {
                 let look = self.look(class);
                 found.push(format!(
@@ -180,6 +188,11 @@ impl Accounts<'_> {
             ));
         }
     }
+}
+
+/// Where in the log a class is to be looked for.
+fn look(class: Class, qemu: &Account) -> String {
+    format!("look in {FILE} for {}", qemu.format.hint(class))
 }
 
 /// Whether a fault can be the one that QEMU logged.

@@ -22,6 +22,13 @@ pub enum Event<'a> {
         /// Its text.
         text: Cow<'a, str>,
     },
+    /// What stood on the console without a line's end when a clock ran out, or when QEMU went
+    /// without its machine having ended. It is shown, and never judged: the rest of the line may
+    /// have been anything.
+    Partial {
+        /// Its text, normalised.
+        text: Cow<'a, str>,
+    },
     /// A clock ran out.
     Timeout {
         /// Which one.
@@ -36,8 +43,14 @@ pub enum Event<'a> {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// What QEMU itself logged of the guest's exits, read when QEMU had gone.
+    /// What QEMU itself logged of the guest's exits: up to QEMU's end, or up to here, where it can no
+    /// longer be what was to be logged.
     Witness(Account),
+    /// QEMU logged more than it may.
+    ExitFlood {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The machine is gone; nothing comes after this.
     End(MachineEnd),
     /// The set-up kept the machine from being judged.

@@ -99,15 +99,35 @@ impl<'s> Judge<'s> {
             }),
             Event::Witness(account) => {
                 self.witness = Some(account.clone());
-                ControlFlow::Continue(())
+                match self.surplus(account) {
+                    because if because.is_empty() => ControlFlow::Continue(()),
+                    because => ControlFlow::Break(Verdict::WitnessDisagrees { because }),
+                }
             }
+            Event::ExitFlood { limit } => ControlFlow::Break(Verdict::ExitFlood {
+                limit: *limit,
+                exits: self.witness.as_ref().map_or(0, Account::exits),
+            }),
             Event::End(end) => ControlFlow::Break(self.end(end)),
             Event::Stopped { what, hint } => ControlFlow::Break(Verdict::Infrastructure {
                 what: what.clone(),
                 hint: hint.clone(),
             }),
-            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
+            Event::Firmware { .. } | Event::Partial { .. } | Event::Note { .. } => {
+                ControlFlow::Continue(())
+            }
         }
+    }
+
+    /// Whether what QEMU has logged so far cannot become what was to be logged any more.
+    pub fn is_refuted_by(&self, account: &Account) -> bool {
+        !self.surplus(account).is_empty()
+    }
+
+    /// The exits of which there are more than the scenario allows.
+    fn surplus(&self, account: &Account) -> Vec<String> {
+        let expected = self.story.plan().witness.as_ref();
+        expected.map_or(Vec::new(), |expected| expected.surplus(account))
     }
 
     fn line(&mut self, line: &str) -> ControlFlow<Verdict> {

@@ -4,7 +4,7 @@ use super::accounts;
 use super::hvlog::console::KILLED;
 use super::hvlog::{Fields, Guest, Listener};
 use super::patterns::{Matches, Patterns};
-use super::verdict::{EndKind, Fault, MachineEnd, Verdict};
+use super::verdict::{EndKind, Fault, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -257,11 +257,8 @@ impl Story {
                     .and_then(|f| f.by),
             ),
             Verdict::GuestKilled { .. } => Fault::Guest,
-            Verdict::EarlyExit {
-                status: MachineEnd::Unreported { .. },
-                ..
-            } => Fault::Machine,
-            Verdict::EarlyExit { .. } => Fault::GuestOrHypervisor,
+            // Also of a QEMU that crashed: what it ran made it.
+            Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Fault::GuestOrHypervisor,
             Verdict::Timeout { step: name, .. } => step(name),
             Verdict::WrongEnd { .. } => Fault::GuestOrHypervisor,
             Verdict::BrokenReport { .. } | Verdict::WitnessDisagrees { .. } => Fault::Hypervisor,

@@ -64,7 +64,7 @@ impl<'s> Trial<'s> {
             return false;
         }
         match event {
-            Event::Line { text } => self.remember(text),
+            Event::Line { text } | Event::Partial { text } => self.remember(text),
             Event::End(end) => self.end = Some(end.clone()),
             _ => {}
         }
@@ -108,6 +108,11 @@ impl<'s> Trial<'s> {
     /// The time that the next line of the story may take, if it is bounded.
     pub fn within(&self) -> Option<Duration> {
         self.judge.within()
+    }
+
+    /// Whether what QEMU has logged so far cannot become what was to be logged any more.
+    pub fn is_refuted_by(&self, account: &Account) -> bool {
+        self.judge.is_refuted_by(account)
     }
 
     /// The steps reached.

@@ -89,9 +89,7 @@ pub enum Fault {
     Hypervisor,
     /// One of these two; the console does not tell which.
     GuestOrHypervisor,
-    /// The machine's: QEMU or its firmware.
-    Machine,
-    /// The set-up's: a missing tool, a failed build, a full disk.
+    /// The set-up's: a missing tool, a failed build, a full disk, a QEMU that somebody killed.
     Setup,
 }
 
@@ -102,7 +100,6 @@ impl fmt::Display for Fault {
             Fault::Guest => "the guest",
             Fault::Hypervisor => "the hypervisor",
             Fault::GuestOrHypervisor => "the guest or the hypervisor",
-            Fault::Machine => "the machine (QEMU)",
             Fault::Setup => "the set-up",
         })
     }
@@ -178,6 +175,13 @@ pub enum Verdict {
         /// Each contradiction.
         because: Vec<String>,
     },
+    /// QEMU logged more of the guest's exits than any guest makes that gets somewhere.
+    ExitFlood {
+        /// How much it may log, in bytes.
+        limit: u64,
+        /// How many exits of the guest's were in that.
+        exits: u64,
+    },
     /// The set-up kept the machine from being judged.
     Infrastructure {
         /// What went wrong.
@@ -199,7 +203,8 @@ impl Verdict {
             | Verdict::EarlyExit { .. }
             | Verdict::BrokenReport { .. }
             | Verdict::WrongEnd { .. }
-            | Verdict::WitnessDisagrees { .. } => 1,
+            | Verdict::WitnessDisagrees { .. }
+            | Verdict::ExitFlood { .. } => 1,
             Verdict::Timeout { .. } => 3,
             Verdict::Infrastructure { .. } => 4,
         }
@@ -218,6 +223,7 @@ impl Verdict {
             Verdict::BrokenReport { .. } => "broken-report",
             Verdict::WrongEnd { .. } => "wrong-end",
             Verdict::WitnessDisagrees { .. } => "witness-disagrees",
+            Verdict::ExitFlood { .. } => "exit-flood",
             Verdict::Infrastructure { .. } => "infrastructure",
         }
     }
@@ -294,9 +300,20 @@ impl fmt::Display for Verdict {
             Verdict::WitnessDisagrees { because } => {
                 write!(f, "QEMU's own log disagrees: {}", because.join("; "))
             }
+            Verdict::ExitFlood { limit, exits } => {
+                let mib = limit >> 20;
+                write!(
+                    f,
+                    "QEMU logged more than {mib} MiB of traps, {exits} exits of the guest among \
+                     them; something traps again and again"
+                )
+            }
             Verdict::Infrastructure { what, hint } => {
                 write!(f, "{what}\n  what to do: {hint}")
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

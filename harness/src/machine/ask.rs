@@ -3,6 +3,7 @@
 
 use super::process::cannot_start;
 use super::process_group::{self, Group};
+use super::pulse::within;
 use crate::error::Error;
 use crate::judge::lines;
 use std::path::Path;
@@ -65,9 +66,9 @@ pub async fn ask(
             stderr,
         })
     };
-    match tokio::time::timeout(patience, answer).await {
-        Ok(answer) => answer.map_err(|e| cannot_start(program, &e)),
-        Err(_) => {
+    match within(patience, answer).await {
+        Some(answer) => answer.map_err(|e| cannot_start(program, &e)),
+        None => {
             let question = args.join(" ");
             let (program, patience) = (program.display(), patience.as_secs_f64());
             Err(Error::infrastructure(

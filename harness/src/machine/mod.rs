@@ -6,9 +6,11 @@ pub mod ask;
 pub mod firmware_image;
 pub mod process;
 pub mod process_group;
+mod pulse;
 pub mod qmp;
 mod registers;
 pub mod session;
 pub mod start;
+pub mod stream;
 
 pub use process::{Launch, Qemu};

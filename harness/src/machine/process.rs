@@ -3,19 +3,24 @@
 //! the harness is killed itself.
 
 use super::process_group::{self, Group};
-use super::qmp::Qmp;
+use super::qmp::{Message, Qmp, QmpError};
+use super::stream::Stream;
 use crate::error::Error;
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
 use rustix::fd::RawFd;
 use rustix::process::Signal;
+use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
 
 /// How long QEMU may take to end when asked to.
 const GRACE: Duration = Duration::from_millis(300);
@@ -24,6 +29,8 @@ const GRACE: Duration = Duration::from_millis(300);
 pub const QMP_FD: RawFd = process_group::FIRST_INHERITED;
 /// See [`QMP_FD`].
 pub const SERIAL_FD: RawFd = QMP_FD + 1;
+/// The pipe for QEMU's log of the guest's exits, where there is one.
+pub const LOG_FD: RawFd = QMP_FD + 2;
 
 /// What QEMU's environment has besides the harness's own: where it makes its temporary files, such
 /// as the overlay of a disk's snapshot. That is its working directory.
@@ -59,76 +66,194 @@ impl Launch {
     }
 }
 
-/// A running QEMU.
+/// A process that is waited for, and ended. A test scripts its own.
+pub trait Process: fmt::Debug {
+    /// Waits for its end. Nothing is lost when the wait is given up.
+    fn wait(&mut self) -> Ending<'_, io::Result<ExitStatus>>;
+
+    /// Ends it and all that it started: asks, waits a little, kills, reaps.
+    fn stop(&mut self) -> Ending<'_, Option<ExitStatus>>;
+}
+
+/// What a [`Process`] answers with.
+pub type Ending<'p, T> = Pin<Box<dyn Future<Output = T> + 'p>>;
+
+/// A running QEMU, and all that comes from it.
 #[derive(Debug)]
 pub struct Qemu {
-    /// The process.
-    pub child: Child,
     /// The control connection.
     pub qmp: Qmp,
     /// The machine's serial line.
-    pub serial: UnixStream,
+    pub serial: Stream,
     /// QEMU's own messages.
-    pub stderr: ChildStderr,
-    group: Group,
-    status: Option<ExitStatus>,
+    pub stderr: Stream,
+    /// QEMU's log of the guest's exits.
+    pub log: Stream,
+    process: Box<dyn Process>,
+    /// Whether the control connection and the process have not ended yet.
+    listens: bool,
+    runs: bool,
+}
+
+/// Something that came from a QEMU.
+#[derive(Debug)]
+pub enum Came<'q> {
+    /// Bytes of the serial line; none when it was closed.
+    Console(&'q [u8]),
+    /// Bytes of its own messages; none when they are over.
+    Stderr(&'q [u8]),
+    /// Bytes of its log; none when that is over.
+    Log(&'q [u8]),
+    /// A message, or why there will be no more.
+    Message(Result<Message, QmpError>),
+    /// The end of the process.
+    Gone(io::Result<ExitStatus>),
 }
 
 impl Qemu {
+    /// Of its parts.
+    pub fn of(qmp: Qmp, [serial, stderr, log]: [Stream; 3], process: Box<dyn Process>) -> Self {
+        Self {
+            qmp,
+            serial,
+            stderr,
+            log,
+            process,
+            listens: true,
+            runs: true,
+        }
+    }
+
     /// Starts the process. Both connections are inherited socket pairs: no port, no path, nobody
-    /// else can connect.
+    /// else can connect. So is the pipe for the log.
     pub fn spawn(launch: &Launch) -> Result<Self, Error> {
-        let pair = || StdStream::pair().map_err(|e| cannot_start(&launch.program, &e));
+        let failed = |e: io::Error| cannot_start(&launch.program, &e);
+        let pair = || StdStream::pair().map_err(failed);
         let ((qmp, qmp_child), (serial, serial_child)) = (pair()?, pair()?);
+        let mut inherited = vec![qmp_child.into(), serial_child.into()];
+        let mut log = Stream::closed();
+        if launch.witness.is_some() {
+            let (reader, writer) = io::pipe().map_err(failed)?;
+            let reader = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
+            log = Stream::of(reader);
+            inherited.push(writer.into());
+        }
         let mut command = launch.command(&launch.args);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        process_group::lead(&mut command, vec![qmp_child.into(), serial_child.into()]);
-        let mut child = command
-            .spawn()
-            .map_err(|e| cannot_start(&launch.program, &e))?;
+        process_group::lead(&mut command, inherited);
+        let mut child = command.spawn().map_err(failed)?;
         drop(command); // and with it the child's ends, or the connections would never close
         let connect = |stream: StdStream| {
             stream.set_nonblocking(true)?;
             UnixStream::from_std(stream)
         };
-        let stderr = child.stderr.take().expect("stderr is piped");
-        let group = Group::led_by(&child);
-        let streams = connect(qmp).and_then(|qmp| Ok((qmp, connect(serial)?)));
-        let (qmp, serial) = streams.map_err(|e| cannot_start(&launch.program, &e))?;
-        Ok(Self {
+        let stderr = Stream::of(child.stderr.take().expect("stderr is piped"));
+        let process = Running {
+            group: Group::led_by(&child),
             child,
-            qmp: Qmp::new(qmp),
-            serial,
-            stderr,
-            group,
             status: None,
-        })
+        };
+        let streams = connect(qmp).and_then(|qmp| Ok((qmp, connect(serial)?)));
+        let (qmp, serial) = streams.map_err(failed)?;
+        let streams = [Stream::of(serial), stderr, log];
+        Ok(Self::of(Qmp::new(qmp), streams, Box::new(process)))
     }
 
-    /// How the process ended, if it has.
-    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+    /// Waits for whatever comes next, from anywhere. Each closing and the process's end are told
+    /// once; then this waits for ever. Nothing is lost when the wait is given up.
+    pub async fn next(&mut self) -> Came<'_> {
+        tokio::select! {
+            bytes = self.serial.read() => Came::Console(bytes),
+            bytes = self.stderr.read() => Came::Stderr(bytes),
+            bytes = self.log.read() => Came::Log(bytes),
+            message = self.qmp.next(), if self.listens => {
+                self.listens = message.is_ok();
+                Came::Message(message)
+            }
+            status = self.process.wait(), if self.runs => {
+                self.runs = false;
+                Came::Gone(status)
+            }
+            // Where nothing is left.
+            never = std::future::pending::<Infallible>() => match never {},
+        }
+    }
+
+    /// Whether nothing can come any more.
+    pub fn is_over(&self) -> bool {
+        let streams = [&self.serial, &self.stderr, &self.log];
+        !self.listens && !self.runs && !streams.iter().any(|stream| stream.is_open())
+    }
+
+    /// Ends the process and all that it started. What it still logs meanwhile goes to `log`: a QEMU
+    /// that waits to be rid of it would not end by itself.
+    pub async fn stop(&mut self, mut log: impl FnMut(&[u8])) -> Option<ExitStatus> {
+        let Self {
+            process,
+            log: stream,
+            ..
+        } = self;
+        let status = {
+            let mut stopped = process.stop();
+            loop {
+                tokio::select! {
+                    bytes = stream.read() => log(bytes),
+                    status = &mut stopped => break status,
+                }
+            }
+        };
+        // Bounded: a process that left QEMU's group may hold the pipe open.
+        let rest = async {
+            while stream.is_open() {
+                log(stream.read().await);
+            }
+        };
+        let _ = tokio::time::timeout(GRACE, rest).await;
+        status
+    }
+}
+
+/// The process of a real QEMU.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    group: Group,
+    status: Option<ExitStatus>,
+}
+
+impl Running {
+    /// How it ended, if it has.
+    fn exit_status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
         }
         self.status
     }
+}
 
-    /// Ends the process and all that it started: asks, waits a little, kills, reaps.
-    pub async fn stop(&mut self) {
-        if self.exit_status().is_none() {
-            self.group.signal(Signal::TERM);
-            let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
-        }
-        // Also when QEMU itself is gone: something that it started may be left in its group.
-        self.group.signal(Signal::KILL);
-        self.status = self.child.wait().await.ok().or(self.status);
+impl Process for Running {
+    fn wait(&mut self) -> Ending<'_, io::Result<ExitStatus>> {
+        Box::pin(self.child.wait())
+    }
+
+    fn stop(&mut self) -> Ending<'_, Option<ExitStatus>> {
+        Box::pin(async {
+            if self.exit_status().is_none() {
+                self.group.signal(Signal::TERM);
+                let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
+            }
+            // Also when QEMU itself is gone: something that it started may be left in its group.
+            self.group.signal(Signal::KILL);
+            self.status = self.child.wait().await.ok().or(self.status);
+            self.status
+        })
     }
 }
 
-impl Drop for Qemu {
+impl Drop for Running {
     fn drop(&mut self) {
         self.group.signal(Signal::KILL);
         // Killed is not yet gone; whoever looks after the harness has ended must not see it.

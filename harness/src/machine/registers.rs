@@ -1,11 +1,10 @@
-//! A last look at a machine that a clock ran out for.
+//! Samples the processors' registers after a timeout.
 
-use super::process::Qemu;
+use super::process::{Came, Qemu};
 use super::qmp::{Message, QmpError};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// How often the machine is looked at. Once is not enough: an interrupt may just have taken it out
 /// of the loop that it hangs in.
@@ -39,32 +38,25 @@ async fn look(qemu: &mut Qemu, looks: &mut Vec<String>) -> Result<(), QmpError> 
         }
         qemu.qmp.send("cont", Value::Null).await?;
         let until = Instant::now() + PAUSE;
-        let _ = timeout_at(until, drop_console(qemu)).await;
-        sleep_until(until).await; // a console that is closed takes no time
+        let _ = timeout_at(until, drop_all(qemu)).await;
     }
 }
 
-/// Waits for a text: of all the answers that are still to come only this question's is one. The
-/// console is taken meanwhile, and dropped: a QEMU that waits to be rid of it answers nothing.
+/// Waits for a text: of all the answers that are still to come only this question's is one. What
+/// else comes is taken meanwhile, and dropped: a QEMU that waits to be rid of it answers nothing.
 async fn answer(qemu: &mut Qemu) -> Result<String, QmpError> {
-    let mut buffer = vec![0; 64 << 10];
-    let mut listening = true;
     loop {
-        tokio::select! {
-            message = qemu.qmp.next() => {
-                if let Message::Return(Value::String(text)) = message? {
-                    return Ok(text);
-                }
-            }
-            read = qemu.serial.read(&mut buffer), if listening => {
-                listening = matches!(read, Ok(1..));
-            }
+        match qemu.next().await {
+            Came::Message(Ok(Message::Return(Value::String(text)))) => return Ok(text),
+            Came::Message(Err(error)) => return Err(error),
+            _ => {}
         }
     }
 }
 
-/// Takes the console until it is closed.
-async fn drop_console(qemu: &mut Qemu) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(1..) = qemu.serial.read(&mut buffer).await {}
+/// Takes whatever comes, for as long as this is waited for.
+async fn drop_all(qemu: &mut Qemu) {
+    loop {
+        qemu.next().await;
+    }
 }

@@ -2,33 +2,60 @@
 //!
 //! This is the only place where time passes. What happens is turned into [events](Event), each of
 //! which is recorded and judged; the run is over when there is a verdict.
+//!
+//! A clock counts only when all that had come by then was read, and not for the time in which the
+//! harness itself was stopped.
 
-use super::process::{Launch, Qemu};
+use super::process::{Came, Launch, Qemu};
+use super::pulse::Pulse;
 use super::qmp::{Message, QmpEvent};
-use super::{registers, start};
+use super::registers;
+use super::start::{self, Started};
 use crate::error::Error;
 use crate::judge::event::Event;
 use crate::judge::firmware_lines::FirmwareFilter;
 use crate::judge::lines::{self, LineAssembler};
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, EndKind, MachineEnd, Verdict};
-use crate::judge::witness::{self, Account};
+use crate::judge::witness::Reader;
 use crate::records::{self, RunDir};
-use std::path::Path;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until};
 
 /// How long a machine that has ended may take to let go of its connections.
 const DRAIN: Duration = Duration::from_millis(250);
+
+/// How many pieces are read at most when a clock has run out: more than the connections hold.
+const PIECES: usize = 1024;
 
 /// How much a console may print. More is a fault of its own, and would fill the user's disk. A line
 /// counts as so many bytes more, which is what it costs in the records.
 const CONSOLE_LIMIT: u64 = 64 << 20;
 const LINE_COST: u64 = 64;
 
+/// How much QEMU may log of the guest's exits. A guest that traps again and again takes some ten
+/// seconds to reach it; a Linux that boots and ends logs less than a hundredth of it.
+pub const LOG_LIMIT: u64 = 256 << 20;
+
 /// How much of QEMU's stderr is kept.
 const STDERR_LIMIT: usize = 1 << 20;
+
+/// Signals by which a process dies of its own doing. Any other one was sent by somebody: a user, or
+/// the kernel that was out of memory.
+const OWN_DEATHS: [Signal; 7] = [
+    Signal::ILL,
+    Signal::TRAP,
+    Signal::ABORT,
+    Signal::BUS,
+    Signal::FPE,
+    Signal::SEGV,
+    Signal::SYS,
+];
 
 /// What a run is bounded by.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +77,8 @@ pub struct Finished<'s> {
     pub duration: Duration,
     /// The processors' registers in QEMU's words, as often as it told them, when a clock ran out.
     pub registers: Vec<String>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
 }
 
 /// Boots a machine and follows it to a verdict. QEMU is gone when this returns.
@@ -60,7 +89,24 @@ pub async fn run<'s>(
     dir: &mut RunDir,
     live: &mut dyn FnMut(&str),
 ) -> Result<Finished<'s>, Error> {
-    let (mut qemu, version) = start::start(launch, limits.timeout).await?;
+    let started = start::start(launch, limits.timeout).await?;
+    go(started, launch, trial, limits, dir, live).await
+}
+
+/// Sets the machine of a started QEMU going, and follows it.
+async fn go<'s>(
+    started: Started,
+    launch: &Launch,
+    trial: Trial<'s>,
+    limits: Limits,
+    dir: &mut RunDir,
+    live: &mut dyn FnMut(&str),
+) -> Result<Finished<'s>, Error> {
+    let Started {
+        mut qemu,
+        version,
+        said,
+    } = started;
     let now = Instant::now();
     let mut session = Session {
         trial,
@@ -68,43 +114,38 @@ pub async fn run<'s>(
         live,
         limits,
         started: now,
+        pulse: Pulse::new(),
+        stopped: Duration::ZERO,
         last_step: now,
         assembler: LineAssembler::default(),
         firmware: FirmwareFilter::new(launch.firmware.clone()),
         console_bytes: 0,
         stderr_bytes: 0,
-        end: None,
-        exited: None,
+        log: launch.witness.map(Reader::new),
+        log_bytes: 0,
+        reported: None,
+        gone: None,
+        drained_by: None,
     };
+    session.stderr(&said);
     // From here on everything QEMU says is listened to at once. Its answer to `cont` in particular
     // may come after so much output that QEMU would stand still if nobody took that.
-    let going = qemu.qmp.send("cont", serde_json::Value::Null).await;
+    let going = qemu.qmp.send("cont", Value::Null).await;
     let going = going.map_err(|error| error.to_string());
     let refused = match going {
-        Ok(()) => session.follow(&mut qemu, launch).await.err(),
+        Ok(()) => session.follow(&mut qemu).await.err(),
         Err(error) => Some(error),
     };
     if let Some(problem) = refused {
-        return Err(start::not_started(qemu, launch, &problem).await);
+        return Err(start::not_started(qemu, said, launch, &problem).await);
     }
     let duration = session.started.elapsed();
     let registers = match session.trial.verdict() {
         Some(Verdict::Timeout { .. }) => registers::registers(&mut qemu).await,
         _ => Vec::new(),
     };
-    if !registers.is_empty() {
-        session
-            .dir
-            .write(records::REGISTERS, registers.concat().replace('\r', ""));
-    }
-    qemu.stop().await;
-    session.dir.flush();
-    Ok(Finished {
-        trial: session.trial,
-        qemu: version,
-        duration,
-        registers,
-    })
+    qemu.stop(|_| {}).await;
+    session.finish(version, duration, registers)
 }
 
 struct Session<'s, 'r> {
@@ -113,83 +154,155 @@ struct Session<'s, 'r> {
     live: &'r mut dyn FnMut(&str),
     limits: Limits,
     started: Instant,
+    pulse: Pulse,
+    /// How long the harness itself was stopped; no clock counts that.
+    stopped: Duration,
     last_step: Instant,
     assembler: LineAssembler,
     firmware: FirmwareFilter,
     console_bytes: u64,
     stderr_bytes: usize,
-    /// How the machine ended, as far as QEMU has said.
-    end: Option<MachineEnd>,
+    /// Reads QEMU's log, if it was asked for one.
+    log: Option<Reader>,
+    log_bytes: u64,
+    /// How the machine ended, as QEMU has said.
+    reported: Option<Ended>,
     /// How QEMU's process ended.
-    exited: Option<String>,
+    gone: Option<Ended>,
+    /// Set once the machine has ended: what it printed before that may still be on its way.
+    drained_by: Option<Instant>,
 }
 
-/// The sources of events that have not dried up.
-#[derive(Clone, Copy)]
-struct Open {
-    serial: bool,
-    qmp: bool,
-    stderr: bool,
-    process: bool,
+/// How a machine ended.
+#[derive(Debug)]
+enum Ended {
+    /// By itself, as QEMU reported it.
+    Reported(MachineEnd),
+    /// With QEMU's process, which went by itself.
+    Gone(String),
+    /// Somebody else ended it, or QEMU.
+    FromOutside(String),
 }
 
 impl Session<'_, '_> {
     /// Listens until there is a verdict. The error is QEMU's, for not letting the machine run.
-    async fn follow(&mut self, qemu: &mut Qemu, launch: &Launch) -> Result<(), String> {
-        let mut open = Open {
-            serial: true,
-            qmp: true,
-            stderr: true,
-            process: true,
-        };
-        let mut buffer = vec![0; 64 << 10];
-        let mut errors = vec![0; 4 << 10];
-        // Set once the machine has ended: what it printed before that may still be on its way.
-        let mut drained_by: Option<Instant> = None;
-        while self.trial.verdict().is_none() {
-            if !open.process && !open.serial && !open.qmp && !open.stderr {
-                break;
+    async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
+        while self.trial.verdict().is_none() && !qemu.is_over() {
+            self.look_at_the_pulse();
+            let (_, due) = self.next_clock();
+            if Instant::now() < due {
+                let until = due.min(self.pulse.due());
+                tokio::select! {
+                    biased;
+                    came = qemu.next() => self.take(came)?,
+                    () = sleep_until(until) => {}
+                }
+                continue;
             }
+            // What had come by now is older than the clock's end.
+            self.take_what_is_there(qemu).await?;
             let (clock, due) = self.next_clock();
+            if self.trial.verdict().is_some() || Instant::now() < due {
+                continue;
+            }
+            match clock {
+                Some(clock) => self.timeout(clock),
+                None => break,
+            }
+        }
+        if self.trial.verdict().is_none() {
+            self.conclude(qemu).await;
+        }
+        Ok(())
+    }
+
+    /// Takes all that can be had without waiting.
+    async fn take_what_is_there(&mut self, qemu: &mut Qemu) -> Result<(), String> {
+        let mut looked_again = false;
+        for _ in 0..PIECES {
             tokio::select! {
-                () = sleep_until(drained_by.unwrap_or(due)) => match drained_by {
-                    Some(_) => break,
-                    None => self.timeout(clock),
-                },
-                read = qemu.serial.read(&mut buffer), if open.serial => match read {
-                    Ok(length @ 1..) => self.console(&buffer[..length]),
-                    _ => open.serial = false,
-                },
-                message = qemu.qmp.next(), if open.qmp => match message {
-                    Ok(Message::Event(event)) => self.qmp(&event),
-                    Ok(Message::Return(_)) => {}
-                    Ok(Message::Refused(description)) => return Err(description),
-                    Err(_) => open.qmp = false,
-                },
-                read = qemu.stderr.read(&mut errors), if open.stderr => match read {
-                    Ok(length @ 1..) => self.stderr(&errors[..length]),
-                    _ => open.stderr = false,
-                },
-                status = qemu.child.wait(), if open.process => {
-                    open.process = false;
-                    let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-                    self.note("qemu", format!("ended: {status}"));
-                    self.exited = Some(format!("QEMU ended ({status})"));
+                biased;
+                came = qemu.next() => {
+                    self.take(came)?;
+                    looked_again = false;
+                }
+                () = std::future::ready(()) => {
+                    if looked_again || self.trial.verdict().is_some() {
+                        return Ok(());
+                    }
+                    // The runtime looks at the connections when it gets the word.
+                    tokio::task::yield_now().await;
+                    looked_again = true;
                 }
             }
-            if (self.end.is_some() || self.exited.is_some()) && drained_by.is_none() {
-                drained_by = Some(Instant::now() + DRAIN);
-            }
         }
-        self.rest_of_the_console();
-        if let Some(format) = launch.witness
-            && self.trial.verdict().is_none()
-        {
-            qemu.stop().await; // its log is complete when it has gone
-            self.witness(format, &launch.folder.join(witness::FILE));
-        }
-        self.conclude();
         Ok(())
+    }
+
+    /// Leaves the time out of account in which the harness itself was stopped.
+    fn look_at_the_pulse(&mut self) {
+        let Some(lost) = self.pulse.look() else {
+            return;
+        };
+        self.stopped += lost;
+        self.last_step += lost;
+        if let Some(drained_by) = &mut self.drained_by {
+            *drained_by += lost;
+        }
+        let lost = lost.as_secs_f64();
+        let text = format!("the harness was stopped for {lost:.1} s, which no clock counts");
+        self.note("harness", text);
+    }
+
+    fn take(&mut self, came: Came<'_>) -> Result<(), String> {
+        match came {
+            Came::Console(bytes) => self.console(bytes),
+            Came::Stderr(bytes) => self.stderr(bytes),
+            Came::Log(bytes) => self.logged(bytes),
+            Came::Message(Ok(Message::Event(event))) => self.qmp(&event),
+            Came::Message(Ok(Message::Refused(description))) => return Err(description),
+            Came::Message(Ok(Message::Return(_)) | Err(_)) => {}
+            Came::Gone(status) => self.gone(status),
+        }
+        let ended = self.reported.is_some() || self.gone.is_some();
+        if ended && self.drained_by.is_none() {
+            self.drained_by = Some(Instant::now() + DRAIN);
+        }
+        if let Some(trouble) = self.dir.trouble() {
+            // Nobody could look at this run again.
+            let (what, hint) = (trouble.to_owned(), records::ROOM.to_owned());
+            self.feed(&Event::Stopped { what, hint });
+        }
+        Ok(())
+    }
+
+    /// The machine has ended: hands over what is left.
+    async fn conclude(&mut self, qemu: &mut Qemu) {
+        // What QEMU reported counts; that its process is gone says nothing of the machine.
+        let ended = self.reported.take().or(self.gone.take());
+        match &ended {
+            // It has printed all that it was to print.
+            Some(Ended::Reported(_)) => self.rest_of_the_console(),
+            _ => self.half_a_line(),
+        }
+        if self.log.is_some() {
+            // The log is complete when QEMU has gone.
+            qemu.stop(|bytes| self.logged(bytes)).await;
+        }
+        if let Some(log) = self.log.take() {
+            self.feed(&Event::Witness(log.finish()));
+        }
+        match ended {
+            Some(Ended::Reported(end)) => self.feed(&Event::End(end)),
+            Some(Ended::Gone(status)) => self.feed(&Event::End(MachineEnd::Unreported { status })),
+            Some(Ended::FromOutside(what)) => self.feed(&Event::Stopped {
+                what,
+                hint: "find out who did: the kernel does when memory runs out (dmesg), as do \
+                       limits of a container or a batch system"
+                    .into(),
+            }),
+            None => {}
+        }
     }
 
     /// Hands over what came without a line's end.
@@ -198,51 +311,41 @@ impl Session<'_, '_> {
         assembler.finish(|line| self.line(&line));
     }
 
-    /// Hands over what QEMU logged.
-    fn witness(&mut self, format: witness::Format, log: &Path) {
-        let account = std::fs::File::open(log).and_then(|file| Account::read(format, file));
-        self.feed(&match account {
-            Ok(account) => Event::Witness(account),
-            Err(error) => Event::Stopped {
-                what: format!("QEMU's own log {} cannot be read: {error}", log.display()),
-                hint: "check [witness] in the machine file, and that the disk is not full".into(),
-            },
+    /// Shows what came without a line's end, such as the prompt that the machine waits at.
+    fn half_a_line(&mut self) {
+        let mut assembler = std::mem::take(&mut self.assembler);
+        assembler.finish(|line| {
+            (self.live)(&line);
+            self.feed(&Event::Partial {
+                text: line.as_ref().into(),
+            });
+            true
         });
     }
 
-    /// Hands over the machine's end.
-    fn conclude(&mut self) {
-        // What QEMU reported counts; that its process is gone says nothing of the machine.
-        let unreported = self
-            .exited
-            .take()
-            .map(|status| MachineEnd::Unreported { status });
-        if let Some(end) = self.end.take().or(unreported) {
-            self.feed(&Event::End(end));
+    /// The clock that runs out first, and when; none of them once the machine has ended, but the
+    /// time that it may take to let go.
+    fn next_clock(&self) -> (Option<Clock>, Instant) {
+        if let Some(drained_by) = self.drained_by {
+            return (None, drained_by);
         }
-    }
-
-    /// The clock that runs out first, and when.
-    fn next_clock(&self) -> (Clock, Instant) {
         let since_step = |clock, span: Option<Duration>| Some((clock, self.last_step + span?));
-        [
+        let run = self.started + self.stopped + self.limits.timeout;
+        let (clock, due) = [
             since_step(Clock::Step, self.trial.within()),
             since_step(Clock::Silence, self.limits.silence),
         ]
         .into_iter()
         .flatten()
-        .fold(
-            (Clock::Run, self.started + self.limits.timeout),
-            |first, other| {
-                if other.1 < first.1 { other } else { first }
-            },
-        )
+        .fold((Clock::Run, run), |first, other| {
+            if other.1 < first.1 { other } else { first }
+        });
+        (Some(clock), due)
     }
 
     fn timeout(&mut self, clock: Clock) {
         let within = self.trial.within().unwrap_or_default();
-        // What came without a line's end may be the very prompt that the machine waits at.
-        self.rest_of_the_console();
+        self.half_a_line();
         let after = match clock {
             Clock::Run => self.limits.timeout,
             Clock::Step => within,
@@ -282,6 +385,24 @@ impl Session<'_, '_> {
         self.trial.verdict().is_none()
     }
 
+    /// Takes what QEMU has logged, and looks whether that can still be right.
+    fn logged(&mut self, bytes: &[u8]) {
+        let Some(mut log) = self.log.take() else {
+            return;
+        };
+        self.log_bytes += bytes.len() as u64;
+        self.dir.witness(bytes);
+        log.push(bytes);
+        let flood = self.log_bytes > LOG_LIMIT;
+        if flood || self.trial.is_refuted_by(log.so_far()) {
+            self.feed(&Event::Witness(log.so_far().clone()));
+        }
+        if flood {
+            self.feed(&Event::ExitFlood { limit: LOG_LIMIT });
+        }
+        self.log = Some(log);
+    }
+
     fn qmp(&mut self, event: &QmpEvent) {
         self.note("qmp", format!("{} {}", event.name, event.data));
         let reason = event.reason().to_owned();
@@ -291,15 +412,43 @@ impl Session<'_, '_> {
             ("SHUTDOWN", "guest-panic") => EndKind::Panic,
             ("SHUTDOWN", other) => {
                 let status = format!("QEMU shut the machine down ({other})");
-                self.end.get_or_insert(MachineEnd::Unreported { status });
+                self.reported.get_or_insert(if other.starts_with("host-") {
+                    Ended::FromOutside(format!("{status}: the machine did not ask for that"))
+                } else {
+                    Ended::Reported(MachineEnd::Unreported { status })
+                });
                 return;
             }
             ("RESET", _) if event.data["guest"] == true => EndKind::Reset,
             ("GUEST_PANICKED", _) => EndKind::Panic,
+            ("BLOCK_IO_ERROR", _) => return self.disk_failed(event),
             _ => return,
         };
-        self.end
-            .get_or_insert(MachineEnd::Reported { kind, reason });
+        self.reported
+            .get_or_insert(Ended::Reported(MachineEnd::Reported { kind, reason }));
+    }
+
+    /// A file behind one of the machine's disks failed, whatever the machine does about it: most
+    /// likely there is no room for what the guest wrote.
+    fn disk_failed(&mut self, event: &QmpEvent) {
+        let why = event.reason();
+        let what = format!("QEMU cannot use the file behind the machine's disk: {why}");
+        let hint = records::ROOM.to_owned();
+        self.feed(&Event::Stopped { what, hint });
+    }
+
+    fn gone(&mut self, status: io::Result<ExitStatus>) {
+        let signal = status.as_ref().ok().and_then(ExitStatus::signal);
+        let own = |signal| OWN_DEATHS.iter().any(|own| own.as_raw() == signal);
+        let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+        self.note("qemu", format!("ended: {status}"));
+        let text = format!("QEMU ended ({status})");
+        self.gone = Some(match signal {
+            Some(signal) if !own(signal) => Ended::FromOutside(format!(
+                "{text}: a signal that the harness did not send killed it"
+            )),
+            _ => Ended::Gone(text),
+        });
     }
 
     fn stderr(&mut self, bytes: &[u8]) {
@@ -318,6 +467,9 @@ impl Session<'_, '_> {
     }
 
     fn feed(&mut self, event: &Event<'_>) {
+        if self.trial.verdict().is_some() {
+            return; // the records end with what was decided on
+        }
         let at = self.started.elapsed();
         self.dir.event(at, event);
         if self.trial.feed(at, event) {
@@ -325,3 +477,35 @@ impl Session<'_, '_> {
         }
     }
 }
+
+impl<'s> Session<'s, '_> {
+    fn finish(
+        self,
+        qemu: String,
+        duration: Duration,
+        registers: Vec<String>,
+    ) -> Result<Finished<'s>, Error> {
+        if !registers.is_empty() {
+            let text = registers.concat().replace('\r', "");
+            self.dir.write(records::REGISTERS, text);
+        }
+        self.dir.flush();
+        if let (Some(Verdict::Pass), Some(trouble)) = (self.trial.verdict(), self.dir.trouble()) {
+            return Err(Error::infrastructure(trouble, records::ROOM));
+        }
+        let stopped = (self.stopped > Duration::ZERO).then(|| {
+            let seconds = self.stopped.as_secs_f64();
+            format!("the harness itself was stopped for {seconds:.1} s, which no clock counted")
+        });
+        Ok(Finished {
+            trial: self.trial,
+            qemu,
+            duration,
+            registers,
+            notes: stopped.into_iter().collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

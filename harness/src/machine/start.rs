@@ -2,47 +2,75 @@
 
 use super::firmware_image::too_old;
 use super::process::{Launch, Qemu};
-use super::qmp;
+use super::pulse::within;
+use super::qmp::{self, Qmp, QmpError};
 use crate::error::Error;
+use crate::judge::lines;
+use serde_json::Value;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
-/// How long QEMU may take from its start to a working control connection: as long as the run, but
-/// within these bounds.
-const START_LIMIT: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// How long QEMU may take from its start to a working control connection: as long as the run, and
+/// so long where the run is shorter. It is no part of the run, whose clocks start with its machine.
+const START_LEAST: Duration = Duration::from_secs(2);
 
-/// How much of QEMU's stderr an error quotes.
+/// How much of QEMU's stderr an error quotes, and how much is kept from before its machine runs.
 const QUOTED: usize = 2000;
+const KEPT: usize = 64 << 10;
+
+/// A QEMU whose machine is about to be set going.
+#[derive(Debug)]
+pub struct Started {
+    /// The process and its connections.
+    pub qemu: Qemu,
+    /// QEMU's version.
+    pub version: String,
+    /// What it has said so far on its stderr.
+    pub said: Vec<u8>,
+}
 
 /// Starts QEMU with its machine stopped, and proves over QMP that it accepts its arguments.
 ///
-/// Gives the process and QEMU's version. Whatever fails here is the set-up's fault: no guest has
-/// run yet.
-pub async fn start(launch: &Launch, timeout: Duration) -> Result<(Qemu, String), Error> {
-    let limit = timeout.clamp(START_LIMIT[0], START_LIMIT[1]);
-    let mut qemu = Qemu::spawn(launch)?;
-    // A QEMU that ends early closes the connection, so this needs no look at the process.
-    let problem = match tokio::time::timeout(limit, take_control(&mut qemu.qmp, launch)).await {
-        Ok(Ok(Control::Taken(version))) => return Ok((qemu, version.text)),
-        Ok(Ok(Control::TooOld(version))) => {
-            return Err(too_old(&launch.program, &version.text, launch.oldest));
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!(
-            "it said nothing on its control connection for {} s",
-            limit.as_secs()
-        ),
-    };
-    Err(not_started(qemu, launch, &problem).await)
+/// Whatever fails here is the set-up's fault: no guest has run yet.
+pub async fn start(launch: &Launch, timeout: Duration) -> Result<Started, Error> {
+    take_over(Qemu::spawn(launch)?, launch, timeout).await
 }
 
-/// Ends a QEMU whose machine could not be started; the error that says why.
-pub async fn not_started(mut qemu: Qemu, launch: &Launch, problem: &str) -> Error {
-    qemu.stop().await;
-    let status = qemu
-        .exit_status()
-        .map_or(String::new(), |status| format!(" ({status})"));
-    let said = quote_stderr(&mut qemu).await;
+/// The same of a QEMU whose process has just been started.
+pub(super) async fn take_over(
+    mut qemu: Qemu,
+    launch: &Launch,
+    timeout: Duration,
+) -> Result<Started, Error> {
+    let limit = timeout.max(START_LEAST);
+    let mut said = Vec::new();
+    // A QEMU that ends early closes the connection, so this needs no look at the process.
+    let control = within(limit, listening(&mut qemu, launch, &mut said)).await;
+    let problem = match control {
+        Some(Ok(Control::Taken(version))) => {
+            return Ok(Started {
+                qemu,
+                version: version.text,
+                said,
+            });
+        }
+        Some(Ok(Control::TooOld(version))) => {
+            return Err(too_old(&launch.program, &version.text, launch.oldest));
+        }
+        Some(Err(error)) => error.to_string(),
+        None => format!(
+            "it said nothing on its control connection for {} s",
+            limit.as_secs_f64()
+        ),
+    };
+    Err(not_started(qemu, said, launch, &problem).await)
+}
+
+/// Ends a QEMU whose machine could not be started; the error that says why. `said` is what it has
+/// said already.
+pub async fn not_started(mut qemu: Qemu, said: Vec<u8>, launch: &Launch, problem: &str) -> Error {
+    let status = qemu.stop(|_| {}).await;
+    let status = status.map_or(String::new(), |status| format!(" ({status})"));
+    let said = quote_stderr(&mut qemu, said).await;
     Error::infrastructure(
         format!(
             "{} did not start its machine{status}: {problem}{said}",
@@ -57,30 +85,48 @@ enum Control {
     TooOld(qmp::Version),
 }
 
-async fn take_control(qmp: &mut qmp::Qmp, launch: &Launch) -> Result<Control, qmp::QmpError> {
+/// Takes control, and meanwhile what QEMU says on its stderr: it might wait to be rid of that.
+async fn listening(
+    qemu: &mut Qemu,
+    launch: &Launch,
+    said: &mut Vec<u8>,
+) -> Result<Control, QmpError> {
+    let Qemu { qmp, stderr, .. } = qemu;
+    let mut control = std::pin::pin!(take_control(qmp, launch));
+    loop {
+        tokio::select! {
+            biased;
+            control = &mut control => return control,
+            bytes = stderr.read() => keep(said, bytes, KEPT),
+        }
+    }
+}
+
+async fn take_control(qmp: &mut Qmp, launch: &Launch) -> Result<Control, QmpError> {
     let version = qmp.greeting().await?;
     if !version.at_least(launch.oldest) {
         return Ok(Control::TooOld(version));
     }
-    qmp.execute("qmp_capabilities", serde_json::Value::Null)
-        .await?;
+    qmp.execute("qmp_capabilities", Value::Null).await?;
     Ok(Control::Taken(version))
 }
 
-async fn quote_stderr(qemu: &mut Qemu) -> String {
-    let mut said = vec![0; QUOTED];
-    let mut length = 0;
-    let read = async {
-        while let Ok(n @ 1..) = qemu.stderr.read(&mut said[length..]).await {
-            length += n;
+fn keep(said: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    let room = limit.saturating_sub(said.len());
+    said.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+async fn quote_stderr(qemu: &mut Qemu, mut said: Vec<u8>) -> String {
+    let rest = async {
+        while qemu.stderr.is_open() && said.len() < QUOTED {
+            keep(&mut said, qemu.stderr.read().await, QUOTED);
         }
     };
     // Bounded: a process that QEMU left behind may hold the pipe open.
-    let _ = tokio::time::timeout(Duration::from_millis(200), read).await;
-    let lines = said[..length]
-        .split(|&b| b == b'\n')
-        .filter(|line| !line.is_empty());
+    let _ = tokio::time::timeout(Duration::from_millis(200), rest).await;
+    said.truncate(QUOTED);
+    let lines = said.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     lines
-        .map(|line| format!("\n  | {}", crate::judge::lines::normalise(line)))
+        .map(|line| format!("\n  | {}", lines::normalise(line)))
         .collect()
 }

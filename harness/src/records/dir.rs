@@ -7,19 +7,21 @@
 //! | `story.json` | what the run had to tell |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
-//! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked |
+//! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked: its first 4 MiB and its last |
 //! | `qemu.stderr` | QEMU's own messages |
 //! | `registers.txt` | the processors' registers, when a clock ran out |
 //! | `events.jsonl` | what the judge was told, with times |
 //! | `verdict.json` | the verdict; missing when the run was cut short |
 //! | `kernel`, `disk.img`, `firmware.img`, `pflash.img` | what was booted |
 //!
-//! Everything is written as it happens. When the disk is full the run goes on without its records,
-//! and its report says so.
+//! Everything is written as it happens, but for the end of a long `witness.log`, which comes last. A
+//! run whose records cannot be written, as on a full disk, is stopped: it could not be judged again.
 
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::judge::event::{Event, Record};
+use crate::judge::witness;
+use crate::records::head_and_tail::HeadAndTail;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use std::fs::{self, File, TryLockError};
@@ -40,6 +42,12 @@ pub const EVENTS: &str = "events.jsonl";
 pub const REGISTERS: &str = "registers.txt";
 /// The verdict.
 pub const VERDICT: &str = "verdict.json";
+
+/// What to do where records find no room.
+pub const ROOM: &str = "make room on the disk, or name a folder on another one with --report-dir";
+
+/// How much is kept of QEMU's log: of its beginning, and of its end.
+const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
 
 /// What was booted, for [`BOOTED`].
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,6 +103,8 @@ pub struct RunDir {
     console_log: File,
     firmware_log: File,
     stderr: File,
+    /// QEMU's log; there is none before anything is logged.
+    witness: Option<HeadAndTail>,
     events: File,
     pending: Vec<u8>,
     pending_log: Vec<u8>,
@@ -128,6 +138,7 @@ impl RunDir {
             console_log: file("console.log")?,
             firmware_log: file("firmware.log")?,
             stderr: file("qemu.stderr")?,
+            witness: None,
             events,
             pending: Vec::new(),
             pending_log: Vec::new(),
@@ -176,10 +187,23 @@ impl RunDir {
         self.note(result);
     }
 
+    /// Keeps bytes of QEMU's log, within bounds.
+    pub fn witness(&mut self, bytes: &[u8]) {
+        let result = match &mut self.witness {
+            Some(log) => log.write(bytes),
+            none => {
+                let [head, tail] = LOG_KEPT;
+                let log = HeadAndTail::create(&self.path.join(witness::FILE), head, tail);
+                log.and_then(|log| none.insert(log).write(bytes))
+            }
+        };
+        self.note(result);
+    }
+
     /// Keeps an event; [`flush`](Self::flush) writes what was kept.
     pub fn event(&mut self, at: Duration, event: &Event<'_>) {
         let log = match event {
-            Event::Line { text } => Some((&mut self.pending_log, text)),
+            Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
             Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
             _ => None,
         };

@@ -3,9 +3,10 @@
 //! This folder starts no process and waits for nothing.
 
 pub mod dir;
+mod head_and_tail;
 pub mod memory;
 pub mod replay;
 pub mod report;
 pub mod stopped;
 
-pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, RunDir, STORY, VERDICT, read_json};
+pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json};

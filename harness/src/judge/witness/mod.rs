@@ -1,7 +1,7 @@
 //! QEMU as a witness: its own log of what made the guest stop, which nothing inside the machine can
 //! write to.
 //!
-//! A log is read as a stream, a line at a time, into an [`Account`]: how many exits of each class
+//! A log is read as a stream while the machine runs, a line at a time, into an [`Account`]: how many exits of each class
 //! there were, and where the nested page faults were. Lines that are none of the guest's exits are
 //! passed over: QEMU logs the firmware's and the hypervisor's own traps too.
 
@@ -166,6 +166,20 @@ impl Account {
         }
     }
 
+    /// How many exits of a class there were.
+    pub fn of(&self, class: Class) -> u64 {
+        match class {
+            Class::Npf => self.npf,
+            Class::Hypercall => self.hypercall,
+            Class::Other => self.other,
+        }
+    }
+
+    /// How many exits there were in all.
+    pub fn exits(&self) -> u64 {
+        self.npf + self.hypercall + self.other
+    }
+
     fn count(&mut self, exit: Exit) {
         let class = match exit {
             Exit::Npf(fault) => {
@@ -224,13 +238,15 @@ impl Reader {
         });
     }
 
-    /// At the log's end: what was in it.
+    /// What has been in it so far.
+    pub fn so_far(&self) -> &Account {
+        &self.account
+    }
+
+    /// At the log's end: what was in it. A line without an end is not: QEMU ends all of its lines,
+    /// so this one was cut, and may have been to say something else.
     pub fn finish(mut self) -> Account {
         let (parser, account) = (&mut self.parser, &mut self.account);
-        self.lines.finish(|line| {
-            parser.line(&line, account);
-            true
-        });
         if let Parser::Aarch64(parser) = parser
             && let Some(exit) = parser.finish()
         {

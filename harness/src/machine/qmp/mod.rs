@@ -8,8 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What can go wrong on the control connection.
 #[derive(Debug, thiserror::Error)]
@@ -78,19 +77,29 @@ impl Version {
     }
 }
 
+/// What a control connection goes over.
+trait Wire: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
+
 /// A control connection.
-#[derive(Debug)]
 pub struct Qmp {
-    stream: UnixStream,
+    stream: Box<dyn Wire>,
     decoder: Decoder,
     events: VecDeque<QmpEvent>,
 }
 
+impl std::fmt::Debug for Qmp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Qmp {{ events: {:?} }}", self.events)
+    }
+}
+
 impl Qmp {
-    /// Over a connected socket.
-    pub fn new(stream: UnixStream) -> Self {
+    /// Over a connection.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) -> Self {
         Self {
-            stream,
+            stream: Box::new(stream),
             decoder: Decoder::default(),
             events: VecDeque::new(),
         }
@@ -186,6 +195,7 @@ fn short(message: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::net::UnixStream;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread()

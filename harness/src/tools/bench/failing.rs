@@ -43,9 +43,9 @@ pub(super) async fn measure(
     for _ in 0..TIMES {
         let mut command = harness.command_that_boots(programs);
         command.arg("--scenario").arg(&scenario);
-        let told = from_line(command, LINE, |_| Some(())).await?;
+        let told = from_line(command, LINE, |_| Some(()), 1).await?;
         lines.extend(told);
-        let death = from_line(harness.command_that_boots(programs), "", kill_qemu_of).await?;
+        let death = from_line(harness.command_that_boots(programs), "", kill_qemu_of, 4).await?;
         deaths.extend(death);
     }
     Ok(
@@ -66,12 +66,13 @@ fn scenario_that_forbids(harness: &HarnessRun) -> Result<PathBuf, Error> {
     Ok(file)
 }
 
-/// Seconds from the line that begins so, and from what is done then, to the harness's end. The
-/// first line is a sign that the machine is up.
+/// Seconds from the line that begins so, and from what is done then, to the harness's end with that
+/// exit code. The first line is a sign that the machine is up.
 async fn from_line(
     mut command: Command,
     beginning: &str,
     then: impl Fn(u32) -> Option<()>,
+    code: i32,
 ) -> Result<Option<f64>, Error> {
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     let cannot = |e| Error::io("run", std::path::Path::new("the harness"), &e);
@@ -84,7 +85,7 @@ async fn from_line(
         }
     }
     let status = child.wait().await.map_err(cannot)?;
-    let failed = status.code() == Some(1);
+    let failed = status.code() == Some(code);
     Ok(start
         .filter(|_| failed)
         .map(|start| start.elapsed().as_secs_f64()))

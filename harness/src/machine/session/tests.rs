@@ -1,0 +1,470 @@
+//! Runs of a machine that is scripted here, in a time that passes only when all wait for it. So
+//! every order of data, ends, clocks and stops of the harness's own can be had, and takes no time.
+
+use super::*;
+use crate::judge::accounts::{Expected, Wanted};
+use crate::judge::witness::Format;
+use crate::judge::{By, HvExpected, Plan, Step, Story};
+use crate::machine::process::{Ending, Process};
+use crate::machine::qmp::Qmp;
+use crate::machine::stream::Stream;
+use proptest::prelude::*;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::sync::watch;
+use tokio::time::{advance, sleep};
+
+const MS: Duration = Duration::from_millis(1);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the machine does.
+#[derive(Debug, Clone, PartialEq)]
+enum Act {
+    /// Lets so many milliseconds pass.
+    Wait(u64),
+    /// Prints on the serial line.
+    Say(String),
+    /// Logs a trap that is a guest's exit, so many times.
+    Exits(u32),
+    /// Reports the end of the machine.
+    Off,
+    /// Ends, with a status as the kernel has it.
+    Die(i32),
+    /// Goes, but leaves its connections open.
+    DieButHold(i32),
+    /// The harness stands still for so many milliseconds. All up to the next [`Wait`](Act::Wait)
+    /// happens meanwhile.
+    Stop(u64),
+}
+use Act::*;
+
+fn say(text: &str) -> Act {
+    Say(text.into())
+}
+
+#[derive(Debug)]
+struct Scripted(watch::Receiver<Option<i32>>);
+
+impl Process for Scripted {
+    fn wait(&mut self) -> Ending<'_, io::Result<ExitStatus>> {
+        Box::pin(async {
+            let status = *self
+                .0
+                .wait_for(Option::is_some)
+                .await
+                .expect("the script lives");
+            Ok(ExitStatus::from_raw(status.expect("it was waited for")))
+        })
+    }
+
+    fn stop(&mut self) -> Ending<'_, Option<ExitStatus>> {
+        Box::pin(async { None })
+    }
+}
+
+/// The machine's ends of its connections.
+struct Machine {
+    qmp: DuplexStream,
+    serial: DuplexStream,
+    log: DuplexStream,
+    status: watch::Sender<Option<i32>>,
+}
+
+impl Machine {
+    fn new() -> (Self, Qemu) {
+        let (qmp, qmp_end) = duplex(1 << 20);
+        let (serial, serial_end) = duplex(1 << 20);
+        let (log, log_end) = duplex(1 << 20);
+        let (status, ended) = watch::channel(None);
+        let streams = [
+            Stream::of(serial_end),
+            Stream::closed(),
+            Stream::of(log_end),
+        ];
+        let qemu = Qemu::of(Qmp::new(qmp_end), streams, Box::new(Scripted(ended)));
+        let machine = Self {
+            qmp,
+            serial,
+            log,
+            status,
+        };
+        (machine, qemu)
+    }
+
+    async fn play(mut self, script: Vec<Act>) {
+        let mut command = String::new();
+        BufReader::new(&mut self.qmp)
+            .read_line(&mut command)
+            .await
+            .expect("a command");
+        assert!(command.contains("cont"), "{command}");
+        for act in script {
+            match act {
+                Wait(ms) => sleep(ms as u32 * MS).await,
+                Stop(ms) => advance(ms as u32 * MS).await,
+                Say(text) => drop(self.serial.write_all(text.as_bytes()).await),
+                Off => {
+                    let event = r#"{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}"#;
+                    drop(self.qmp.write_all(format!("{event}\n").as_bytes()).await);
+                }
+                Exits(count) => {
+                    let line = "riscv_trap hart:0, async:0, cause:10, epc:0x0, tval:0x0, desc=x\n";
+                    for _ in 0..count {
+                        drop(self.log.write_all(line.as_bytes()).await);
+                    }
+                }
+                Die(status) => {
+                    let _ = self.status.send(Some(status));
+                    return;
+                }
+                DieButHold(status) => drop(self.status.send(Some(status))),
+            }
+        }
+        std::future::pending().await
+    }
+}
+
+fn story() -> Story {
+    let step = |name: &str, pattern: &str| Step {
+        name: name.into(),
+        pattern: pattern.into(),
+        near: Some(format!("^{name}")),
+        by: Some(By::Guest),
+        unique: true,
+        optional: false,
+        count: 1,
+        within: None,
+    };
+    Story::of(Plan {
+        steps: vec![
+            step("one", "^one$"),
+            step("loaded", r"^loaded \d{5} bytes$"),
+        ],
+        forbidden: Vec::new(),
+        end: EndKind::Shutdown,
+        hv: HvExpected {
+            lines: false,
+            ..HvExpected::of(EndKind::Shutdown)
+        },
+        witness: Some(Expected {
+            hypercall: Some(Wanted {
+                min: 0,
+                max: 3,
+                gpa: None,
+                va: None,
+                access: None,
+            }),
+            ..Expected::default()
+        }),
+    })
+    .unwrap()
+}
+
+/// What came of a run.
+struct Ran {
+    verdict: Verdict,
+    last_lines: Vec<String>,
+    notes: Vec<String>,
+    /// In the machine's time.
+    took: Duration,
+    /// The verdict of the records alone.
+    again: Option<Verdict>,
+    log: String,
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().unwrap()
+}
+
+fn launch() -> Launch {
+    Launch {
+        program: "qemu".into(),
+        oldest: (7, 2),
+        args: Vec::new(),
+        folder: ".".into(),
+        witness: Some(Format::RiscvTrap),
+        firmware: None,
+    }
+}
+
+fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let story = story();
+    let mut dir = RunDir::create(folder.path(), None, "x").unwrap();
+    let finished = runtime().block_on(async {
+        let (machine, qemu) = Machine::new();
+        let playing = tokio::spawn(machine.play(script));
+        let started = Started {
+            qemu,
+            version: "10".into(),
+            said: Vec::new(),
+        };
+        let trial = Trial::of_run(&story, "nonce");
+        let finished = go(started, &launch(), trial, limits, &mut dir, &mut |_| {}).await;
+        playing.abort();
+        finished.unwrap()
+    });
+    let path = dir.path().to_owned();
+    drop(dir);
+    let mut again = Trial::of_run(&story, "nonce");
+    let events = std::fs::read(path.join(records::EVENTS)).unwrap();
+    again.replay_events(&events[..]).unwrap();
+    Ran {
+        verdict: finished.trial.verdict().unwrap().clone(),
+        last_lines: finished.trial.last_lines().map(str::to_owned).collect(),
+        notes: finished.notes,
+        took: finished.duration,
+        again: again.verdict().cloned(),
+        log: std::fs::read_to_string(path.join("witness.log")).unwrap_or_default(),
+    }
+}
+
+fn run(script: Vec<Act>) -> Ran {
+    let limits = Limits {
+        timeout: TIMEOUT,
+        silence: None,
+    };
+    let ran = run_with(limits, script);
+    assert_eq!(ran.again.as_ref(), Some(&ran.verdict), "judged again");
+    ran
+}
+
+const ALL: &str = "one\nloaded 21248 bytes\n";
+
+#[test]
+fn a_whole_story_passes() {
+    let ran = run(vec![say(ALL), Exits(3), Off, Die(0)]);
+    assert_eq!(ran.verdict, Verdict::Pass);
+    assert_eq!(ran.log.lines().count(), 3);
+    assert_eq!(ran.notes, [""; 0]);
+}
+
+#[test]
+fn half_a_line_is_shown_and_not_judged_when_a_clock_runs_out() {
+    let ran = run(vec![say("one\nloaded 212")]);
+    assert!(
+        matches!(ran.verdict, Verdict::Timeout { .. }),
+        "{:?}",
+        ran.verdict
+    );
+    assert_eq!(ran.last_lines, ["one", "loaded 212"]);
+    assert_eq!(ran.took, TIMEOUT);
+}
+
+#[test]
+fn half_a_line_is_not_judged_when_qemu_goes_by_itself() {
+    let ran = run(vec![say("one\nloaded 212"), Die(6)]);
+    assert!(
+        matches!(ran.verdict, Verdict::EarlyExit { .. }),
+        "{:?}",
+        ran.verdict
+    );
+    assert_eq!(ran.last_lines, ["one", "loaded 212"]);
+    let ran = run(vec![say("one\nloaded 212"), Die(9)]);
+    assert_eq!(ran.verdict.exit_code(), 4, "{:?}", ran.verdict);
+}
+
+#[test]
+fn what_is_there_counts_more_than_a_clock() {
+    // All comes in the very moment in which the clock runs out.
+    let ran = run(vec![Wait(2000), say(ALL), Off, Die(0)]);
+    assert_eq!(ran.verdict, Verdict::Pass);
+    let ran = run(vec![Wait(2001), say(ALL), Off, Die(0)]);
+    assert!(
+        matches!(ran.verdict, Verdict::Timeout { .. }),
+        "{:?}",
+        ran.verdict
+    );
+}
+
+#[test]
+fn a_stop_of_the_harness_is_not_the_machines_time() {
+    for machine_goes_on in [true, false] {
+        let mut script = vec![say("one\n"), Wait(1000), Stop(3000)];
+        if !machine_goes_on {
+            script.push(Wait(900));
+        }
+        script.extend([say("loaded 21248 bytes\n"), Off, Die(0)]);
+        let ran = run(script);
+        assert_eq!(ran.verdict, Verdict::Pass);
+        assert!(
+            ran.notes[0].contains("stopped for 3.0 s")
+                || ran.notes[0].contains("stopped for 2.9 s"),
+            "{:?}",
+            ran.notes
+        );
+    }
+    let ran = run(vec![say("one\n"), Wait(1000), Stop(3000), Wait(1100)]);
+    assert!(
+        matches!(ran.verdict, Verdict::Timeout { .. }),
+        "{:?}",
+        ran.verdict
+    );
+    assert!(ran.took < Duration::from_millis(5110), "{:?}", ran.took);
+}
+
+#[test]
+fn a_stop_counts_for_no_other_clock_either() {
+    let limits = Limits {
+        timeout: 10 * TIMEOUT,
+        silence: Some(TIMEOUT),
+    };
+    let ends = [say("loaded 21248 bytes\n"), Off, Die(0)];
+    let script = [
+        &[say("one\n"), Wait(500), Stop(5000), Wait(1000)],
+        &ends[..],
+    ]
+    .concat();
+    assert_eq!(run_with(limits, script).verdict, Verdict::Pass);
+    // Nor for the time that a machine may take to let go of its connections.
+    let script = vec![
+        say("one\n"),
+        Off,
+        Wait(10),
+        Stop(5000),
+        Wait(100),
+        say("loaded 21248 bytes\n"),
+        Die(0),
+    ];
+    assert_eq!(run(script).verdict, Verdict::Pass);
+}
+
+#[test]
+fn more_exits_than_the_scenario_allows_end_the_run_at_once() {
+    let ran = run(vec![
+        say("one\n"),
+        Exits(3),
+        Wait(100),
+        Exits(1),
+        Wait(1800),
+        say(ALL),
+        Off,
+    ]);
+    let Verdict::WitnessDisagrees { because } = &ran.verdict else {
+        panic!("{:?}", ran.verdict);
+    };
+    assert_eq!(because.len(), 1, "{because:?}");
+    assert!(
+        because[0].starts_with("hypercall: the scenario wants 0 to 3, QEMU logged 4"),
+        "{because:?}"
+    );
+    assert_eq!(ran.took, 100 * MS);
+}
+
+#[test]
+fn who_killed_qemu_decides_whose_fault_it_is() {
+    for (signal, code) in [
+        (9, 4),
+        (15, 4),
+        (1, 4),
+        (24, 4),
+        (25, 4),
+        (4, 1),
+        (6, 1),
+        (11, 1),
+    ] {
+        let ran = run(vec![say("one\n"), Die(signal)]);
+        assert_eq!(
+            ran.verdict.exit_code(),
+            code,
+            "signal {signal}: {:?}",
+            ran.verdict
+        );
+    }
+    // Whoever kills it when the machine has ended changes nothing.
+    assert_eq!(
+        run(vec![say(ALL), Off, Wait(1), Die(9)]).verdict,
+        Verdict::Pass
+    );
+    assert_eq!(
+        run(vec![say(ALL), Off, DieButHold(9)]).verdict,
+        Verdict::Pass
+    );
+}
+
+/// A script in which all of `pieces` come in order, with pauses and stops in between.
+fn interleaved(cuts: Vec<(usize, u64, u64)>, text: &str, tail: &[Act]) -> Vec<Act> {
+    let mut script = Vec::new();
+    let mut rest = text;
+    for (cut, pause, stop) in cuts {
+        let (piece, after) = rest.split_at(cut.min(rest.len()));
+        script.push(say(piece));
+        script.extend([Wait(pause), Stop(stop)]);
+        rest = after;
+    }
+    script.push(say(rest));
+    script.extend_from_slice(tail);
+    script
+}
+
+fn cuts() -> impl Strategy<Value = Vec<(usize, u64, u64)>> {
+    let stop = prop_oneof![Just(0), 1..200_u64, 2000..100_000_u64];
+    prop::collection::vec((0..12_usize, 0..150_u64, stop), 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// A machine that tells its story within its time passes, however its output is cut, whichever
+    /// connection brings the end first, and however long the harness is stopped.
+    #[test]
+    fn no_order_and_no_stop_changes_a_pass(cuts in cuts(), early in any::<bool>(), logged in 0..4_u32) {
+        let tail = match early {
+            true => vec![Off, Exits(logged), Die(0)],
+            false => vec![Exits(logged), Off, Wait(20), Die(0)],
+        };
+        let script = interleaved(cuts, ALL, &tail);
+        let ran = run(script.clone());
+        prop_assert_eq!(ran.verdict, Verdict::Pass, "{:?}", script);
+    }
+
+    /// A machine that hangs somewhere in its story times out: never is what has come so far judged
+    /// to be what it is not.
+    #[test]
+    fn wherever_it_hangs_it_is_a_timeout(cuts in cuts(), at in 0..ALL.len()) {
+        let script = interleaved(cuts, &ALL[..at], &[]);
+        let ran = run(script.clone());
+        prop_assert!(matches!(ran.verdict, Verdict::Timeout { clock: Clock::Run, .. }), "{:?}: {:?}", ran.verdict, script);
+    }
+}
+
+// ---- before the machine runs
+
+/// A QEMU that greets after a while, and what it is taken for.
+fn started(after: u64, timeout: Duration) -> (Result<String, Error>, Duration) {
+    runtime().block_on(async {
+        let (Machine { qmp, serial, log, status }, qemu) = Machine::new();
+        let greeting = async move {
+            sleep(after as u32 * MS).await;
+            let mut qmp = BufReader::new(qmp);
+            let text = r#"{"QMP": {"version": {"qemu": {"major": 10, "minor": 0, "micro": 2}, "package": ""}}}"#;
+            let _ = qmp.write_all(format!("{text}\n").as_bytes()).await;
+            let _ = qmp.read_line(&mut String::new()).await;
+            let _ = qmp.write_all(b"{\"return\": {}}\n").await;
+            std::future::pending::<()>().await;
+        };
+        let playing = tokio::spawn(greeting);
+        let start = Instant::now();
+        let result = start::take_over(qemu, &launch(), timeout).await;
+        playing.abort();
+        drop((serial, log, status));
+        (result.map(|started| started.version), start.elapsed())
+    })
+}
+
+#[test]
+fn a_qemu_that_is_slow_to_start_is_waited_for_as_long_as_the_run_may_take() {
+    let (version, took) = started(12_000, 120 * 1000 * MS);
+    assert_eq!(version.unwrap(), "10.0.2");
+    assert_eq!(took, 12_000 * MS);
+    let (error, took) = started(200_000, 120 * 1000 * MS);
+    let error = error.unwrap_err();
+    assert_eq!(error.exit_code(), 4);
+    assert!(
+        error
+            .to_string()
+            .contains("said nothing on its control connection for 120 s"),
+        "{error}"
+    );
+    assert!(took < 121_000 * MS, "{took:?}");
+}

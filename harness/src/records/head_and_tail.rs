@@ -1,0 +1,98 @@
+//! A file that takes up little however much is written to it: its beginning and its end are kept.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A file whose middle may be left out. The end is written when this is dropped.
+#[derive(Debug)]
+pub(super) struct HeadAndTail {
+    file: File,
+    /// How much of the beginning is still to be written as it comes.
+    room: usize,
+    /// The last bytes that came after that.
+    tail: VecDeque<u8>,
+    tail_limit: usize,
+    left_out: u64,
+}
+
+impl HeadAndTail {
+    /// An empty file that keeps so many bytes of its beginning and of its end.
+    pub(super) fn create(path: &Path, head: usize, tail: usize) -> io::Result<Self> {
+        Ok(Self {
+            file: File::create(path)?,
+            room: head,
+            tail: VecDeque::new(),
+            tail_limit: tail,
+            left_out: 0,
+        })
+    }
+
+    /// Adds bytes.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (head, rest) = bytes.split_at(bytes.len().min(self.room));
+        self.room -= head.len();
+        // Of what is longer than the tail only the end has a place in it.
+        let skipped = rest.len().saturating_sub(self.tail_limit);
+        let kept = &rest[skipped..];
+        let surplus = (self.tail.len() + kept.len()).saturating_sub(self.tail_limit);
+        self.tail.drain(..surplus);
+        self.tail.extend(kept);
+        self.left_out += (skipped + surplus) as u64;
+        self.file.write_all(head)
+    }
+
+    /// Writes the end; only once, after all else.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        let tail = std::mem::take(&mut self.tail);
+        if self.left_out > 0 {
+            let left_out = std::mem::take(&mut self.left_out);
+            write!(self.file, "\n[{left_out} bytes are left out here]\n")?;
+        }
+        let (first, second) = tail.as_slices();
+        self.file.write_all(first)?;
+        self.file.write_all(second)
+    }
+}
+
+impl Drop for HeadAndTail {
+    fn drop(&mut self) {
+        let _ = self.finish(); // nobody is left to be told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn kept(pieces: &[&[u8]]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut file = HeadAndTail::create(&path, 4, 3).unwrap();
+        for piece in pieces {
+            file.write(piece).unwrap();
+        }
+        drop(file);
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn what_fits_is_kept_as_it_is_however_it_comes() {
+        assert_eq!(kept(&[]), "");
+        assert_eq!(kept(&[b"abcdefg"]), "abcdefg");
+        assert_eq!(kept(&[b"abc", b"de", b"", b"fg"]), "abcdefg");
+    }
+
+    #[test]
+    fn the_middle_of_more_than_that_is_left_out_and_counted() {
+        let whole = b"abcdefghijklmnop";
+        let expected = "abcd\n[9 bytes are left out here]\nnop";
+        assert_eq!(kept(&[whole]), expected);
+        for size in 1..whole.len() {
+            let pieces: Vec<_> = whole.chunks(size).collect();
+            assert_eq!(kept(&pieces), expected, "in pieces of {size}");
+        }
+    }
+}
