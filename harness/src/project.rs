@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
     const MARK: &str = "configs/machines";
     if let Some(root) = given {
-        let root = std::path::absolute(root).map_err(|e| Error::io("use", root, &e))?;
+        let root = std::path::absolute(root)
+            .map_err(|e| Error::Usage(format!("--root `{}`: {e}", root.display())))?;
         if root.join(MARK).is_dir() {
             return Ok(root);
         }
@@ -28,4 +29,15 @@ pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
                 "no workspace here (a folder with {MARK}); use --root DIR"
             ))
         })
+}
+
+/// The names of the guest programs there are: those of `gkernel/src/bin`, sorted.
+pub fn guests(root: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(root.join("gkernel/src/bin"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
 }

@@ -2,15 +2,19 @@
 
 use crate::arch::Arch;
 pub mod build;
+pub mod cmdline;
+pub mod examine;
 pub mod image;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::config::template::{self, Values};
 use crate::error::Error;
+use crate::files;
 use crate::judge::witness::{self, Log};
 use crate::machine::{Launch, firmware_image};
 use crate::records::stopped::Programs;
+use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
 use sha2::{Digest, Sha256};
@@ -33,7 +37,7 @@ pub struct Request {
     /// A hypervisor to boot instead of the workspace's own.
     pub image: Option<PathBuf>,
     /// A guest to run instead of the scenario's.
-    pub guest: Option<PathBuf>,
+    pub guest: Option<Guest>,
     /// Where the run's directory is made.
     pub report_dir: Option<PathBuf>,
 }
@@ -63,7 +67,8 @@ struct Part {
 
 impl Part {
     fn read(file: PathBuf) -> Result<Self, Error> {
-        let bytes = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        let bytes = files::read(&file, files::IMAGE_LIMIT);
+        let bytes = bytes.map_err(|e| Error::io("read", &file, &e))?;
         Ok(Self { file, bytes })
     }
 
@@ -86,17 +91,10 @@ impl Part {
 /// Builds and writes all that a run needs.
 pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
     let machine = Machine::load(root, request.arch)?;
-    let scenario = Scenario::load(root, &request.scenario, &machine)?;
-    for file in request.image.iter().chain(&request.guest) {
-        if !file.is_file() {
-            return Err(Error::Usage(format!("there is no file {}", file.display())));
-        }
-    }
-    let guest = request
-        .guest
-        .clone()
-        .map(Guest::File)
-        .or_else(|| scenario.guest.clone());
+    let by_hand = request.guest.as_ref();
+    let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
+    examine::check(&machine, &scenario, request)?;
+    let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let (kernel, program, second_program) =
         programs(root, &machine, request, [guest.as_ref(), second]).await?;
@@ -111,19 +109,22 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
+        version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
         arch: request.arch,
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
+        second: second_program.as_ref().map(Part::hashed),
         flash: flash.hashed(),
     };
     dir.write_json(records::BOOTED, &booted);
-    dir.write_json(records::STORY, scenario.story.plan());
-    let programs = Programs {
+    let told = Told::of(request.arch, &scenario, request.timeout);
+    dir.write_json(records::STORY, &told);
+    let mut programs = Programs {
         hypervisor: kernel.file.clone(),
-        guest: program.as_ref().map(|program| program.file.clone()),
+        guests: Vec::new(),
     };
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
@@ -133,11 +134,13 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         (second.map(Guest::name), second_program),
     ] {
         if let Some((name, program)) = name.zip(program) {
+            programs.guests.push((name.clone(), program.file.clone()));
             guests.push((name, program.flat()?));
         }
     }
-    let firmware = firmware_image::find(&machine.qemu.program, &machine.firmware).await?;
-    let cmdline = cmdline(&nonce, guest_name, &scenario);
+    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let firmware = firmware_image::find(&machine.qemu.program, &machine.firmware_for(own)).await?;
+    let cmdline = cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?;
     let values = write_images(
         &machine,
         &dir,
@@ -240,27 +243,6 @@ fn write_images(
         values.insert(descriptor.into(), format!("{{{descriptor}}}")); // filled when QEMU starts
     }
     Ok(values)
-}
-
-/// The words that the hypervisor finds on its disk.
-fn cmdline(nonce: &str, guest: Option<String>, scenario: &Scenario) -> String {
-    let mut words = format!("nonce={nonce}");
-    let known = [
-        ("guest", guest),
-        ("then", scenario.second.as_ref().map(Guest::name)),
-        ("mode", scenario.mode.clone()),
-    ];
-    let known = known
-        .iter()
-        .filter_map(|(key, value)| Some((*key, value.as_ref()?)));
-    let params = scenario
-        .params
-        .iter()
-        .map(|(key, value)| (key.as_str(), value));
-    for (key, value) in known.chain(params) {
-        words += &format!(" {key}={value}");
-    }
-    words
 }
 
 /// The size of the flash device, if there is one.

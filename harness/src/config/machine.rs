@@ -35,6 +35,8 @@ pub struct Machine {
     /// Names of firmware images, of which the first that QEMU has is used; empty where QEMU is left
     /// to choose.
     pub firmware: Vec<String>,
+    /// Further ones, which come first where the workspace's own hypervisor is booted.
+    pub own_firmware: Vec<String>,
     /// How the firmware's own lines are known, where it prints any.
     pub firmware_lines: Option<FirmwareLines>,
     /// The flash.
@@ -129,6 +131,13 @@ impl Machine {
         source.parse::<raw::Machine>()?.resolve(root, arch, &source)
     }
 
+    /// The firmware images for the workspace's own hypervisor, or for any other kernel: the first of
+    /// them that QEMU has.
+    pub fn firmware_for(&self, own: bool) -> Vec<String> {
+        let own: &[String] = if own { &self.own_firmware } else { &[] };
+        [own, &self.firmware].concat()
+    }
+
     /// Where the machine file of an architecture is.
     pub fn path(root: &Path, arch: Arch) -> PathBuf {
         root.join("configs/machines").join(format!("{arch}.toml"))
@@ -184,6 +193,8 @@ mod raw {
     struct Firmware {
         #[serde(default)]
         candidates: Vec<String>,
+        #[serde(default)]
+        own_candidates: Vec<String>,
         first_line: Option<Spanned<String>>,
         last_line: Option<Spanned<String>>,
     }
@@ -289,6 +300,10 @@ mod raw {
                     Some(firmware) => firmware.lines(source)?,
                     None => None,
                 },
+                own_firmware: self
+                    .firmware
+                    .as_ref()
+                    .map_or_else(Vec::new, |firmware| firmware.own_candidates.clone()),
                 firmware: self
                     .firmware
                     .map_or_else(Vec::new, |firmware| firmware.candidates),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
 //! | `run.json` | versions, and hashes of what was booted |
-//! | `story.json` | what the run had to tell |
+//! | `story.json` | what the run had to tell, and in what time |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
 //! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked |
@@ -19,7 +19,9 @@
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::files;
 use crate::judge::event::{Event, Record};
+use crate::records::version::{Versioned, lossy};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -44,6 +46,9 @@ pub const VERDICT: &str = "verdict.json";
 /// What was booted, for [`BOOTED`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Booted {
+    /// The version of the records.
+    #[serde(default)]
+    pub version: u32,
     /// The harness's version.
     pub harness: String,
     /// The architecture.
@@ -56,6 +61,8 @@ pub struct Booted {
     pub hypervisor: Hashed,
     /// The guest, if there was one.
     pub guest: Option<Hashed>,
+    /// The guest after it, if there was one.
+    pub second: Option<Hashed>,
     /// What the flash began with.
     pub flash: Hashed,
 }
@@ -64,6 +71,7 @@ pub struct Booted {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hashed {
     /// The file.
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The hash.
     pub sha256: String,
@@ -76,7 +84,11 @@ pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error
         let path = path.display();
         Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
     };
-    let text = fs::read_to_string(&path).map_err(|e| unusable(e.to_string()))?;
+    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
+    let version: Versioned = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+    if let Some(why) = version.objection() {
+        return Err(Error::Usage(format!("{}: {why}", path.display())));
+    }
     serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
 }
 

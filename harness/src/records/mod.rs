@@ -7,5 +7,6 @@ pub mod memory;
 pub mod replay;
 pub mod report;
 pub mod stopped;
+pub mod version;
 
 pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, RunDir, STORY, VERDICT, read_json};

@@ -1,7 +1,7 @@
 //! A mutant's file: what defect it puts back, which verdict is to see it, and the patch.
 
 use crate::arch::Arch;
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, Excerpt};
 use clap::ValueEnum;
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
@@ -117,7 +117,7 @@ fn mistake(file: &Path, line: usize, message: String, text: &str) -> ConfigError
         line,
         key: None,
         message,
-        text: text.to_owned(),
+        excerpt: Excerpt::of(text),
     }
 }
 
