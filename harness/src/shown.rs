@@ -32,11 +32,8 @@ pub fn paragraph(text: &str) -> String {
             break;
         }
         if nth > 0 {
-            out += if text.starts_with("  ") {
-                "\n"
-            } else {
-                "\n    "
-            };
+            let indented = text.is_empty() || text.starts_with("  ");
+            out += if indented { "\n" } else { "\n    " };
         }
         out += &line(text);
     }

@@ -103,7 +103,8 @@ impl Guest {
     pub fn named(root: &Path, word: &OsStr) -> Result<Self, Error> {
         let path = Path::new(word);
         let programs = project::guests(root);
-        match word.to_str().filter(|_| !path.is_file()) {
+        let is_name = |name: &&str| !name.contains('/') && !path.is_file();
+        match word.to_str().filter(is_name) {
             Some(name) if programs.iter().any(|program| program == name) => {
                 Ok(Guest::Program(name.to_owned()))
             }
