@@ -544,8 +544,9 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
         file("first.bin", b"\0\0\0\x01"),
         file("second.bin", b"\0\0\0\x02"),
     );
+    // As long a name as a file may have: the run's folder has less of it.
     let scenario = file(
-        "s.toml",
+        &format!("{}.toml", "s,:%d".repeat(50)),
         format!(
             "arches = ['riscv64']\nend = 'shutdown'\nsilence = '20s'\nthen = {second:?}\n\
              [[step]]\nname = 'a'\npattern = '^{{guest}}$'\n"

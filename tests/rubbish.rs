@@ -48,7 +48,11 @@ impl Bed {
             ("fixtures/flash/pfld.bin", "fixtures/flash/pfld.bin"),
             ("console.log", "fixtures/consoles/riscv64/good.log"),
             (
-                "tests/mutants/gkernel.patch",
+                "tests/scenarios/npf-outside.toml",
+                "tests/scenarios/npf-outside.toml",
+            ),
+            (
+                "tests/mutants/npf-outside.patch",
                 "tests/mutants/npf-outside.patch",
             ),
         ] {
@@ -258,7 +262,7 @@ fn all_end_well(bed: &Bed, commands: &[(Vec<OsString>, Option<OsString>)]) {
             scope.spawn(move || {
                 let tried = half.iter().filter_map(|(args, env)| {
                     let wrong = tried(bed, args, env.as_deref()).err()?;
-                    let line = format!("{:?} {:?}", env, args);
+                    let line = format!("{env:?} {args:?}");
                     Some(format!("{line:.300}\n    {wrong}"))
                 });
                 tried.collect::<Vec<_>>()
@@ -402,7 +406,7 @@ fn every_file_that_is_read() {
             "tests/scenarios/gkernel.toml",
             &[&run, &console, &list, &mutants],
         ),
-        ("tests/mutants/gkernel.patch", &[&mutants]),
+        ("tests/mutants/npf-outside.patch", &[&mutants]),
         ("fixtures/flash/pfld.bin", &[&run]),
         ("kernel.bin", &[&run]),
         ("guest.bin", &[&run]),

@@ -7,7 +7,7 @@ pub mod examine;
 pub mod image;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
-use crate::config::scenario::{Guest, Scenario};
+use crate::config::scenario::{Guest, Scenario, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::files;
@@ -105,7 +105,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
-    let label = format!("{}-{}", request.arch, scenario.name);
+    let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {

@@ -55,7 +55,7 @@ Exit codes:
   1    failed: the guest or the hypervisor is wrong
   2    usage or configuration error
   3    timed out
-  4    infrastructure: QEMU or a tool is missing or did not start, a build failed
+  4    infrastructure: QEMU or a tool is missing or did not start, a build failed, output cannot be written
   130  interrupted";
 
 #[derive(Debug, Subcommand)]

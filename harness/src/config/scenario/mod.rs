@@ -89,12 +89,7 @@ impl Guest {
         match self {
             Guest::Program(name) => name.clone(),
             Guest::File(path) => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-                stem.chars()
-                    .take(64)
-                    .map(|c| if plain(c) { c } else { '_' })
-                    .collect()
+                plain_name(&path.file_stem().unwrap_or_default().to_string_lossy())
             }
         }
     }
@@ -175,6 +170,13 @@ impl Scenario {
         }
         Ok(raw.resolve(name, root, source, machine, by_hand)?)
     }
+}
+
+/// A name as any file system takes it, of at most 64 bytes: what is no letter, digit or `-` becomes `_`.
+pub fn plain_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let chars = name.chars().take(64);
+    chars.map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
 /// The names of the scenarios that come with the workspace.
