@@ -148,9 +148,12 @@ fn missing_guest(arch: &str) {
 /// A guest file of so many bytes, all zero, and what the hypervisor says of it.
 fn guest_of_size(arch: &str, size: u64) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let guest = folder.path().join("guest.bin");
+    let guest = folder.path().join("gkernel");
     fs::File::create(&guest).unwrap().set_len(size).unwrap();
-    let boot = boot(arch, &["--guest", &guest.to_string_lossy()], 1);
+    // On the command line an empty one would be refused; a scenario may want to see what comes of it.
+    let named = format!("guest  = {guest:?}\n");
+    let scenario = changed(folder.path(), "guest  = \"gkernel\"\n", &named);
+    let boot = boot(arch, &["--scenario", &scenario], 1);
     assert_eq!(boot.report["verdict"]["kind"], "guest-killed");
     boot.report["verdict"]["exit"].as_str().unwrap().to_owned()
 }
@@ -216,6 +219,68 @@ fn missing_fault(arch: &str) {
     let because = verdict["because"][0].as_str().unwrap();
     let expected = "npf: the scenario wants 1, QEMU logged 0 (look in witness.log for ";
     assert!(because.starts_with(expected), "{because}");
+}
+
+/// A level of the log in the environment changes nothing of the images.
+#[test]
+fn the_images_do_not_log_whatever_the_environment_says() {
+    let reports = tempfile::tempdir().unwrap();
+    let mut run = support::command(&["run", "--arch", "x86_64", "--report-dir"]);
+    let output = run.arg(reports.path()).env("AX_LOG", "trace").output();
+    let ran: Ran = output.unwrap().into();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(!ran.stdout.contains("axruntime"), "{ran:#?}");
+}
+
+/// The guest of a run that is named by its program's name is built.
+#[test]
+fn a_guest_may_be_named_by_its_programs_name() {
+    let boot = boot("x86_64", &["--guest", "gkernel"], 0);
+    let booted = fs::read_to_string(boot.run_dir().join("run.json")).unwrap();
+    assert!(booted.contains("image/gkernel\""), "{booted}");
+}
+
+/// After a timeout the guest is found that ran: of two it is the second here.
+#[test]
+fn the_second_guest_is_found_where_it_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("second.toml");
+    let text = fs::read_to_string(root().join("tests/scenarios/two-vms.toml")).unwrap();
+    let patient = "[params]\ncpu-ms = \"60000\"\narg";
+    let text = text
+        .replace("then   = \"two-vms\"", "then = \"guest-hog\"")
+        .replace("[params]\narg", patient)
+        .replace("app: /sbin/two-vms", "app: /sbin/guest-hog")
+        .replace(
+            "name    = \"case\"",
+            "name    = \"case\"\nwithin  = \"700ms\"",
+        );
+    fs::write(&file, text).unwrap();
+    let boot = boot("x86_64", &["--scenario", &file.to_string_lossy()], 3);
+    let places = boot.report["stopped_at"].as_array().unwrap().iter();
+    let mut programs = places.map(|stopped| &stopped["place"]["program"]);
+    assert!(programs.any(|name| name == "guest-hog"), "{:#?}", boot.ran);
+    let booted = fs::read_to_string(boot.run_dir().join("run.json")).unwrap();
+    assert!(booted.contains("image/guest-hog\""), "{booted}");
+}
+
+/// A kernel that is not the workspace's own is started by SeaBIOS: here our own one, from another place.
+#[test]
+fn a_kernel_from_elsewhere_is_started_by_seabios() {
+    let own = boot("x86_64", &[], 0);
+    let command = |boot: &Boot| fs::read_to_string(boot.run_dir().join("command.txt")).unwrap();
+    assert!(command(&own).contains("qboot.rom"), "{}", command(&own));
+    let booted = fs::read_to_string(own.run_dir().join("run.json")).unwrap();
+    let booted: Value = serde_json::from_str(&booted).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("kernel");
+    fs::copy(booted["hypervisor"]["file"].as_str().unwrap(), &elsewhere).unwrap();
+    let foreign = boot("x86_64", &["--image", &elsewhere.to_string_lossy()], 0);
+    assert!(
+        command(&foreign).contains("bios-256k.bin"),
+        "{}",
+        command(&foreign)
+    );
 }
 
 #[test]

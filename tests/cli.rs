@@ -51,7 +51,7 @@ fn impossible_times_and_missing_files_are_refused() {
     );
     refused(
         &["run", "--arch", "riscv64", "--timeout", "soon"],
-        &["seconds (30)"],
+        &["seconds (30, 0.5)"],
     );
     refused(
         &["run", "--arch", "riscv64", "--guest", "/no/such/guest"],

@@ -2,6 +2,7 @@
 //!
 //! A guest or hypervisor that misbehaves is not an error here: that is a [`Verdict`](crate::judge::verdict::Verdict).
 
+use crate::shown;
 use std::path::{Path, PathBuf};
 
 /// Why a command could not do its work.
@@ -63,8 +64,55 @@ pub struct ConfigError {
     pub key: Option<String>,
     /// What is wrong.
     pub message: String,
-    /// The line's text.
+    /// What of the line is shown.
+    pub excerpt: Excerpt,
+}
+
+/// A part of a line, short enough to be shown, and safe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The text.
     pub text: String,
+    /// How many characters of it come before the mistake; none when that is the line as a whole.
+    pub column: Option<usize>,
+}
+
+impl Excerpt {
+    /// How many characters are shown on either side of a mistake.
+    const AROUND: usize = 60;
+
+    /// The beginning of a line that is wrong as a whole.
+    pub fn of(line: &str) -> Self {
+        Self {
+            text: Self::start(line),
+            column: None,
+        }
+    }
+
+    /// What is around byte `at` of a line.
+    pub fn around(line: &str, at: usize) -> Self {
+        let at = (0..=at.min(line.len()))
+            .rev()
+            .find(|&at| line.is_char_boundary(at));
+        let (before, after) = line.split_at(at.unwrap_or_default());
+        let before = shown::safe(before);
+        let surplus = before.chars().count().saturating_sub(Self::AROUND);
+        let mut text: String = before.chars().skip(surplus).collect();
+        if surplus > 0 {
+            text.insert_str(0, "... ");
+        }
+        let column = Some(text.chars().count());
+        text += &Self::start(after);
+        Self { text, column }
+    }
+
+    fn start(line: &str) -> String {
+        let line = shown::safe(line);
+        match line.char_indices().nth(Self::AROUND) {
+            Some((cut, _)) => format!("{} ...", &line[..cut]),
+            None => line.trim_end().to_owned(),
+        }
+    }
 }
 
 impl ConfigError {
@@ -78,8 +126,15 @@ impl ConfigError {
             out += &format!("key `{key}`: ");
         }
         out += self.message.trim_end();
-        if !self.text.trim().is_empty() {
-            out += &format!("\n  {:>4} | {}", self.line, self.text.trim_end());
+        let Excerpt { text, column } = &self.excerpt;
+        if !text.trim().is_empty() {
+            out += &format!("\n  {:>4} | {text}", self.line);
+            if let Some(column) = column {
+                // Under a tab stands a tab, so that both lines are equally wide.
+                let blank = |c| if c == '\t' { '\t' } else { ' ' };
+                let blanks: String = text.chars().take(*column).map(blank).collect();
+                out += &format!("\n  {:>4} | {blanks}^", "");
+            }
         }
         out
     }

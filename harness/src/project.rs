@@ -15,7 +15,8 @@ const MARK: &str = "configs/machines";
 /// where it was built.
 pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(root) = given {
-        let root = std::path::absolute(root).map_err(|e| Error::io("use", root, &e))?;
+        let root = std::path::absolute(root)
+            .map_err(|e| Error::Usage(format!("--root `{}`: {e}", root.display())))?;
         if root.join(MARK).is_dir() {
             return Ok(root);
         }
@@ -44,4 +45,15 @@ pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
 fn above(path: &Path) -> Option<PathBuf> {
     let is_workspace = |dir: &&Path| dir.join("Cargo.toml").is_file() && dir.join(MARK).is_dir();
     path.ancestors().find(is_workspace).map(Path::to_owned)
+}
+
+/// The names of the guest programs there are: those of `gkernel/src/bin`, sorted.
+pub fn guests(root: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(root.join("gkernel/src/bin"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
 }

@@ -119,17 +119,6 @@ async fn ask_cargo(root: &Path, machine: &Machine, targets: &[&Target]) -> Resul
     Ok(())
 }
 
-/// The names of the guest programs there are.
-pub fn guests(root: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(root.join("gkernel/src/bin"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
-        .collect();
-    names.sort();
-    names
-}
-
 fn target_dir(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
     root.join("target")
         .join(target.package())

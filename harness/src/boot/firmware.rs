@@ -22,14 +22,17 @@ struct Known {
     file: PathBuf,
 }
 
-/// The machine's firmware; none if it needs none. QEMU has to answer within `patience` if it is asked.
+/// The machine's firmware for its own hypervisor, or for any other; none if it needs none. QEMU has to
+/// answer within `patience` if it is asked.
 pub async fn of(
     root: &Path,
     machine: &Machine,
+    own: bool,
     patience: Duration,
 ) -> Result<Option<PathBuf>, Error> {
-    let kept = root.join(format!("target/harness/firmware-{}.json", machine.arch));
-    find(&kept, &machine.qemu, &machine.firmware, patience).await
+    let whose = if own { "own-firmware" } else { "firmware" };
+    let kept = root.join(format!("target/harness/{whose}-{}.json", machine.arch));
+    find(&kept, &machine.qemu, &machine.firmware_for(own), patience).await
 }
 
 async fn find(

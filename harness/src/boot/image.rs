@@ -3,7 +3,9 @@
 //! All are sparse, and written under a temporary name that is renamed when they are whole.
 
 use crate::config::scenario::DiskFault;
-use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{
+    Date, DateTime, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider,
+};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, elf};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -61,20 +63,64 @@ pub fn flatten(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(flat)
 }
 
-/// Makes a FAT32 disk with some files; each path is absolute and its folders are made.
+/// The date of every file and folder: FAT's first day. FAT has no date 0, and file systems that are
+/// strict (rust-fatfs in ArceOS 0.2) stop at one; the day a disk was made would make no two alike.
+#[derive(Debug)]
+struct FirstDay;
+
+static FIRST_DAY: FirstDay = FirstDay;
+
+impl TimeProvider for FirstDay {
+    fn get_current_date(&self) -> Date {
+        Date {
+            year: 1980,
+            month: 1,
+            day: 1,
+        }
+    }
+
+    fn get_current_date_time(&self) -> DateTime {
+        DateTime {
+            date: self.get_current_date(),
+            time: Time {
+                hour: 0,
+                min: 0,
+                sec: 0,
+                millis: 0,
+            },
+        }
+    }
+}
+
+/// The bytes of a cluster: one sector. Below some 33 MiB even that is too few clusters for FAT32.
+const CLUSTER: u32 = 512;
+
+/// The size of a disk that is to have `size` bytes, or as many more as its files need.
+fn disk_size(size: u64, files: &[(String, Vec<u8>)]) -> u64 {
+    const MIB: u64 = 1 << 20;
+    let contents: u64 = files.iter().map(|(_, file)| file.len() as u64).sum();
+    // Two tables have 4 bytes each for a cluster of 512: less than a fiftieth. The folders, and
+    // what is left of each file's last cluster, have room in the MiB besides.
+    let needed = contents + contents / 50 + 2 * MIB;
+    size.max(needed.next_multiple_of(MIB))
+}
+
+/// Makes a FAT32 disk with some files; each path is absolute and its folders are made. It has `size`
+/// bytes, or more if the files need more.
 pub fn write_disk(path: &Path, size: u64, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+    let size = disk_size(size, files);
     write_whole(path, |file| {
         file.set_len(size)?;
         {
-            // One sector a cluster: below some 33 MiB even that is too few clusters for FAT32.
             let options = FormatVolumeOptions::new()
                 .fat_type(FatType::Fat32)
-                .bytes_per_cluster(512);
+                .bytes_per_cluster(CLUSTER);
             let mut buffered = fscommon::BufStream::new(&mut *file);
             fatfs::format_volume(&mut buffered, options)?;
         }
         file.seek(SeekFrom::Start(0))?;
-        let volume = FileSystem::new(fscommon::BufStream::new(&mut *file), FsOptions::new())?;
+        let options = FsOptions::new().time_provider(&FIRST_DAY);
+        let volume = FileSystem::new(fscommon::BufStream::new(&mut *file), options)?;
         for folder in MOUNT_POINTS {
             volume.root_dir().create_dir(folder)?;
         }
@@ -290,6 +336,65 @@ mod tests {
             1,
             "a temporary file is left"
         );
+    }
+
+    /// Every directory entry of a disk that is no long name's: its name and its three dates.
+    fn dates(disk: &Path) -> Vec<(String, [u16; 3])> {
+        let bytes = std::fs::read(disk).unwrap();
+        let number = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        let is_name = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b" ~.-_".contains(b);
+        let entries = (0..bytes.len()).step_by(32).filter(|&at| {
+            let [folder, file] = [0x10, 0x20];
+            let is_entry = [folder, file, 0].contains(&bytes[at + 11]);
+            is_entry && bytes[at] != b' ' && bytes[at..at + 11].iter().all(is_name)
+        });
+        entries
+            .map(|at| {
+                let name = String::from_utf8_lossy(&bytes[at..at + 11]).into_owned();
+                // Created, accessed, written: offsets 16, 18, 24 of an entry (FAT specification).
+                (name, [16, 18, 24].map(|field| number(at + field)))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn all_files_and_folders_are_of_fats_first_day_and_two_disks_are_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = ["1.img", "2.img"].map(|name| folder.path().join(name));
+        let files = [("/sbin/gkernel".into(), vec![0xff; 700])];
+        write_disk(&one, 34 << 20, &files).unwrap();
+        write_disk(&two, 34 << 20, &files).unwrap();
+        let entries = dates(&one);
+        // proc, sys, sbin and their `.` and `..`, and the guest.
+        let count = entries.len();
+        assert!(count > 3 * 3, "{entries:?}");
+        let first_day = (1 << 5) | 1; // year 0 since 1980, month 1, day 1
+        for (name, dates) in &entries {
+            assert_eq!(*dates, [first_day; 3], "{name}");
+        }
+        assert!(std::fs::read(&one).unwrap() == std::fs::read(&two).unwrap());
+    }
+
+    #[test]
+    fn the_disk_grows_with_what_is_put_on_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.img");
+        let mut guest = vec![0x5a; 40 << 20];
+        guest.push(1);
+        let files = [
+            ("/sbin/large".into(), guest),
+            ("/boot/cmdline".into(), b"x".to_vec()),
+        ];
+        write_disk(&path, 34 << 20, &files).unwrap();
+        for (name, contents) in &files {
+            assert!(read_from_disk(&path, name).unwrap() == *contents, "{name}");
+        }
+        let size = std::fs::metadata(&path).unwrap().len();
+        assert!((40 << 20..48 << 20).contains(&size), "{size}");
+        // Small files have a cluster and two entries each.
+        let small = |n| (format!("/sbin/small-{n}"), vec![1]);
+        let many: Vec<_> = (0..50).map(small).collect();
+        write_disk(&path, 34 << 20, &many).unwrap();
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use crate::arch::Arch;
 pub mod build;
 pub mod cargo;
+pub mod cmdline;
+pub mod examine;
 pub mod firmware;
 pub mod freshness;
 pub mod guard;
@@ -10,12 +12,14 @@ pub mod image;
 pub mod itself;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
-use crate::config::scenario::{Guest, Scenario};
+use crate::config::scenario::{Guest, Scenario, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
+use crate::files;
 use crate::machine::Launch;
 use crate::machine::process::{ENVIRONMENT, LOG_FD, QMP_FD, SERIAL_FD};
 use crate::records::stopped::Programs;
+use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
 use sha2::{Digest, Sha256};
@@ -40,7 +44,7 @@ pub struct Request {
     /// A hypervisor to boot instead of the workspace's own.
     pub image: Option<PathBuf>,
     /// A guest to run instead of the scenario's.
-    pub guest: Option<PathBuf>,
+    pub guest: Option<Guest>,
     /// Where the run's directory is made.
     pub report_dir: Option<PathBuf>,
     /// Whether cargo is started even if nothing has changed.
@@ -72,7 +76,8 @@ struct Part {
 
 impl Part {
     fn read(file: PathBuf) -> Result<Self, Error> {
-        let bytes = fs::read(&file).map_err(|e| Error::io("read", &file, &e))?;
+        let bytes = files::read(&file, files::IMAGE_LIMIT);
+        let bytes = bytes.map_err(|e| Error::io("read", &file, &e))?;
         Ok(Self { file, bytes })
     }
 
@@ -95,26 +100,10 @@ impl Part {
 /// Builds and writes all that a run needs.
 pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
     let machine = Machine::load(root, request.arch)?;
-    let scenario = Scenario::load(root, &request.scenario, &machine)?;
-    for file in request.image.iter().chain(&request.guest) {
-        if !file.is_file() {
-            return Err(Error::Usage(format!("there is no file {}", file.display())));
-        }
-    }
-    if let Some(image) = &request.image
-        && fs::metadata(image).is_ok_and(|meta| meta.len() == 0)
-    {
-        let image = image.display();
-        return Err(Error::Usage(format!(
-            "{image} is empty: --image takes a kernel, ELF or flat; without it the workspace's \
-             own hypervisor is built and booted"
-        )));
-    }
-    let guest = request
-        .guest
-        .clone()
-        .map(Guest::File)
-        .or_else(|| scenario.guest.clone());
+    let by_hand = request.guest.as_ref();
+    let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
+    examine::check(&machine, &scenario, request)?;
+    let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let (kernel, program, second_program) =
         programs(root, &machine, request, [guest.as_ref(), second]).await?;
@@ -125,23 +114,26 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
-    let label = format!("{}-{}", request.arch, scenario.name);
+    let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
+        version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
         arch: request.arch,
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
+        second: second_program.as_ref().map(Part::hashed),
         flash: flash.hashed(),
     };
     dir.write_json(records::BOOTED, &booted);
-    dir.write_json(records::STORY, scenario.story.plan());
-    let programs = Programs {
+    let told = Told::of(request.arch, &scenario, request.timeout);
+    dir.write_json(records::STORY, &told);
+    let mut programs = Programs {
         hypervisor: kernel.file.clone(),
-        guest: program.as_ref().map(|program| program.file.clone()),
+        guests: Vec::new(),
     };
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
     let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
@@ -151,12 +143,14 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         (second.map(Guest::name), second_program),
     ] {
         if let Some((name, program)) = name.zip(program) {
+            programs.guests.push((name.clone(), program.file.clone()));
             guests.push((name, program.flat()?));
         }
     }
-    let firmware = firmware::of(root, &machine, request.timeout).await?;
+    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let firmware = firmware::of(root, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
-    let cmdline = cmdline(&nonce, guest_name, &scenario);
+    let cmdline = cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?;
     let values = write_images(
         &machine,
         &dir,
@@ -268,27 +262,6 @@ fn write_images(
     values.insert("qmp_fd".into(), QMP_FD.to_string());
     values.insert("serial_fd".into(), SERIAL_FD.to_string());
     Ok(values)
-}
-
-/// The words that the hypervisor finds on its disk.
-fn cmdline(nonce: &str, guest: Option<String>, scenario: &Scenario) -> String {
-    let mut words = format!("nonce={nonce}");
-    let known = [
-        ("guest", guest),
-        ("then", scenario.second.as_ref().map(Guest::name)),
-        ("mode", scenario.mode.clone()),
-    ];
-    let known = known
-        .iter()
-        .filter_map(|(key, value)| Some((*key, value.as_ref()?)));
-    let params = scenario
-        .params
-        .iter()
-        .map(|(key, value)| (key.as_str(), value));
-    for (key, value) in known.chain(params) {
-        words += &format!(" {key}={value}");
-    }
-    words
 }
 
 /// The size of the flash device, if there is one.

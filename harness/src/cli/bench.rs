@@ -1,6 +1,6 @@
 //! `harness bench`.
 
-use super::{Arches, Format, one_or_all, say};
+use super::{Arches, Format, one_or_all, output};
 use crate::error::Error;
 use crate::tools::bench::{self, soak};
 use clap::Args;
@@ -13,10 +13,20 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
     arch: Arches,
     /// How many runs of each: of QEMU alone, of the harness, of ./x
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        default_value_t = 9,
+        value_parser = clap::value_parser!(u16).range(1..),
+        allow_negative_numbers = true
+    )]
     runs: u16,
     /// Boot so many times instead, and report every boot that did not pass
-    #[arg(long, value_name = "BOOTS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "BOOTS",
+        value_parser = clap::value_parser!(u16).range(1..),
+        allow_negative_numbers = true
+    )]
     soak: Option<u16>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -27,25 +37,25 @@ pub(super) struct BenchArgs {
 pub(super) async fn bench(root: &Path, args: &BenchArgs) -> Result<u8, Error> {
     let mut all_well = true;
     for &arch in &args.arch.0 {
-        let (well, human, json) = match args.soak {
+        all_well &= match args.soak {
             Some(boots) => {
                 let soaked = soak::soak(root, arch, boots.into()).await?;
-                (soaked.flakes.is_empty(), soaked.human(), json(&soaked))
+                report(args.format, &soaked.human(), &soaked)?;
+                soaked.flakes.is_empty()
             }
             None => {
                 let figures = bench::measure(root, arch, args.runs.into()).await?;
-                (figures.within_budget(), figures.human(), json(&figures))
+                report(args.format, &figures.human(), &figures)?;
+                figures.within_budget()
             }
         };
-        all_well &= well;
-        match args.format {
-            Format::Human => say(&human),
-            Format::Json => say(&json),
-        }
     }
     Ok(u8::from(!all_well))
 }
 
-fn json(figures: &impl serde::Serialize) -> String {
-    serde_json::to_string(figures).expect("plain data")
+fn report(format: Format, human: &str, figures: &impl serde::Serialize) -> Result<(), Error> {
+    match format {
+        Format::Human => output::say(human),
+        Format::Json => output::json(figures),
+    }
 }

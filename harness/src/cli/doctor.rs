@@ -1,6 +1,7 @@
 //! `harness doctor`.
 
-use super::{Format, say};
+use super::{Format, output};
+use crate::error::Error;
 use crate::tools::doctor;
 use clap::Args;
 use std::path::Path;
@@ -14,15 +15,15 @@ pub(super) struct DoctorArgs {
 }
 
 /// Looks and reports; whether all is there, as an exit code.
-pub(super) async fn doctor(root: &Path, args: &DoctorArgs) -> u8 {
+pub(super) async fn doctor(root: &Path, args: &DoctorArgs) -> Result<u8, Error> {
     let checks = doctor::examine(root).await;
     match args.format {
-        Format::Human => checks.iter().for_each(|check| say(&check.human())),
-        Format::Json => say(&serde_json::to_string(&checks).expect("plain data")),
+        Format::Human => {
+            let lines: Vec<_> = checks.iter().map(doctor::Check::human).collect();
+            output::say(&lines.join("\n"))?;
+        }
+        Format::Json => output::json(&checks)?,
     }
-    if checks.iter().all(|check| check.ok) {
-        0
-    } else {
-        4
-    }
+    let all_well = checks.iter().all(|check| check.ok);
+    Ok(if all_well { 0 } else { 4 })
 }

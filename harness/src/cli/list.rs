@@ -2,26 +2,25 @@
 
 use super::say;
 use crate::arch::Arch;
-use crate::boot::build;
 use crate::config::machine::Machine;
 use crate::config::scenario;
 use crate::error::Error;
+use crate::project;
 use crate::tools::conformance;
-use std::io::Write;
 use std::path::Path;
 
 /// Shows what there is; or, as `markdown`, the conformance suite's page.
 pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
     if markdown {
-        let _ = write!(std::io::stdout(), "{}", conformance::page(root)?);
+        say(conformance::page(root)?.trim_end())?;
         return Ok(0);
     }
-    say("architectures:");
+    say("architectures:")?;
     for arch in Arch::ALL {
         let machine = Machine::load(root, arch)?;
-        say(&format!("  {arch:<10} {}", machine.qemu.program.display()));
+        say(&format!("  {arch:<10} {}", machine.qemu.program.display()))?;
     }
-    say("scenarios:");
+    say("scenarios:")?;
     for name in scenario::names(root) {
         let summary = scenario::summary(root, &name)?;
         let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
@@ -29,15 +28,15 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
             "  {name:<22} {} [{}]",
             summary.about,
             arches.join(", ")
-        ));
+        ))?;
         let without = summary.case.map(|case| case.without).unwrap_or_default();
         for (arch, why) in without {
-            say(&format!("  {:<22} not {arch}: {why}", ""));
+            say(&format!("  {:<22} not {arch}: {why}", ""))?;
         }
     }
-    say("guests:");
-    for name in build::guests(root) {
-        say(&format!("  {name}"));
+    say("guests:")?;
+    for name in project::guests(root) {
+        say(&format!("  {name}"))?;
     }
     Ok(0)
 }

@@ -1,7 +1,7 @@
 //! The console as it comes, on standard output. The judge does not wait for whoever reads that: a
 //! pager that stands still must hold up neither the clocks nor an interrupt.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -11,7 +11,7 @@ const WAITING: usize = 8 << 20;
 /// Lines on their way to standard output.
 pub(super) struct Live {
     queue: Arc<Queue>,
-    printed: oneshot::Receiver<()>,
+    printed: oneshot::Receiver<io::Result<()>>,
 }
 
 #[derive(Default)]
@@ -38,8 +38,8 @@ impl Live {
         let (done, printed) = oneshot::channel();
         let printer = Arc::clone(&queue);
         std::thread::spawn(move || {
-            printer.print(out);
-            let _ = done.send(()); // nobody waits any more after an interrupt
+            let result = printer.print(out);
+            let _ = done.send(result); // nobody waits any more after an interrupt
         });
         Self { queue, printed }
     }
@@ -50,11 +50,15 @@ impl Live {
         self.queue.changed.notify_one();
     }
 
-    /// Waits until everything is printed, or the reader has gone.
-    pub(super) async fn finish(self) {
+    /// Waits until everything is printed, or the reader has gone; the error is why something could
+    /// not be printed.
+    pub(super) async fn finish(self) -> io::Result<()> {
         self.queue.state().complete = true;
         self.queue.changed.notify_one();
-        let _ = self.printed.await; // an error would be the printer's panic
+        // Without a result the printer has panicked.
+        self.printed
+            .await
+            .unwrap_or_else(|e| Err(io::Error::other(e)))
     }
 }
 
@@ -75,15 +79,19 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn print(&self, mut out: impl Write) {
+    fn print(&self, mut out: impl Write) -> io::Result<()> {
         while let Some(text) = self.next() {
-            if out.write_all(&text).and_then(|()| out.flush()).is_err() {
+            if let Err(error) = out.write_all(&text).and_then(|()| out.flush()) {
                 let mut state = self.state();
                 state.gone = true;
                 state.waiting = Vec::new();
-                return;
+                return match error.kind() {
+                    io::ErrorKind::BrokenPipe => Ok(()),
+                    _ => Err(error),
+                };
             }
         }
+        Ok(())
     }
 
     /// What is to be printed next; waits for it. None when that was all.
@@ -107,7 +115,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io;
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     /// A reader that takes a write when it is told to.
@@ -128,9 +135,9 @@ mod tests {
         }
     }
 
-    fn finished(live: Live) {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        { runtime }.build().unwrap().block_on(live.finish());
+    fn finished(live: Live) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(live.finish())
     }
 
     #[test]
@@ -146,7 +153,7 @@ mod tests {
         for _ in 0..100 {
             let _ = go.send(());
         }
-        finished(live);
+        finished(live).unwrap();
         let all: Vec<u8> = written.try_iter().flatten().collect();
         let text = String::from_utf8(all).unwrap();
         assert!(text.ends_with(" more lines, which nobody read in time]\n"));
@@ -160,6 +167,15 @@ mod tests {
         let live = Live::start(Slow { may, got });
         drop(go);
         live.line("lost");
-        finished(live);
+        finished(live).unwrap();
+    }
+
+    #[test]
+    fn a_disk_that_is_full_is_told() {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let live = Live::start(full.unwrap());
+        live.line("lost");
+        let error = finished(live).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

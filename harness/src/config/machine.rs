@@ -36,6 +36,8 @@ pub struct Machine {
     /// Names of firmware images, of which the first that QEMU has is used; empty where QEMU is left
     /// to choose.
     pub firmware: Vec<String>,
+    /// Further ones, which come first where the workspace's own hypervisor is booted.
+    pub own_firmware: Vec<String>,
     /// How the firmware's own lines are known, where it prints any.
     pub firmware_lines: Option<FirmwareLines>,
     /// The flash.
@@ -130,6 +132,13 @@ impl Machine {
         source.parse::<raw::Machine>()?.resolve(root, arch, &source)
     }
 
+    /// The firmware images for the workspace's own hypervisor, or for any other kernel: the first of
+    /// them that QEMU has.
+    pub fn firmware_for(&self, own: bool) -> Vec<String> {
+        let own: &[String] = if own { &self.own_firmware } else { &[] };
+        [own, &self.firmware].concat()
+    }
+
     /// Where the machine file of an architecture is.
     pub fn path(root: &Path, arch: Arch) -> PathBuf {
         root.join("configs/machines").join(format!("{arch}.toml"))
@@ -199,6 +208,8 @@ mod raw {
     struct Firmware {
         #[serde(default)]
         candidates: Vec<String>,
+        #[serde(default)]
+        own_candidates: Vec<String>,
         first_line: Option<Spanned<String>>,
         last_line: Option<Spanned<String>>,
     }
@@ -273,9 +284,20 @@ mod raw {
                 return Err(source.bad_value("program", &self.qemu.program, "is empty"));
             }
             let flash_size = self.flash.size(source)?;
-            let arguments = |key: &str, raw: Vec<Spanned<String>>| {
-                arguments(key, raw, flash_size != FlashSize::None, source)
-            };
+            // What there is nothing for: a device without a size, firmware without a name.
+            let mut lacking = Vec::new();
+            if flash_size == FlashSize::None {
+                lacking.push("pflash");
+            }
+            if self
+                .firmware
+                .as_ref()
+                .is_none_or(|firmware| firmware.candidates.is_empty())
+            {
+                lacking.push("firmware");
+            }
+            let arguments =
+                |key: &str, raw: Vec<Spanned<String>>| arguments(key, raw, &lacking, source);
             let size = |key: &str, value: &Spanned<String>| {
                 parse_size(value.get_ref()).map_err(|e| source.bad_value(key, value, e))
             };
@@ -304,6 +326,10 @@ mod raw {
                     Some(firmware) => firmware.lines(source)?,
                     None => None,
                 },
+                own_firmware: self
+                    .firmware
+                    .as_ref()
+                    .map_or_else(Vec::new, |firmware| firmware.own_candidates.clone()),
                 firmware: self
                     .firmware
                     .map_or_else(Vec::new, |firmware| firmware.candidates),
@@ -336,15 +362,13 @@ mod raw {
     fn arguments(
         key: &str,
         raw: Vec<Spanned<String>>,
-        has_flash: bool,
+        lacking: &[&str],
         source: &Source,
     ) -> Result<Vec<String>, ConfigError> {
         let mut known: Values = PLACEHOLDERS
             .map(|name| (name.to_owned(), String::new()))
             .into();
-        if !has_flash {
-            known.remove("pflash"); // a device without a size in [flash]
-        }
+        known.retain(|name, _| !lacking.contains(&name.as_str()));
         raw.into_iter()
             .map(
                 |argument| match template::fill_argument(argument.get_ref(), &known) {
@@ -376,5 +400,32 @@ mod tests {
         let here = std::env::current_dir().unwrap();
         assert_eq!(found("Cargo.toml", "/usr/bin:."), here.join("./Cargo.toml"));
         assert_eq!(program("qemu", root.path(), None), Path::new("qemu"));
+    }
+
+    /// The x86_64 machine file with a change to it, parsed.
+    fn machine(from: &str, to: &str) -> Result<Machine, String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let path = Machine::path(root, Arch::X86_64);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from:?} is not in the file");
+        let source = Source::from_text("m.toml", text.replacen(from, to, 1));
+        let raw = source.parse::<raw::Machine>().map_err(|e| e.to_string())?;
+        raw.resolve(root, Arch::X86_64, &source)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn own_firmware_comes_first_and_is_for_the_own_hypervisor_only() {
+        let machine = machine("", "").unwrap();
+        assert_eq!(machine.firmware_for(true), ["qboot.rom", "bios-256k.bin"]);
+        assert_eq!(machine.firmware_for(false), ["bios-256k.bin"]);
+    }
+
+    #[test]
+    fn a_placeholder_that_nothing_would_fill_is_refused() {
+        let error = machine("candidates     = [\"bios-256k.bin\"]\n", "").unwrap_err();
+        assert!(error.contains("no placeholder {firmware} here"), "{error}");
+        let error = machine("size-with-firmware = \"4M\"\n", "").unwrap_err();
+        assert!(error.contains("no placeholder {pflash} here"), "{error}");
     }
 }

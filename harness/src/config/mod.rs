@@ -9,4 +9,4 @@ pub mod scenario;
 mod source;
 pub mod template;
 
-pub use source::{Source, parse_duration, parse_size};
+pub use source::{Source, is_word, parse_duration, parse_size};

@@ -1,8 +1,14 @@
 //! The text of a configuration file, and the values that are common in them.
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, Excerpt};
+use crate::files;
+use crate::shown;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest time that may be asked for.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A configuration file's text, kept so that a mistake can be shown where it is.
 #[derive(Debug)]
@@ -14,7 +20,7 @@ pub struct Source {
 impl Source {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(path) {
+        match files::read_text(path) {
             Ok(text) => Ok(Self {
                 path: path.to_owned(),
                 text,
@@ -24,7 +30,7 @@ impl Source {
                 line: 0,
                 key: None,
                 message: format!("cannot be read: {error}"),
-                text: String::new(),
+                excerpt: Excerpt::default(),
             }),
         }
     }
@@ -42,7 +48,7 @@ impl Source {
         toml::from_str(&self.text).map_err(|error| {
             let at = error.span().unwrap_or(0..0);
             let key = self.key_at(&at);
-            self.error(at, key, error.message())
+            self.error(at, key, shown::line(error.message().trim_end()))
         })
     }
 
@@ -54,13 +60,19 @@ impl Source {
         message: impl Into<String>,
     ) -> ConfigError {
         let start = at.start.min(self.text.len());
-        let line = self.text[..start].matches('\n').count();
+        let before = &self.text[..start];
+        let begin = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[begin..].lines().next().unwrap_or_default();
         ConfigError {
             file: self.path.clone(),
-            line: line + 1,
+            line: before.matches('\n').count() + 1,
             key,
             message: message.into(),
-            text: self.text.lines().nth(line).unwrap_or_default().to_owned(),
+            // A mistake of the file as a whole has no place.
+            excerpt: match at {
+                Range { start: 0, end: 0 } => Excerpt::of(line),
+                _ => Excerpt::around(line, start - begin),
+            },
         }
     }
 
@@ -80,24 +92,43 @@ impl Source {
         let begin = self.text[..start].rfind('\n').map_or(0, |n| n + 1);
         let line = self.text[begin..].lines().next()?;
         let (key, _) = line.split_once('=')?;
-        Some(key.trim().to_owned()).filter(|key| !key.is_empty() && !key.contains(['[', '#', '"']))
+        let is_key = |key: &&str| !key.is_empty() && !key.contains(['[', '#', '"']);
+        let key = Some(key.trim()).filter(is_key)?;
+        Some(shown::line(key).into_owned())
     }
 }
 
-/// A number of seconds (`30`) or a span with units (`1500ms`, `30s`, `2m`).
-pub fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
-    let span = match text.parse::<u64>() {
-        Ok(seconds) => std::time::Duration::from_secs(seconds),
-        Err(_) => humantime::parse_duration(text)
-            .map_err(|_| format!("`{text}` is not a time: use seconds (30) or 500ms, 30s, 2m"))?,
+/// A number of seconds (`30`, `0.5`) or a span with units (`1500ms`, `30s`, `2m`).
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    if text
+        .strip_prefix('-')
+        .is_some_and(|rest| rest.starts_with(is_number))
+    {
+        return Err("a time is not negative".into());
+    }
+    let no_time = || format!("`{text}` is not a time: use seconds (30, 0.5) or 500ms, 30s, 2m");
+    // Not all that is a number to Rust is one to people: `1e9`, `inf`.
+    let span = if text.starts_with(is_number) && text.chars().all(is_number) {
+        let seconds: f64 = text.parse().map_err(|_| no_time())?;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    } else {
+        humantime::parse_duration(text).map_err(|_| no_time())?
     };
     if span.is_zero() {
         return Err("a time of zero would end before anything starts".into());
     }
-    if span > std::time::Duration::from_secs(7 * 24 * 3600) {
+    if span > LONGEST {
         return Err(format!("`{text}` is more than a week"));
     }
     Ok(span)
+}
+
+/// Whether a value is one word of `/boot/cmdline`, and one that the hypervisor takes: letters, digits, `-`, `_` and `.`,
+/// the last not at its beginning. Others it would pass over, or take for further words.
+pub fn is_word(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !value.is_empty() && !value.starts_with('.') && value.chars().all(plain)
 }
 
 /// A number of bytes: `4096`, `256K`, `64M`.
@@ -118,7 +149,6 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn durations_are_seconds_or_have_a_unit() {
@@ -128,8 +158,29 @@ mod tests {
             parse_duration("1500ms").unwrap(),
             Duration::from_millis(1500)
         );
-        for bad in ["", "-1", "0", "0s", "soon", "9999999999999999999", "1e9"] {
+        let half = Duration::from_millis(500);
+        for text in ["0.5", ".5", "0.50", "500ms"] {
+            assert_eq!(parse_duration(text), Ok(half), "{text:?}");
+        }
+        let bad = [
+            "", ".", "1.2.3", "0", "0.0", "0s", "soon", "1e9", "inf", "nan", "-x",
+        ];
+        for bad in bad {
             assert!(parse_duration(bad).is_err(), "{bad:?} was accepted");
+        }
+        for negative in ["-1", "-0.5", "-1s"] {
+            assert_eq!(
+                parse_duration(negative),
+                Err("a time is not negative".into())
+            );
+        }
+        let long = "9".repeat(400);
+        for long in ["604801", "9999999999999999999", &long] {
+            assert!(
+                parse_duration(long)
+                    .unwrap_err()
+                    .ends_with("is more than a week")
+            );
         }
     }
 
@@ -158,6 +209,37 @@ mod tests {
             shown.starts_with("a.toml:2: key `bda`: unknown field"),
             "{shown}"
         );
-        assert!(shown.ends_with("   2 | bda = 2"), "{shown}");
+        assert!(shown.ends_with("   2 | bda = 2\n       | ^"), "{shown}");
+    }
+
+    #[test]
+    fn of_a_very_long_line_only_what_is_around_the_mistake_is_shown() {
+        #[derive(Debug, serde::Deserialize)]
+        struct File {
+            #[expect(dead_code, reason = "only its type matters")]
+            last: u32,
+        }
+        let long = "x".repeat(5 << 20);
+        let text = format!("first = 1\nlast = {{ a = \"{long}\", b = \u{e9}, c = \"{long}\" }}\n");
+        let error = Source::from_text("a.toml", text).parse::<File>();
+        let shown = error.unwrap_err().to_string();
+        assert!(shown.len() < 1000, "{} bytes", shown.len());
+        let lines: Vec<_> = shown.lines().collect();
+        assert!(lines[0].starts_with("a.toml:2: key `last`: "), "{shown}");
+        let caret = lines[lines.len() - 1].chars().count() - 1;
+        let at = lines[lines.len() - 2].chars().nth(caret);
+        assert_eq!(at, Some('\u{e9}'), "{shown}");
+        let key = format!("{long} = 1\n");
+        let error = Source::from_text("a.toml", key).parse::<File>();
+        assert!(error.unwrap_err().to_string().len() < 1000);
+    }
+
+    #[test]
+    fn what_a_file_says_is_shown_without_what_a_terminal_acts_on() {
+        #[derive(Debug, serde::Deserialize)]
+        struct File {}
+        let source = Source::from_text("a.toml", "\t\u{1b}[31m\u{9b}x = \u{1b}[2J\n");
+        let shown = source.parse::<File>().unwrap_err().to_string();
+        assert!(!shown.contains(['\u{1b}', '\u{9b}']), "{shown:?}");
     }
 }

@@ -3,6 +3,7 @@
 //! A run is a list of these; the verdict is a function of the list and of nothing else. The same
 //! list, one JSON object a line, is `events.jsonl` in the run's directory.
 
+use crate::judge::lines::normalise;
 use crate::judge::verdict::{Clock, MachineEnd};
 use crate::judge::witness::Account;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,46 @@ impl<'a> Event<'a> {
     /// A console line.
     pub fn line(text: impl Into<Cow<'a, str>>) -> Self {
         Event::Line { text: text.into() }
+    }
+
+    /// The same, of somebody else's making, with nothing in its texts that a terminal acts on. What the
+    /// harness itself writes down is so already.
+    pub fn made_safe(self) -> Self {
+        let safe = |text: Cow<'a, str>| match normalise(text.as_bytes()) {
+            Cow::Borrowed(same) if same.len() == text.len() => text,
+            safe => Cow::Owned(safe.into_owned()),
+        };
+        let owned = |text: String| safe(Cow::Owned(text)).into_owned();
+        // These may have several lines.
+        let lines = |text: String| {
+            let lines = text.split('\n').map(|line| normalise(line.as_bytes()));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        match self {
+            Self::Line { text } => Self::Line { text: safe(text) },
+            Self::Firmware { text } => Self::Firmware { text: safe(text) },
+            Self::Partial { text } => Self::Partial { text: safe(text) },
+            Self::Note { from, text } => Self::Note {
+                from: safe(from),
+                text: safe(text),
+            },
+            Self::End(MachineEnd::Reported { kind, reason }) => Self::End(MachineEnd::Reported {
+                kind,
+                reason: owned(reason),
+            }),
+            Self::End(MachineEnd::Unreported { status }) => Self::End(MachineEnd::Unreported {
+                status: owned(status),
+            }),
+            Self::Stopped { what, hint } => Self::Stopped {
+                what: lines(what),
+                hint: lines(hint),
+            },
+            Self::Timeout { .. }
+            | Self::Flood { .. }
+            | Self::ExitFlood { .. }
+            | Self::Witness(_)
+            | Self::End(MachineEnd::NotRecorded) => self,
+        }
     }
 
     /// A remark.

@@ -143,6 +143,11 @@ impl<'s> Judge<'s> {
             return ControlFlow::Continue(());
         };
         let steps = story.steps().len();
+        // What is awaited may come, even where something like it is forbidden at any other point.
+        if let Some(index) = self.taker(|step| matches.matched(step)) {
+            self.take(index, line);
+            return ControlFlow::Continue(());
+        }
         for (i, forbidden) in story.forbidden().iter().enumerate() {
             if matches.matched(steps + i) {
                 let rule = forbidden.pattern.clone();
@@ -151,10 +156,6 @@ impl<'s> Judge<'s> {
                     rule,
                 });
             }
-        }
-        if let Some(index) = self.taker(|step| matches.matched(step)) {
-            self.take(index, line);
-            return ControlFlow::Continue(());
         }
         if let Some(step) = story.stray(&matches) {
             return ControlFlow::Break(Verdict::Diverged {

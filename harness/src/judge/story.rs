@@ -141,6 +141,34 @@ pub struct Plan {
     pub witness: Option<accounts::Expected>,
 }
 
+impl Plan {
+    /// What keeps a plan, which may be of anybody's making, from proving anything; none if it is fit
+    /// to judge by.
+    pub fn objection(&self) -> Option<String> {
+        if self.steps.iter().all(|step| step.optional) {
+            return Some("it has no step that must happen: every run would pass".into());
+        }
+        for (nth, step) in self.steps.iter().enumerate() {
+            let name = &step.name;
+            let same = |other: &Step| other.name == *name;
+            if name.trim().is_empty() || self.steps[..nth].iter().any(same) {
+                return Some(format!("step {} has no name of its own", nth + 1));
+            }
+            if step.count == 0 {
+                return Some(format!("step `{name}` happens 0 times"));
+            }
+            match regex::Regex::new(&step.pattern) {
+                Ok(pattern) if pattern.is_match("") => {
+                    return Some(format!("step `{name}` is any line, even an empty one"));
+                }
+                Ok(_) => {}
+                Err(error) => return Some(format!("step `{name}`: {error}")),
+            }
+        }
+        None
+    }
+}
+
 /// What a console has to tell.
 #[derive(Debug)]
 pub struct Story {

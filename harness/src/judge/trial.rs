@@ -8,13 +8,17 @@ use crate::judge::witness::Account;
 use crate::judge::{Judge, Step, Story};
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// How many of the last console lines a report shows, and how much of each.
 const LAST_LINES: usize = 12;
 const SHOWN: usize = 240;
+
+/// The longest line of `events.jsonl` that is read. A console's line has at most 64 KiB, each byte of
+/// which may take six in JSON; what QEMU logged is longer, but bounded too.
+const RECORD_LIMIT: u64 = 4 << 20;
 
 /// A step that was reached, and when.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -165,21 +169,34 @@ impl<'s> Trial<'s> {
     }
 
     /// Judges a recorded run again; the time at which the record ends. A record that was cut off, as
-    /// by `kill -9`, counts up to its last whole line.
-    pub fn replay_events(&mut self, events: impl io::BufRead) -> io::Result<Duration> {
+    /// by `kill -9` or a full disk, counts up to its last whole line. It may be of anybody's making.
+    pub fn replay_events(&mut self, mut events: impl BufRead) -> io::Result<Duration> {
         let mut last = Duration::ZERO;
-        let mut lines = events.lines().peekable();
-        while let Some(line) = lines.next() {
-            let line = line?;
-            let record: Record<'_> = match serde_json::from_str(&line) {
-                Ok(record) => record,
-                Err(_) if lines.peek().is_none() => break,
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if events
+                .by_ref()
+                .take(RECORD_LIMIT)
+                .read_until(b'\n', &mut line)?
+                == 0
+            {
+                return Ok(last);
+            }
+            if line.len() as u64 == RECORD_LIMIT {
+                return Err(io::Error::other(
+                    "an event is longer than any that is written",
+                ));
+            }
+            match serde_json::from_slice::<Record<'_>>(&line) {
+                Ok(record) => {
+                    last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
+                    self.feed(last, &record.event.made_safe());
+                }
+                Err(_) if events.fill_buf()?.is_empty() => return Ok(last),
                 Err(error) => return Err(io::Error::other(error)),
-            };
-            last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
-            self.feed(last, &record.event);
+            }
         }
-        Ok(last)
     }
 }
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
 //! | `run.json` | versions, and hashes of what was booted |
-//! | `story.json` | what the run had to tell |
+//! | `story.json` | what the run had to tell, and in what time |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
 //! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked: its first 4 MiB and its last |
@@ -19,11 +19,13 @@
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::files;
 use crate::judge::event::{Event, Record};
 use crate::judge::witness;
 use crate::records::head_and_tail::HeadAndTail;
+use crate::records::version::{Versioned, lossy};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -52,6 +54,9 @@ const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
 /// What was booted, for [`BOOTED`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Booted {
+    /// The version of the records.
+    #[serde(default)]
+    pub version: u32,
     /// The harness's version.
     pub harness: String,
     /// The architecture.
@@ -64,6 +69,8 @@ pub struct Booted {
     pub hypervisor: Hashed,
     /// The guest, if there was one.
     pub guest: Option<Hashed>,
+    /// The guest after it, if there was one.
+    pub second: Option<Hashed>,
     /// What the flash began with.
     pub flash: Hashed,
 }
@@ -72,16 +79,10 @@ pub struct Booted {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hashed {
     /// The file.
-    #[serde(serialize_with = "path_as_text")]
+    #[serde(serialize_with = "lossy")]
     pub file: PathBuf,
     /// The hash.
     pub sha256: String,
-}
-
-/// Writes a path for people to read. JSON has only text, so what is not UTF-8 in it is lost: nothing
-/// may be opened by what is written here.
-pub fn path_as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
 }
 
 /// Reads one of the JSON files in a run's directory.
@@ -91,7 +92,11 @@ pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error
         let path = path.display();
         Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
     };
-    let text = fs::read_to_string(&path).map_err(|e| unusable(e.to_string()))?;
+    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
+    let version: Versioned = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+    if let Some(why) = version.objection() {
+        return Err(Error::Usage(format!("{}: {why}", path.display())));
+    }
     serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
 }
 

@@ -8,5 +8,6 @@ pub mod memory;
 pub mod replay;
 pub mod report;
 pub mod stopped;
+pub mod version;
 
 pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json};

@@ -4,42 +4,95 @@ use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::scenario::Scenario;
 use crate::error::Error;
+use crate::files;
+use crate::judge::Story;
 use crate::judge::trial::Trial;
-use crate::judge::{Plan, Story};
+use crate::judge::verdict::{Clock, Verdict};
+use crate::judge::witness::Format;
 use crate::records::report::Report;
+use crate::records::version::Told;
 use crate::records::{self, Booted};
-use std::fs::File;
-use std::io::BufReader;
+use crate::shown;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
 /// Judges a run again, from its records alone: what was to be told, and what happened. It gets the
-/// verdict that it got when it ran.
+/// verdict that it got when it ran. The records may be of anybody's making.
 pub fn run_again(dir: &Path) -> Result<Report, Error> {
-    let booted: Booted = records::read_json(dir, records::BOOTED)?;
-    let plan: Plan = records::read_json(dir, records::STORY)?;
-    let story = Story::of(plan).map_err(|e| damaged(dir, records::STORY, &e))?;
+    let mut booted: Booted = records::read_json(dir, records::BOOTED)?;
+    booted.scenario = shown::line(&booted.scenario).into_owned();
+    let mut told: Told = records::read_json(dir, records::STORY)?;
+    for step in &mut told.plan.steps {
+        step.name = shown::line(&step.name).into_owned();
+    }
+    let objection = told.plan.objection();
+    if let Some(why) = objection.or_else(|| other_architecture(&booted, &told)) {
+        return Err(damaged(dir, records::STORY, &why));
+    }
+    let story = Story::of(told.plan).map_err(|e| damaged(dir, records::STORY, &e))?;
     let events = dir.join(records::EVENTS);
-    let file = File::open(&events).map_err(|e| Error::io("open", &events, &e))?;
+    let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", events.display()));
+    let file = files::open(&events).map_err(unusable)?;
     let mut trial = Trial::of_run(&story, &booted.nonce);
     let last = trial
         .replay_events(BufReader::new(file))
         .map_err(|e| damaged(dir, records::EVENTS, &e))?;
+    let logged = trial.witness().map(|account| architecture(account.format));
+    if let Some(logged) = logged.filter(|logged| *logged != booted.arch) {
+        let why = format!(
+            "QEMU's log in it is of {logged}, the run of {}",
+            booted.arch
+        );
+        return Err(damaged(dir, records::EVENTS, &why));
+    }
+    if let Some(Verdict::Timeout { clock, after, .. }) = trial.verdict() {
+        let clocks = [(Clock::Run, told.timeout), (Clock::Silence, told.silence)];
+        let had = clocks.iter().find(|(one, _)| one == clock);
+        let had = had.and_then(|(_, had)| Some(had.as_ref()?.as_secs_f64()));
+        if let Some(had) = had.filter(|had| had != after) {
+            let why = format!("the {clock} clock ran out after {after} s in it, but had {had} s");
+            return Err(damaged(dir, records::EVENTS, &why));
+        }
+    }
     let mut report = Report::new(booted.arch, &booted.scenario, &story, &trial).took(last);
     report.run_dir = Some(dir.to_owned());
     Ok(report)
 }
 
-/// Judges a recorded console as if it were that of a scenario's run.
-pub fn console(root: &Path, arch: Arch, scenario: &str, log: &Path) -> Result<Report, Error> {
+/// The architecture whose QEMU logs in a format.
+fn architecture(format: Format) -> Arch {
+    match format {
+        Format::RiscvTrap => Arch::Riscv64,
+        Format::Aarch64Int => Arch::Aarch64,
+        Format::X86Svm => Arch::X86_64,
+    }
+}
+
+/// Why the story cannot be that of a run on its architecture, if it is of another one.
+fn other_architecture(booted: &Booted, told: &Told) -> Option<String> {
+    let arch = booted.arch;
+    let reported = told.plan.hv.start.get("arch");
+    let others = [told.arch.map(Arch::name), reported].into_iter().flatten();
+    let mut others = others.filter(|other| *other != arch.name());
+    let other = others.next()?;
+    Some(format!("it is of {other}, the run of {arch}"))
+}
+
+/// Judges a recorded console, which comes from `log`, as if it were that of a scenario's run.
+pub fn console(
+    root: &Path,
+    arch: Arch,
+    scenario: &str,
+    console: impl Read,
+    log: &Path,
+) -> Result<Report, Error> {
     let machine = Machine::load(root, arch)?;
     let scenario = Scenario::load(root, scenario, &machine)?;
     let start = Instant::now();
     let mut trial = Trial::new(&scenario.story);
-    let file =
-        File::open(log).map_err(|e| Error::Usage(format!("cannot open {}: {e}", log.display())))?;
     trial
-        .replay_console(file)
+        .replay_console(console)
         .map_err(|e| Error::io("read", log, &e))?;
     let report = Report::new(arch, &scenario.name, &scenario.story, &trial);
     let mut report = report.took(start.elapsed());

@@ -7,10 +7,11 @@ use crate::judge::trial::{StepReached, Trial};
 use crate::judge::verdict::{Fault, MachineEnd, Verdict};
 use crate::judge::witness::Account;
 use crate::judge::{AT_THE_END, Story};
-use crate::records::dir::path_as_text;
 use crate::records::stopped::Stopped;
+use crate::records::version::{VERSION, lossy};
+use crate::shown;
 use anstyle::{AnsiColor, Style};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 /// Everything there is to say about a run or a recorded console.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// The version of the records.
+    pub version: u32,
     /// The verdict.
     pub verdict: Verdict,
     /// The verdict in words.
@@ -53,7 +56,7 @@ pub struct Report {
     /// QEMU's version.
     pub qemu: Option<String>,
     /// Where the run's records are.
-    #[serde(serialize_with = "run_dir_as_text")]
+    #[serde(serialize_with = "lossy_path")]
     pub run_dir: Option<PathBuf>,
     /// The most memory that the harness itself has had, in KiB.
     pub memory_kib: Option<u64>,
@@ -81,6 +84,7 @@ impl Report {
                 hint: "run it again".into(),
             });
         Self {
+            version: VERSION,
             text: verdict.to_string(),
             exit_code: verdict.exit_code(),
             fault: story.fault(&verdict),
@@ -117,6 +121,7 @@ impl Report {
             hint: hint.clone(),
         };
         Some(Self {
+            version: VERSION,
             text: verdict.to_string(),
             exit_code: verdict.exit_code(),
             fault: Fault::Setup,
@@ -148,10 +153,11 @@ impl Report {
 
     /// As one JSON object.
     pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("a report is plain data")
+        shown::json(self)
     }
 
-    /// As a short paragraph, with colours for whoever can show them.
+    /// As a short paragraph, with colours for whoever can show them, and nothing else that a terminal
+    /// acts on.
     pub fn human(&self) -> String {
         let passed = self.verdict == Verdict::Pass;
         let colour = if passed {
@@ -166,20 +172,23 @@ impl Report {
             (Verdict::Timeout { .. }, _) => "TIMEOUT",
             _ => "FAIL",
         };
-        let mut out = format!("{head}{word}{head:#} {} on {}: ", self.scenario, self.arch);
+        let scenario = shown::line(&self.scenario);
+        let mut out = format!("{head}{word}{head:#} {scenario} on {}: ", self.arch);
         out += &if passed {
-            self.summary()
+            shown::paragraph(&self.summary())
         } else {
-            format!("{}\n", self.text)
+            shown::paragraph(&self.text)
         };
+        out.push('\n');
         if !passed && self.fault != Fault::Setup {
             self.explain(&mut out);
         }
         for note in &self.notes {
-            let _ = writeln!(out, "  note: {note}");
+            let _ = writeln!(out, "  note: {}", shown::line(note));
         }
         if let Some(dir) = &self.run_dir {
-            let _ = writeln!(out, "  records: {}", shortened(dir).display());
+            let dir = shortened(dir).display().to_string();
+            let _ = writeln!(out, "  records: {}", shown::safe(&dir));
         }
         out
     }
@@ -194,7 +203,7 @@ impl Report {
             format!(", QEMU's log agrees (npf {npf}, hypercall {calls})")
         });
         format!(
-            "{} of {} steps in order, end of the machine: {end}{witness}, {:.2} s\n",
+            "{} of {} steps in order, end of the machine: {end}{witness}, {:.2} s",
             self.steps.len(),
             self.steps_total,
             self.seconds
@@ -203,6 +212,7 @@ impl Report {
 
     fn explain(&self, out: &mut String) {
         let mut line = |name: &str, text: String| {
+            let text = shown::line(&text);
             let _ = writeln!(out, "{}", format!("  {name:<18} {text}").trim_end());
         };
         line(
@@ -235,7 +245,7 @@ impl Report {
             line("last lines seen:", String::new());
         }
         for text in &self.last_lines {
-            let _ = writeln!(out, "    | {text}");
+            let _ = writeln!(out, "    | {}", shown::line(text));
         }
     }
 }
@@ -251,13 +261,10 @@ fn forgeries(forged: &Forged) -> Vec<String> {
 }
 
 /// Writes a run's directory, if there is one, for people to read.
-pub fn run_dir_as_text<S: Serializer>(
-    dir: &Option<PathBuf>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match dir {
-        Some(dir) => path_as_text(dir, serializer),
-        None => serializer.serialize_none(),
+pub fn lossy_path<S: serde::Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy(path, to),
+        None => to.serialize_none(),
     }
 }
 

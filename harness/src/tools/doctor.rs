@@ -91,12 +91,16 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
         Check::new(format!("{arch}: core"), core),
         Check::new(format!("{arch}: QEMU"), emulator(root, machine).await),
     ];
-    if !machine.firmware.is_empty() {
+    for own in [true, false] {
+        let candidates = machine.firmware_for(own);
+        if candidates.is_empty() || own && machine.own_firmware.is_empty() {
+            continue; // QEMU is left to choose, or it is the same for both
+        }
         let found =
-            firmware_image::find(&qemu.program, qemu.oldest, &machine.firmware, ask::PATIENCE);
-        let found = found.await;
+            firmware_image::find(&qemu.program, qemu.oldest, &candidates, ask::PATIENCE).await;
         let found = found.map(|file| file.map_or(String::new(), |file| file.display().to_string()));
-        checks.push(Check::new(format!("{arch}: firmware"), found));
+        let whose = if own { "own firmware" } else { "firmware" };
+        checks.push(Check::new(format!("{arch}: {whose}"), found));
     }
     checks
 }

@@ -6,6 +6,7 @@ use crate::error::ConfigError;
 use crate::judge::HvExpected;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::hvlog::{Access, Fields, number};
+use crate::suggest;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, Deserializer, MapAccess, SeqAccess};
@@ -120,7 +121,8 @@ fn end(words: Words, mut usual: Fields, context: &Context<'_>) -> Result<Fields,
     for (key, word) in words {
         let name = key.get_ref().as_str();
         if !END_WORDS.contains(&name) {
-            let message = format!("has no word `{name}`; there are {}", END_WORDS.join(", "));
+            let instead = suggest::instead(name, &END_WORDS);
+            let message = format!("has no word `{name}`; {instead}");
             return Err(context.source.bad_value("end", &key, message));
         }
         usual.insert(name, &word.get_ref().fill(name, &word, context)?);

@@ -5,7 +5,10 @@ use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::judge::Story;
+use crate::project;
+use crate::suggest;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -81,14 +84,31 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// The name under `/sbin`.
+    /// The name under `/sbin`: of a file's name what a name on the disk may have, at most 64 bytes.
     pub fn name(&self) -> String {
         match self {
             Guest::Program(name) => name.clone(),
             Guest::File(path) => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                stem.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_")
+                plain_name(&path.file_stem().unwrap_or_default().to_string_lossy())
             }
+        }
+    }
+
+    /// The guest that a word on the command line means: a file, or else a guest program's name.
+    pub fn named(root: &Path, word: &OsStr) -> Result<Self, Error> {
+        let path = Path::new(word);
+        let programs = project::guests(root);
+        let is_name = |name: &&str| !name.contains('/') && !path.is_file();
+        match word.to_str().filter(is_name) {
+            Some(name) if programs.iter().any(|program| program == name) => {
+                Ok(Guest::Program(name.to_owned()))
+            }
+            // A name, and none that there is.
+            Some(name) if !path.exists() => Err(Error::Usage(format!(
+                "--guest {name}: there is no such file, and no such guest program; {}",
+                suggest::instead(name, &programs)
+            ))),
+            _ => Ok(Guest::File(path.to_owned())),
         }
     }
 }
@@ -96,6 +116,16 @@ impl Guest {
 impl Scenario {
     /// Reads a scenario: by its name under `tests/scenarios`, or a file.
     pub fn load(root: &Path, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
+        Self::load_with(root, name_or_file, machine, None)
+    }
+
+    /// Reads a scenario that is to be run with another guest than its own.
+    pub fn load_with(
+        root: &Path,
+        name_or_file: &str,
+        machine: &Machine,
+        by_hand: Option<&Guest>,
+    ) -> Result<Self, Error> {
         let by_path = name_or_file.contains('/') || name_or_file.ends_with(".toml");
         let path = if by_path {
             PathBuf::from(name_or_file)
@@ -104,8 +134,8 @@ impl Scenario {
         };
         if !by_path && !path.is_file() {
             return Err(Error::Usage(format!(
-                "no scenario `{name_or_file}`; there are: {}",
-                names(root).join(", ")
+                "no scenario `{name_or_file}`; {}",
+                suggest::instead(name_or_file, &names(root))
             )));
         }
         let source = Source::read(&path)?;
@@ -114,15 +144,16 @@ impl Scenario {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Self::resolve(name, root, &source, machine)
+        Self::resolve(name, root, &source, machine, by_hand)
     }
 
-    /// Resolves a scenario's text.
+    /// Resolves a scenario's text, for a run with its own guest or with another one.
     pub fn resolve(
         name: String,
         root: &Path,
         source: &Source,
         machine: &Machine,
+        by_hand: Option<&Guest>,
     ) -> Result<Self, Error> {
         let raw: raw::Scenario = source.parse()?;
         if !raw.arches.get_ref().contains(&machine.arch) {
@@ -137,8 +168,15 @@ impl Scenario {
                 }
             )));
         }
-        Ok(raw.resolve(name, root, source, machine)?)
+        Ok(raw.resolve(name, root, source, machine, by_hand)?)
     }
+}
+
+/// A name as any file system takes it, of at most 64 bytes: what is no letter, digit or `-` becomes `_`.
+pub fn plain_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let chars = name.chars().take(64);
+    chars.map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
 /// The names of the scenarios that come with the workspace.

@@ -5,10 +5,11 @@ use super::{Case, DiskFault, FOLDER, Guest, Scenario as Resolved};
 use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
-use crate::config::{Source, parse_duration};
+use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
 use crate::judge::{By, Forbidden, HvExpected, Plan, Step, Story};
+use crate::{project, suggest};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,9 +100,10 @@ impl Scenario {
         root: &Path,
         source: &Source,
         machine: &Machine,
+        by_hand: Option<&Guest>,
     ) -> Result<Resolved, ConfigError> {
         let Some(base_name) = self.extends.clone() else {
-            return self.resolve_story(name, root, [source, source], machine);
+            return self.resolve_story(name, root, [source, source], machine, by_hand);
         };
         if !self.steps.is_empty() || !self.forbidden.is_empty() {
             let message =
@@ -111,15 +113,18 @@ impl Scenario {
         let path = root
             .join(FOLDER)
             .join(format!("{}.toml", base_name.get_ref()));
-        let base_source = Source::read(&path)
-            .map_err(|_| source.bad_value("extends", &base_name, "there is no such scenario"))?;
+        let base_source = Source::read(&path).map_err(|_| {
+            let instead = suggest::instead(base_name.get_ref(), &super::names(root));
+            let message = format!("there is no such scenario; {instead}");
+            source.bad_value("extends", &base_name, message)
+        })?;
         let base: Self = base_source.parse()?;
         if base.extends.is_some() {
             let message = "extends another one itself; name that";
             return Err(source.bad_value("extends", &base_name, message));
         }
         self.over(base)
-            .resolve_story(name, root, [source, &base_source], machine)
+            .resolve_story(name, root, [source, &base_source], machine, by_hand)
     }
 
     /// What is said here, and for the rest what is said in `base`.
@@ -162,6 +167,7 @@ impl Scenario {
         root: &Path,
         sources: [&Source; 2],
         machine: &Machine,
+        by_hand: Option<&Guest>,
     ) -> Result<Resolved, ConfigError> {
         let [source, steps_source] = sources;
         let own = Context {
@@ -169,13 +175,29 @@ impl Scenario {
             machine,
             values: &Values::new(),
         };
-        let guest = self.guest.map(|g| own.guest(&g, root)).transpose()?;
+        let guest = self
+            .guest
+            .map(|raw| own.guest("guest", &raw, root))
+            .transpose()?;
         let mut values = machine.values.clone();
         values.extend(self.values);
-        // Without a guest the hypervisor looks for this one.
-        let name_on_disk = guest.as_ref().map_or_else(|| "gkernel".into(), Guest::name);
+        // A guest given by hand takes the place of the scenario's. Without either, the hypervisor
+        // looks for this one.
+        let name_on_disk = guest.as_ref().or(by_hand);
+        let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), Guest::name);
+        let second = match self.second {
+            Some(raw) => {
+                let second = own.guest("then", &raw, root)?;
+                let same_name = second.name().eq_ignore_ascii_case(&name_on_disk);
+                if same_name && by_hand.or(guest.as_ref()) != Some(&second) {
+                    let message = format!("the first guest is /sbin/{name_on_disk} too");
+                    return Err(source.bad_value("then", &raw, message));
+                }
+                Some(second)
+            }
+            None => None,
+        };
         values.insert("guest".into(), name_on_disk);
-        let second = self.second.map(|g| own.guest(&g, root)).transpose()?;
         let params = Context {
             values: &values.clone(),
             ..own
@@ -335,10 +357,18 @@ impl Context<'_> {
         for (key, word) in raw {
             let name = key.get_ref().as_str();
             if !PARAMS.contains(&name) {
-                let message = format!("is no parameter; there are {}", PARAMS.join(", "));
+                let message = format!("is no parameter; {}", suggest::instead(name, &PARAMS));
                 return Err(self.source.bad_value(name, &key, message));
             }
-            params.push((name.to_owned(), word.get_ref().fill(name, &word, self)?));
+            let value = word.get_ref().fill(name, &word, self)?;
+            if !is_word(&value) {
+                let message = format!(
+                    "`{value}` is not one word of letters, digits, `-`, `_` and `.`, as the \
+                     hypervisor takes it"
+                );
+                return Err(self.source.bad_value(name, &word, message));
+            }
+            params.push((name.to_owned(), value));
         }
         Ok(params)
     }
@@ -369,18 +399,24 @@ impl Context<'_> {
         parse_duration(raw.get_ref()).map_err(|e| self.source.bad_value(key, raw, e))
     }
 
-    fn guest(&self, raw: &Spanned<String>, root: &Path) -> Result<Guest, ConfigError> {
+    /// A guest: a file, if there is a `/` in its name, or else a program.
+    fn guest(&self, key: &str, raw: &Spanned<String>, root: &Path) -> Result<Guest, ConfigError> {
         let text = raw.get_ref();
         if text.contains('/') {
             return Ok(Guest::File(root.join(text)));
         }
-        if text.is_empty()
-            || !text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
-        {
+        if !is_word(text) || text.contains('.') {
             let message = "is neither a program's name nor a path";
-            return Err(self.source.bad_value("guest", raw, message));
+            return Err(self.source.bad_value(key, raw, message));
+        }
+        let programs = project::guests(root);
+        // Where there are none at all, as in a workspace that only boots, one is given by hand.
+        if !programs.is_empty() && !programs.contains(text) {
+            let message = format!(
+                "there is no guest program `{text}`; {}",
+                suggest::instead(text, &programs)
+            );
+            return Err(self.source.bad_value(key, raw, message));
         }
         Ok(Guest::Program(text.clone()))
     }

@@ -4,7 +4,7 @@ fn resolve(text: &str) -> Result<Scenario, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let machine = Machine::load(root, Arch::Riscv64).unwrap();
     let source = Source::from_text("s.toml", text);
-    Scenario::resolve("s".into(), root, &source, &machine).map_err(|e| e.to_string())
+    Scenario::resolve("s".into(), root, &source, &machine, None).map_err(|e| e.to_string())
 }
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";

@@ -47,6 +47,8 @@ fn host_is_well(fields: &Fields) -> Result<(), String> {
 pub struct Guest {
     /// What it said at the start.
     pub start: Fields,
+    /// The file on the disk that it loaded.
+    pub path: Option<String>,
     /// How the guest ended.
     pub end: Option<End>,
 }
@@ -138,13 +140,16 @@ impl Listener {
         self.in_turn(&event)?;
         match event {
             HvEvent::Start(fields) => self.guest().start = fields,
+            HvEvent::Load(fields) => {
+                self.guest().path = fields.get("path").map(str::to_owned);
+            }
             HvEvent::Exit(Some(fault)) => {
                 self.npf += 1;
                 self.keep(fault);
             }
             HvEvent::Host(fields) => host_is_well(&fields)?,
             HvEvent::End(end) => self.ended(end)?,
-            HvEvent::Load(_) | HvEvent::Enter(_) | HvEvent::Exit(None) | HvEvent::Other => {}
+            HvEvent::Enter(_) | HvEvent::Exit(None) | HvEvent::Other => {}
         }
         Ok(())
     }
@@ -230,6 +235,11 @@ impl Listener {
             .iter()
             .rev()
             .find_map(|guest| guest.end.as_ref())
+    }
+
+    /// The file on the disk that the guest came from which runs now, or did last.
+    pub fn running(&self) -> Option<&str> {
+        self.guests.last()?.path.as_deref()
     }
 
     /// What it counted.

@@ -119,7 +119,7 @@ impl Machine {
                 DieButHold(status) => drop(self.status.send(Some(status))),
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -12,8 +12,20 @@ use std::path::{Path, PathBuf};
 pub struct Programs {
     /// The hypervisor's file.
     pub hypervisor: PathBuf,
-    /// The guest's file.
-    pub guest: Option<PathBuf>,
+    /// The guests' files, in their order, each with its name on the disk.
+    pub guests: Vec<(String, PathBuf)>,
+}
+
+impl Programs {
+    /// The guest that was loaded from a path of the disk. Where no path is known it is the first; the
+    /// guests are linked for the same addresses, which do not tell them apart.
+    fn guest(&self, path: Option<&str>) -> Option<&PathBuf> {
+        let named = |(name, _): &&(String, PathBuf)| {
+            path.is_some_and(|path| path.strip_prefix("/sbin/") == Some(name))
+        };
+        let guest = self.guests.iter().find(named).or(self.guests.first());
+        guest.map(|(_, file)| file)
+    }
 }
 
 /// Where a processor stood, in one look or several.
@@ -65,14 +77,20 @@ impl std::fmt::Display for Stopped {
 }
 
 /// Where the processors stood, from what QEMU said to `info registers -a` at each look; the places
-/// that a processor was seen at most often come first. Paths are told as seen from `root`.
-pub fn locate(looks: &[String], programs: &Programs, root: &Path) -> Vec<Stopped> {
+/// that a processor was seen at most often come first. `running` is where on the disk the guest came
+/// from that ran last, as the hypervisor reported it. Paths are told as seen from `root`.
+pub fn locate(
+    looks: &[String],
+    programs: &Programs,
+    running: Option<&str>,
+    root: &Path,
+) -> Vec<Stopped> {
     if looks.is_empty() {
         return Vec::new();
     }
     let load = |file: &PathBuf| Program::load(file, root);
     let hypervisor = load(&programs.hypervisor);
-    let guest = programs.guest.as_ref().and_then(load);
+    let guest = programs.guest(running).and_then(load);
     let place = |cpu: &Cpu| {
         let in_hypervisor = |loaded| hypervisor.as_ref()?.place(cpu.pc, loaded);
         let in_guest = || guest.as_ref()?.place(cpu.pc, true);
@@ -210,13 +228,25 @@ mod tests {
     }
 
     #[test]
+    fn of_two_guests_it_is_the_one_that_was_loaded_last() {
+        let programs = Programs {
+            hypervisor: "hypervisor".into(),
+            guests: vec![("one".into(), "a/1".into()), ("two".into(), "a/2".into())],
+        };
+        let file = |path| programs.guest(path).map(|file| file.to_str().unwrap());
+        assert_eq!(file(Some("/sbin/two")), Some("a/2"));
+        assert_eq!(file(Some("/sbin/one")), Some("a/1"));
+        assert_eq!(file(None), Some("a/1"));
+    }
+
+    #[test]
     fn an_address_in_neither_program_is_still_told() {
         let programs = Programs {
             hypervisor: "/no/such/file".into(),
-            guest: None,
+            guests: Vec::new(),
         };
         let looks = ["10", "20", "20"].map(|pc| format!("CPU#0\nRIP={pc} \n"));
-        let locate = |looks| locate(looks, &programs, Path::new("/"));
+        let locate = |looks| locate(looks, &programs, None, Path::new("/"));
         let nowhere = |stopped: &Stopped| stopped.to_string();
         assert_eq!(
             locate(&looks).iter().map(nowhere).collect::<Vec<_>>(),

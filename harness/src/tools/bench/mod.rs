@@ -213,7 +213,7 @@ impl HarnessRun {
     fn command_that_boots(&self, programs: &Programs) -> Command {
         let mut command = self.command();
         command.arg("--image").arg(&programs.hypervisor);
-        if let Some(guest) = &programs.guest {
+        if let Some((_, guest)) = programs.guests.first() {
             command.arg("--guest").arg(guest);
         }
         command

@@ -5,7 +5,7 @@ use crate::arch::Arch;
 use crate::boot::build::Ask;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
-use crate::records::report::run_dir_as_text;
+use crate::records::report::lossy_path;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct Flake {
     /// Its kind of verdict, and the verdict in words.
     pub verdict: String,
     /// Its records.
-    #[serde(serialize_with = "run_dir_as_text")]
+    #[serde(serialize_with = "lossy_path")]
     pub run_dir: Option<PathBuf>,
 }
 

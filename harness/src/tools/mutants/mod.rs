@@ -5,8 +5,9 @@ mod patch;
 mod tree;
 
 use crate::arch::Arch;
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, Excerpt};
 use crate::machine::process_group::{self, Group};
+use crate::suggest;
 use crate::tools::conformance;
 use patch::Mutant;
 use serde::Serialize;
@@ -174,7 +175,10 @@ fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error
         .find(|name| known.iter().all(|case| case.name != **name))
     {
         let names: Vec<_> = known.iter().map(|case| case.name.as_str()).collect();
-        let message = format!("there is no case `{name}`; there are {}", names.join(", "));
+        let message = format!(
+            "there is no case `{name}`; {}",
+            suggest::instead(name, &names)
+        );
         return Err(Error::Usage(message));
     }
     let (mut work, mut without) = (Vec::new(), Vec::new());
@@ -197,7 +201,7 @@ fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error
                 line: 0,
                 key: None,
                 message: format!("the case is not for {arch}"),
-                text: String::new(),
+                excerpt: Excerpt::default(),
             }));
         }
         work.push(Work {

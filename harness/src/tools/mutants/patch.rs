@@ -1,7 +1,8 @@
 //! A mutant's file: what defect it puts back, which verdict is to see it, and the patch.
 
 use crate::arch::Arch;
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, Excerpt};
+use crate::files;
 use clap::ValueEnum;
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
@@ -39,7 +40,8 @@ pub struct Mutant {
 impl Mutant {
     /// Reads a mutant's file.
     pub fn read(file: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(file).map_err(|e| Error::io("read", file, &e))?;
+        let text = files::read_text(file)
+            .map_err(|e| mistake(file, 0, format!("cannot be read: {e}"), ""))?;
         Ok(Self::parse(file, text)?)
     }
 
@@ -98,7 +100,8 @@ impl Mutant {
             }
             let before = read(&path)
                 .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
-            let hunks = patch.patch().as_text().expect("unified diffs are text");
+            let hunks = patch.patch().as_text();
+            let hunks = hunks.ok_or_else(|| self.refused(format!("{shown}: it is no text")))?;
             let after = diffy::apply(&before, hunks)
                 .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
             changed.push((path, after));
@@ -117,7 +120,7 @@ fn mistake(file: &Path, line: usize, message: String, text: &str) -> ConfigError
         line,
         key: None,
         message,
-        text: text.to_owned(),
+        excerpt: Excerpt::of(text),
     }
 }
 
@@ -165,6 +168,14 @@ mod tests {
         assert_eq!(read.verdicts, ["wrong-end", "timeout"]);
         assert_eq!(read.arches, Some(vec![Arch::Riscv64, Arch::X86_64]));
         assert_eq!(mutant(&format!("{HEAD}{BODY}")).unwrap().arches, None);
+    }
+
+    #[test]
+    fn a_patch_of_something_that_is_no_text_is_refused() {
+        let binary = "diff --git a/hypervisor/src/guest.rs b/hypervisor/src/guest.rs\n\
+                      index 1111111..2222222 100644\nGIT binary patch\nliteral 4\nLcmZQzWMT#Y01f~L\n\n\
+                      literal 4\nLcmZQzWMT#Y01f~L\n\n";
+        assert!(applied(binary, "one\n").is_err());
     }
 
     #[test]

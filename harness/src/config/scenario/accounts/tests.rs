@@ -15,7 +15,7 @@ fn resolve(text: &str) -> Result<Plan, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let machine = Machine::load(root, Arch::Riscv64).unwrap();
     let source = Source::from_text("s.toml", text);
-    let scenario = Scenario::resolve("s".into(), root, &source, &machine);
+    let scenario = Scenario::resolve("s".into(), root, &source, &machine, None);
     scenario
         .map(|scenario| scenario.story.plan().clone())
         .map_err(|e| e.to_string())
@@ -100,7 +100,7 @@ fn every_mistake_is_refused_with_its_line() {
         ),
         (
             "[hv]\nend = { gpq = 1 }\n",
-            "s.toml:5: key `end`: has no word `gpq`; there are outcome",
+            "s.toml:5: key `end`: has no word `gpq`; did you mean `gpa`? there are: outcome",
         ),
         (
             "[hv]\nend = { gpa = '{no}' }\n",
@@ -163,7 +163,7 @@ fn a_machine_without_a_log_cannot_be_asked() {
     let mut machine = Machine::load(root, Arch::Riscv64).unwrap();
     machine.witness = None;
     let source = Source::from_text("s.toml", format!("{HEAD}[witness]\nnpf = 1\n{STEP}"));
-    let error = Scenario::resolve("s".into(), root, &source, &machine).unwrap_err();
+    let error = Scenario::resolve("s".into(), root, &source, &machine, None).unwrap_err();
     let expected = "s.toml:4: key `witness`: configs/machines/riscv64.toml does not say";
     assert!(error.to_string().starts_with(expected), "{error}");
 }

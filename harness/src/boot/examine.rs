@@ -1,0 +1,333 @@
+//! What kind of file it is that is to be booted: known before anything is built, made or started, so
+//! that a wrong one is a message and not a guest that fails.
+//!
+//! A flat binary has no mark of its own. So what is nothing else is taken for one.
+
+use super::Request;
+use crate::arch::Arch;
+use crate::config::machine::{KernelFormat, Machine};
+use crate::config::scenario::{Guest, Scenario};
+use crate::error::Error;
+use crate::files;
+use object::elf;
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, FileKind};
+use std::fmt;
+use std::path::Path;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing: 0 bytes.
+    Empty,
+    /// An ELF file.
+    Elf {
+        /// For which processor: `e_machine` (System V ABI, chapter 4).
+        machine: u16,
+        /// Its class: 32 or 64.
+        bits: u8,
+        /// `e_type`.
+        of_type: u16,
+        /// Whether it asks for a dynamic linker.
+        hosted: bool,
+    },
+    /// A Linux kernel, by the header that Linux documents for an architecture
+    /// (`Documentation/arch/{arm64,riscv,x86}/boot*.rst`).
+    Linux(Arch),
+    /// A kernel with a Multiboot header, version 1, and no other.
+    Multiboot,
+    /// A script: it begins with `#!`.
+    Script,
+    /// Something else that is known: in words.
+    Other(&'static str),
+    /// Text.
+    Text,
+    /// None of these.
+    Flat,
+}
+
+/// Beginnings of files that cannot be run by a bare machine.
+const OTHERS: [(&[u8], &str); 11] = [
+    (b"\x1f\x8b", "gzip-compressed data"),
+    (b"\xfd7zXZ\0", "xz-compressed data"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed data"),
+    (b"BZh", "bzip2-compressed data"),
+    (b"PK\x03\x04", "a zip archive"),
+    (
+        b"!<arch>\n",
+        "an archive of object files or a Debian package",
+    ),
+    (b"070701", "a cpio archive, such as an initramfs"),
+    (b"QFI\xfb", "a qcow2 disk image"),
+    (b"\xd0\x0d\xfe\xed", "a device tree"),
+    (b"\xcf\xfa\xed\xfe", "a Mach-O program"),
+    (b"MZ", "a program for Windows or EFI"),
+];
+
+impl Kind {
+    /// Tells by a file's contents; an ELF file that is cut short or not laid out as it has to be is
+    /// the error.
+    pub fn of(bytes: &[u8]) -> Result<Self, String> {
+        let at = |offset: usize, mark: &[u8]| {
+            bytes
+                .get(offset..)
+                .is_some_and(|rest| rest.starts_with(mark))
+        };
+        let kind = if bytes.is_empty() {
+            Self::Empty
+        } else if at(0, b"\x7fELF") {
+            return elf(bytes);
+        } else if at(56, b"ARM\x64") {
+            Self::Linux(Arch::Aarch64)
+        } else if at(56, b"RSC\x05") {
+            Self::Linux(Arch::Riscv64)
+        } else if at(0x202, b"HdrS") && at(0x1fe, b"\x55\xaa") {
+            Self::Linux(Arch::X86_64)
+        } else if at(0, b"#!") {
+            Self::Script
+        } else if has_multiboot_header(bytes) {
+            Self::Multiboot
+        } else if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| at(0, mark)) {
+            Self::Other(what)
+        } else if at(257, b"ustar") {
+            Self::Other("a tar archive")
+        } else if is_text(bytes) {
+            Self::Text
+        } else {
+            Self::Flat
+        };
+        Ok(kind)
+    }
+
+    /// What is wrong with it as a guest for an architecture.
+    fn objection_as_guest(self, arch: Arch) -> Option<String> {
+        let wanted = format!("a guest for {arch} is an ELF file for {arch}, or a flat binary");
+        let fits = match self {
+            Self::Elf { .. } => self.is_bare_elf_for(arch),
+            Self::Linux(of) => of == arch,
+            Self::Flat | Self::Multiboot => true,
+            Self::Empty | Self::Script | Self::Other(_) | Self::Text => false,
+        };
+        (!fits).then(|| format!("it is {self}; {wanted}"))
+    }
+
+    /// What is wrong with it as a hypervisor, or any kernel, for a machine.
+    fn objection_as_kernel(self, machine: &Machine) -> Option<String> {
+        let (arch, format) = (machine.arch, machine.build.kernel_format);
+        let wanted = match format {
+            KernelFormat::Bin => "a flat binary",
+            KernelFormat::Elf => "a Multiboot kernel",
+        };
+        let fits = match self {
+            Self::Elf { machine, bits, .. } => {
+                // Multiboot starts kernels in 32-bit mode, and many are such ELF files.
+                let multiboot = arch == Arch::X86_64 && format == KernelFormat::Elf;
+                let small = multiboot && (machine, bits) == (elf::EM_386, 32);
+                self.is_bare_elf_for(arch) || small && self.is_bare()
+            }
+            Self::Linux(of) => of == arch,
+            Self::Multiboot => true,
+            Self::Flat => format == KernelFormat::Bin,
+            Self::Empty | Self::Script | Self::Other(_) | Self::Text => false,
+        };
+        (!fits).then(|| {
+            format!(
+                "it is {self}; a kernel for {arch} is an ELF file for {arch}, a Linux kernel's image, \
+                 or {wanted}"
+            )
+        })
+    }
+
+    fn is_bare_elf_for(self, arch: Arch) -> bool {
+        let wanted = machine_of(arch);
+        matches!(self, Self::Elf { machine, bits: 64, .. } if machine == wanted) && self.is_bare()
+    }
+
+    /// Whether an ELF file is a whole program that needs no operating system.
+    fn is_bare(self) -> bool {
+        let whole = [elf::ET_EXEC, elf::ET_DYN];
+        matches!(self, Self::Elf { of_type, hosted: false, .. } if whole.contains(&of_type))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty"),
+            Self::Elf {
+                machine,
+                bits,
+                of_type,
+                hosted,
+            } => {
+                let what = match *of_type {
+                    elf::ET_REL => "an object file that is not linked",
+                    elf::ET_CORE => "a core dump",
+                    _ if *hosted => "a program for an operating system, with a dynamic linker",
+                    _ => "an ELF file",
+                };
+                match processor(*machine) {
+                    Some(name) => write!(f, "{what}, of {bits} bits, for {name}"),
+                    None => write!(f, "{what}, of {bits} bits, for processor number {machine}"),
+                }
+            }
+            Self::Linux(arch) => write!(f, "a Linux kernel for {arch}"),
+            Self::Multiboot => f.write_str("a Multiboot kernel"),
+            Self::Script => f.write_str("a script"),
+            Self::Other(what) => f.write_str(what),
+            Self::Text => f.write_str("text"),
+            Self::Flat => f.write_str("a flat binary, or something that is not known"),
+        }
+    }
+}
+
+fn machine_of(arch: Arch) -> u16 {
+    match arch {
+        Arch::Riscv64 => elf::EM_RISCV,
+        Arch::Aarch64 => elf::EM_AARCH64,
+        Arch::X86_64 => elf::EM_X86_64,
+    }
+}
+
+fn processor(machine: u16) -> Option<&'static str> {
+    let known = [
+        (elf::EM_RISCV, "riscv"),
+        (elf::EM_AARCH64, "aarch64"),
+        (elf::EM_X86_64, "x86_64"),
+        (elf::EM_386, "i386"),
+        (elf::EM_ARM, "arm"),
+        (elf::EM_LOONGARCH, "loongarch"),
+        (elf::EM_PPC64, "ppc64"),
+        (elf::EM_MIPS, "mips"),
+        (elf::EM_S390, "s390"),
+    ];
+    known
+        .iter()
+        .find(|(number, _)| *number == machine)
+        .map(|(_, name)| *name)
+}
+
+fn elf(bytes: &[u8]) -> Result<Kind, String> {
+    match FileKind::parse(bytes) {
+        Ok(FileKind::Elf32) => elf_of::<elf::FileHeader32<Endianness>>(bytes, 32),
+        Ok(FileKind::Elf64) => elf_of::<elf::FileHeader64<Endianness>>(bytes, 64),
+        _ => Err("it begins like an ELF file, but is none".into()),
+    }
+}
+
+fn elf_of<H: FileHeader<Endian = Endianness>>(bytes: &[u8], bits: u8) -> Result<Kind, String> {
+    let broken =
+        |error: object::Error| format!("it is an ELF file that is cut short or damaged: {error}");
+    let header = H::parse(bytes).map_err(broken)?;
+    let endian = header.endian().map_err(broken)?;
+    let of_type = header.e_type(endian);
+    let segments = header.program_headers(endian, bytes).map_err(broken)?;
+    let mut loaded = 0;
+    for segment in segments {
+        if segment.p_type(endian) == elf::PT_LOAD {
+            loaded += 1;
+            segment.data(endian, bytes).map_err(|()| {
+                let length = bytes.len();
+                format!(
+                    "it is an ELF file that is cut short: a segment ends after its {length} bytes"
+                )
+            })?;
+        }
+    }
+    if loaded == 0 && [elf::ET_EXEC, elf::ET_DYN].contains(&of_type) {
+        return Err("it is an ELF file without a segment to load".into());
+    }
+    let hosted = |segment: &H::ProgramHeader| segment.p_type(endian) == elf::PT_INTERP;
+    Ok(Kind::Elf {
+        machine: header.e_machine(endian),
+        bits,
+        of_type,
+        hosted: segments.iter().any(hosted),
+    })
+}
+
+/// Whether one of the first 8192 bytes begins a header (Multiboot 0.6.96, section 3.1): the magic, and
+/// with the flags and the checksum behind it a sum of 0.
+fn has_multiboot_header(bytes: &[u8]) -> bool {
+    const MAGIC: u32 = 0x1bad_b002;
+    let word = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let head = &bytes[..bytes.len().min(8192)];
+    let mut aligned = head.chunks_exact(4).zip(head.chunks_exact(4).skip(1));
+    let sums = head.chunks_exact(4).skip(2);
+    aligned
+        .by_ref()
+        .zip(sums)
+        .any(|((magic, flags), checksum)| {
+            let sum = word(magic)
+                .wrapping_add(word(flags))
+                .wrapping_add(word(checksum));
+            word(magic) == MAGIC && sum == 0
+        })
+}
+
+/// Whether it reads as text. A few printable bytes may be instructions as well.
+fn is_text(bytes: &[u8]) -> bool {
+    const LOOKED_AT: usize = 4096;
+    let head = &bytes[..bytes.len().min(LOOKED_AT)];
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // Cut within a character.
+        Err(error) if error.error_len().is_none() && bytes.len() > LOOKED_AT => {
+            std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let shown = |c: char| !c.is_control() || "\t\n\r\x0c\x1b".contains(c);
+    text.chars().all(shown) && (text.len() >= 16 || text.ends_with('\n'))
+}
+
+/// Looks at the files that a run is to boot, before anything is built. What the command line names has
+/// to be what a machine can run. What a scenario names may be any bytes, so as to see what a hypervisor
+/// makes of them; but an ELF file has to be for this architecture.
+pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Result<(), Error> {
+    let refused = |option: &str, file: &Path, why: String| {
+        Err(Error::Usage(format!("{option} {}: {why}", file.display())))
+    };
+    let kind = |file: &Path| -> Result<Kind, String> {
+        let bytes =
+            files::read(file, files::IMAGE_LIMIT).map_err(|e| format!("cannot be read: {e}"))?;
+        Kind::of(&bytes)
+    };
+    if let Some(file) = &request.image {
+        let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
+        if let Some(why) = objection.unwrap_or_else(Some) {
+            return refused("--image", file, why);
+        }
+    }
+    if let Some(Guest::File(file)) = &request.guest {
+        let objection = kind(file).map(|kind| kind.objection_as_guest(machine.arch));
+        if let Some(why) = objection.unwrap_or_else(Some) {
+            return refused("--guest", file, why);
+        }
+    }
+    let first = scenario.guest.as_ref().filter(|_| request.guest.is_none());
+    for guest in first.iter().copied().chain(&scenario.second) {
+        let Guest::File(file) = guest else { continue };
+        let objection = kind(file).map(|kind| match kind {
+            Kind::Elf { .. } => kind.objection_as_guest(machine.arch),
+            _ => None,
+        });
+        if let Some(why) = objection.unwrap_or_else(Some) {
+            let option = format!("the guest of scenario {}:", scenario.name);
+            return refused(&option, file, why);
+        }
+    }
+    Ok(())
+}
+
+/// Whether what is booted is the workspace's own hypervisor: built for this run, or named where builds
+/// are put.
+pub fn is_own_hypervisor(root: &Path, image: Option<&Path>) -> bool {
+    let Some(image) = image else { return true };
+    let built = root.join("target/hypervisor").canonicalize();
+    let image = image.canonicalize().ok().zip(built.ok());
+    image.is_some_and(|(image, built)| image.starts_with(built))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! `harness judge`.
+
+use super::{DEFAULT_SCENARIO, Format, in_mode, run::publish, text_of};
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::files;
+use crate::project::find_root;
+use crate::records::replay;
+use clap::Args;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Its options.
+#[derive(Debug, Args)]
+pub(super) struct JudgeArgs {
+    /// A run's directory, which tells all the rest by itself, or a recorded console; `-` is standard
+    /// input
+    #[arg(value_name = "DIR|LOG")]
+    log: PathBuf,
+    /// Of which architecture a console is
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// The scenario that a console is to tell [default: gkernel]
+    #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    scenario: Option<OsString>,
+    /// How the guest ran: short for `--scenario <NAME>-<MODE>`
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Judges; the verdict's exit code.
+pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> {
+    if args.log.is_dir() {
+        if args.arch.is_some() || args.scenario.is_some() || args.mode.is_some() {
+            let message = "a run's directory tells by itself what it is of: leave out the options";
+            return Err(Error::Usage(message.into()));
+        }
+        return publish(&replay::run_again(&args.log)?, args.format);
+    }
+    let console = open(&args.log)?;
+    let Some(arch) = args.arch else {
+        let message = "a recorded console does not tell its architecture: add --arch";
+        return Err(Error::Usage(message.into()));
+    };
+    let root = find_root(root)?;
+    let scenario = match &args.scenario {
+        Some(scenario) => text_of("--scenario", scenario)?,
+        None => DEFAULT_SCENARIO,
+    };
+    let scenario = in_mode(&root, scenario, args.mode.as_deref())?;
+    let report = replay::console(&root, arch, &scenario, console, &args.log)?;
+    publish(&report, args.format)
+}
+
+/// Opens a recorded console.
+fn open(log: &Path) -> Result<Box<dyn Read>, Error> {
+    if log == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    match files::open(log) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => {
+            let hint = match error.kind() {
+                io::ErrorKind::Other => {
+                    "; to judge what a pipe brings, give it as standard input: judge -"
+                }
+                _ => "",
+            };
+            Err(Error::Usage(format!(
+                "the recorded console {} cannot be read: {error}{hint}",
+                log.display()
+            )))
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The version of a run's records.
+
+use crate::arch::Arch;
+use crate::config::scenario::Scenario;
+use crate::judge::Plan;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The version that is written, in `run.json` (which speaks for `events.jsonl` too), `story.json` and
+/// `verdict.json`. Those without one are from before there were versions, and are read all the same.
+/// It grows with a change that an older harness would misunderstand.
+pub const VERSION: u32 = 1;
+
+/// The version of a file, whatever else is in it.
+#[derive(Deserialize)]
+pub struct Versioned {
+    #[serde(default)]
+    version: u64,
+}
+
+impl Versioned {
+    /// Why a file cannot be read here, if it is of a later version.
+    pub fn objection(&self) -> Option<String> {
+        (self.version > u64::from(VERSION)).then(|| {
+            format!(
+                "it is of version {} of the records, and this harness ({}) knows them up to {VERSION}; \
+                 judge it with the harness that made it, or a later one",
+                self.version,
+                env!("CARGO_PKG_VERSION")
+            )
+        })
+    }
+}
+
+/// What a run had to tell, and in what time: `story.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Told<P = Plan> {
+    /// The version of the records.
+    #[serde(default)]
+    pub version: u32,
+    /// The architecture.
+    pub arch: Option<Arch>,
+    /// How long the run might take.
+    pub timeout: Option<Duration>,
+    /// How long no step might be reached.
+    pub silence: Option<Duration>,
+    /// The story.
+    #[serde(flatten)]
+    pub plan: P,
+}
+
+impl<'s> Told<&'s Plan> {
+    /// Of a scenario that is run.
+    pub fn of(arch: Arch, scenario: &'s Scenario, timeout: Duration) -> Self {
+        Self {
+            version: VERSION,
+            arch: Some(arch),
+            timeout: Some(timeout),
+            silence: scenario.silence,
+            plan: scenario.story.plan(),
+        }
+    }
+}
+
+/// A path as text, for JSON: what of it is not UTF-8 is replaced.
+pub fn lossy<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}

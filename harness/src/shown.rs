@@ -1,0 +1,96 @@
+//! Text of somebody else's, made safe to show: file names, what a user typed, what a file says.
+//!
+//! No terminal acts on it, it costs a bounded number of lines and columns, and it cannot pass for a
+//! line of the harness's own, since those begin at the margin.
+
+use crate::judge::lines;
+use std::borrow::Cow;
+
+/// How many characters of a line are shown at most: so many from its beginning, so many from its end.
+const SHOWN: [usize; 2] = [600, 200];
+
+/// How many lines are shown.
+const LINES: usize = 200;
+
+/// A text that has to stay on one line.
+pub fn line(text: &str) -> Cow<'_, str> {
+    // What `normalise` takes off is a carriage return that belongs to a line's end.
+    shortened(safe(text))
+}
+
+/// A text that no terminal acts on, as long as it is.
+pub fn safe(text: &str) -> Cow<'_, str> {
+    lines::normalise(text.as_bytes())
+}
+
+/// A text that may have several lines: those after the first are indented.
+pub fn paragraph(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(4096));
+    for (nth, text) in text.trim_end().split('\n').enumerate() {
+        if nth == LINES {
+            out += "\n  ...";
+            break;
+        }
+        if nth > 0 {
+            let indented = text.is_empty() || text.starts_with("  ");
+            out += if indented { "\n" } else { "\n    " };
+        }
+        out += &line(text);
+    }
+    out
+}
+
+/// A line without its middle, if it is very long.
+fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
+    let [first, last] = SHOWN;
+    let length = text.chars().count();
+    if length <= first + last + 40 {
+        return text;
+    }
+    let head: String = text.chars().take(first).collect();
+    let tail: String = text.chars().skip(length - last).collect();
+    let left_out = length - first - last;
+    Cow::Owned(format!("{head}[... {left_out} characters ...]{tail}"))
+}
+
+/// JSON in which no character is left that a terminal acts on. They are all in strings, where JSON
+/// has an escape for each.
+pub fn json(value: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string(value).expect("it is made of texts, numbers and lists");
+    if !text.contains(lines::is_treacherous) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if lines::is_treacherous(c) {
+            out += &format!("\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_that_it_would_act_on() {
+        assert_eq!(line("a\x1b[31mb\nc\u{9b}d"), r"ab\x0ac\u{9b}d");
+        assert_eq!(paragraph("a\nPASS b\n  | c\n"), "a\n    PASS b\n  | c");
+        let text = json(&"\u{9b}31m\u{202e}\x1b");
+        assert_eq!(text, r#""\u009b31m\u202e\u001b""#);
+        let back: String = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, "\u{9b}31m\u{202e}\x1b");
+    }
+
+    #[test]
+    fn a_very_long_line_loses_its_middle() {
+        let text = "x".repeat(5 << 20);
+        let shown = line(&text);
+        assert!(shown.len() < 1000, "{}", shown.len());
+        assert!(shown.contains("[... 5242080 characters ...]"), "{shown}");
+        assert!(paragraph(&"x\n".repeat(100_000)).len() < 2000);
+    }
+}
