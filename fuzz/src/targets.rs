@@ -45,10 +45,15 @@ pub fn witness(data: &[u8]) {
     }
 }
 
-/// The events of a recorded run: judging them ends, and a pass has a whole story.
+/// The events of a recorded run: judging them ends, what is shown of them is safe to show, and a pass
+/// has a whole story.
 pub fn records(data: &[u8]) {
     let mut trial = Trial::of_run(story(), NONCE);
     let _ = trial.replay_events(data);
+    let steps = trial.steps().iter().map(|step| step.line.as_str());
+    for line in trial.last_lines().chain(steps) {
+        assert!(!line.chars().any(is_dangerous), "{line:?}");
+    }
     if trial.verdict() == Some(&Verdict::Pass) {
         assert_eq!(trial.steps().len(), story().steps().len());
     }

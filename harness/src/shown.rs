@@ -9,13 +9,16 @@ use std::borrow::Cow;
 /// How many characters of a line are shown at most: so many from its beginning, so many from its end.
 const SHOWN: [usize; 2] = [600, 200];
 
+/// The same, of a line of a paragraph: that may be a whole list of contradictions.
+const SHOWN_OF_PARAGRAPH: [usize; 2] = [3000, 500];
+
 /// How many lines are shown.
 const LINES: usize = 200;
 
 /// A text that has to stay on one line.
 pub fn line(text: &str) -> Cow<'_, str> {
     // What `normalise` takes off is a carriage return that belongs to a line's end.
-    shortened(safe(text))
+    shortened(safe(text), SHOWN)
 }
 
 /// A text that no terminal acts on, as long as it is.
@@ -35,14 +38,13 @@ pub fn paragraph(text: &str) -> String {
             let indented = text.is_empty() || text.starts_with("  ");
             out += if indented { "\n" } else { "\n    " };
         }
-        out += &line(text);
+        out += &shortened(safe(text), SHOWN_OF_PARAGRAPH);
     }
     out
 }
 
 /// A line without its middle, if it is very long.
-fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
-    let [first, last] = SHOWN;
+fn shortened(text: Cow<'_, str>, [first, last]: [usize; 2]) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= first + last + 40 {
         return text;

@@ -84,6 +84,24 @@ fn a_unique_line_out_of_its_turn_ends_the_run() {
 }
 
 #[test]
+fn what_is_awaited_may_come_although_it_is_forbidden_at_any_other_point() {
+    let mut last = step("last");
+    last.pattern = "^the guest panicked, as it should$".into();
+    let story = story(vec![step("a"), last]);
+    let awaited = "the guest panicked, as it should";
+    assert_eq!(judge(&story, &["a", awaited]), Verdict::Pass);
+    for lines in [
+        &[awaited, "a"][..],
+        &["a", "it panicked"],
+        &["a", awaited, awaited],
+    ] {
+        let verdict = judge(&story, lines);
+        let forbidden = matches!(verdict, Verdict::ForbiddenOutput { .. });
+        assert!(forbidden, "{lines:?}: {verdict:?}");
+    }
+}
+
+#[test]
 fn a_forbidden_line_fails_even_after_the_last_step() {
     let story = story(vec![step("a")]);
     let verdict = judge(&story, &["a", "it panicked"]);

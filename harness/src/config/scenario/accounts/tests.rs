@@ -49,6 +49,14 @@ fn a_kill_can_be_what_is_expected() {
 }
 
 #[test]
+fn the_budget_that_was_overrun_can_be_asked_for() {
+    let words = "outcome = 'killed', kind = 'overrun', budget = 'cpu-ms', limit = 300";
+    let hv = plan(&format!("[hv]\nend = {{ {words} }}\n")).hv;
+    let said = "budget=cpu-ms kind=overrun limit=300 outcome=killed";
+    assert_eq!(hv.ends[0].to_string(), said);
+}
+
+#[test]
 fn several_guests_have_an_end_each_or_one_for_all() {
     let hv = plan("[hv]\nend = [{ outcome = 'killed' }, { npf = 0 }]\n").hv;
     assert_eq!(hv.guests, 2);
