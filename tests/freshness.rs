@@ -37,6 +37,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 const SCRIPT: &str = r#"fn main() {
     println!("cargo:rerun-if-changed=asked");
+    println!("cargo:rerun-if-changed=../configs/outside");
     println!("cargo:rerun-if-env-changed=ASKED");
     println!("cargo:rustc-env=FROM_SCRIPT=script");
 }
@@ -68,6 +69,7 @@ impl Workspace {
             ("hypervisor/src/included.txt", "included-1 "),
             ("hypervisor/build.rs", SCRIPT),
             ("hypervisor/asked/deep/file", ""),
+            ("configs/outside", ""),
             (
                 "other/Cargo.toml",
                 "[package]\nname = \"other\"\nedition = \"2024\"\n",
@@ -226,13 +228,16 @@ fn every_kind_of_source_is_seen() {
     });
     assert!(workspace.contains("source-2 included-2 scripted"));
     workspace.seen("a build script's input", |w| {
-        w.touch("hypervisor/asked/deep/file")
+        w.touch("hypervisor/asked/deep/file");
     });
     workspace.seen("a file in a build script's folder", |w| {
         w.write("hypervisor/asked/deep/new", "");
     });
+    workspace.seen("a file outside of the packages", |w| {
+        w.touch("configs/outside");
+    });
     workspace.seen("another crate of the workspace", |w| {
-        w.touch("other/src/lib.rs")
+        w.touch("other/src/lib.rs");
     });
     workspace.seen("a build script that was not there", |w| {
         w.write(
@@ -266,10 +271,10 @@ fn the_environment_that_counts_is_seen_and_no_other() {
     let mut workspace = built();
     workspace.seen("AX_LOG", |w| w.variables.push(("AX_LOG", "trace")));
     workspace.seen("a build script's variable", |w| {
-        w.variables.push(("ASKED", "yes"))
+        w.variables.push(("ASKED", "yes"));
     });
     workspace.seen("a variable that a crate reads", |w| {
-        w.variables.push(("TRACKED", "yes"))
+        w.variables.push(("TRACKED", "yes"));
     });
     workspace.seen("all of them gone", |w| w.variables.clear());
     workspace.variables.push(("RUST_BACKTRACE", "full"));
@@ -288,7 +293,7 @@ fn another_compiler_is_seen() {
         w.write("rust-toolchain.toml", "[toolchain]\n");
     });
     workspace.seen("rustup's settings", |w| {
-        w.touch("home/.rustup/settings.toml")
+        w.touch("home/.rustup/settings.toml");
     });
     workspace.seen("a toolchain linked to another place", |w| {
         symlink("one", w.path("home/.rustup/toolchains/two")).unwrap();
@@ -386,6 +391,26 @@ fn a_workspace_that_was_moved_is_built_again() {
     moved.settle();
     assert_eq!(moved.asks(&[]), 1);
     assert_eq!(moved.asks(&[]), 0);
+}
+
+/// What the others do in small, in this workspace: of each image all that it is made of is known.
+#[test]
+fn the_images_of_this_workspace_are_not_asked_for_twice() {
+    let counting = Workspace::new();
+    for arch in ["riscv64", "aarch64", "x86_64"] {
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", counting.path("bin").display());
+        let build = || {
+            let before = counting.count();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+            command.args(["build", "--arch", arch]).current_dir(root());
+            let ran = command.env("PATH", &path).output().unwrap();
+            assert!(ran.status.success(), "{ran:#?}");
+            counting.count() - before
+        };
+        assert!(build() > 0, "another cargo is another compiler");
+        assert_eq!(build(), 0, "{arch}");
+    }
 }
 
 /// A build script may run for long, and so may a compiler: neither lives on.
