@@ -289,14 +289,14 @@ fn a_program_that_does_not_say_its_version_is_waited_for_only_so_long() {
             program,
             &format!("echo $$ >{}\nexec sleep 600", told.display()),
         );
-        checkout.variables.push(("X_PATIENCE", "1"));
+        checkout.variables.push(("X_PATIENCE", "4"));
         let start = Instant::now();
         let ran = checkout.x(&["list"]);
         assert!(start.elapsed() < Duration::from_secs(60));
         assert_eq!(ran.status.code(), Some(4), "{ran:#?}");
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(
-            said.contains("--version' did not answer within 1 s"),
+            said.contains("--version' did not answer within 4 s"),
             "{said}"
         );
         let pid: i32 = fs::read_to_string(told).unwrap().trim().parse().unwrap();
