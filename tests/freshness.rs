@@ -37,6 +37,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 const SCRIPT: &str = r#"fn main() {
     println!("cargo:rerun-if-changed=asked");
+    println!("cargo:rerun-if-changed=../configs/outside");
     println!("cargo:rerun-if-env-changed=ASKED");
     println!("cargo:rustc-env=FROM_SCRIPT=script");
 }
@@ -68,6 +69,7 @@ impl Workspace {
             ("hypervisor/src/included.txt", "included-1 "),
             ("hypervisor/build.rs", SCRIPT),
             ("hypervisor/asked/deep/file", ""),
+            ("configs/outside", ""),
             (
                 "other/Cargo.toml",
                 "[package]\nname = \"other\"\nedition = \"2024\"\n",
@@ -231,6 +233,9 @@ fn every_kind_of_source_is_seen() {
     workspace.seen("a file in a build script's folder", |w| {
         w.write("hypervisor/asked/deep/new", "");
     });
+    workspace.seen("a file outside of the packages", |w| {
+        w.touch("configs/outside");
+    });
     workspace.seen("another crate of the workspace", |w| {
         w.touch("other/src/lib.rs");
     });
@@ -386,6 +391,26 @@ fn a_workspace_that_was_moved_is_built_again() {
     moved.settle();
     assert_eq!(moved.asks(&[]), 1);
     assert_eq!(moved.asks(&[]), 0);
+}
+
+/// What the others do in small, in this workspace: of each image all that it is made of is known.
+#[test]
+fn the_images_of_this_workspace_are_not_asked_for_twice() {
+    let counting = Workspace::new();
+    for arch in ["riscv64", "aarch64", "x86_64"] {
+        let path = std::env::var("PATH").unwrap();
+        let path = format!("{}:{path}", counting.path("bin").display());
+        let build = || {
+            let before = counting.count();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+            command.args(["build", "--arch", arch]).current_dir(root());
+            let ran = command.env("PATH", &path).output().unwrap();
+            assert!(ran.status.success(), "{ran:#?}");
+            counting.count() - before
+        };
+        assert!(build() > 0, "another cargo is another compiler");
+        assert_eq!(build(), 0, "{arch}");
+    }
 }
 
 /// A build script may run for long, and so may a compiler: neither lives on.

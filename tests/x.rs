@@ -8,8 +8,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 /// What `x` may find in PATH besides the fakes: no package manager, no QEMU.
-const TOOLS: [&str; 11] = [
-    "sh", "mktemp", "cat", "sed", "rm", "mkdir", "sleep", "env", "cp", "uname", "id",
+const TOOLS: [&str; 13] = [
+    "sh", "mktemp", "cat", "sed", "rm", "mkdir", "mkfifo", "setsid", "sleep", "env", "cp", "uname",
+    "id",
 ];
 
 const TARGETS: [&str; 3] = [
@@ -113,14 +114,18 @@ impl Checkout {
         assert!(copy.status().unwrap().success());
     }
 
-    fn x(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.path("x"));
         command.args(arguments).current_dir("/").env_clear();
         command
             .env("PATH", self.path("bin"))
             .env("HOME", self.path("home"))
             .envs(self.variables.iter().copied());
-        command.output().unwrap()
+        command
+    }
+
+    fn x(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     /// Runs `./x list`, which has to work; the programs that were started for it.
@@ -284,20 +289,56 @@ fn a_program_that_does_not_say_its_version_is_waited_for_only_so_long() {
             program,
             &format!("echo $$ >{}\nexec sleep 600", told.display()),
         );
-        checkout.variables.push(("X_PATIENCE", "1"));
+        checkout.variables.push(("X_PATIENCE", "4"));
         let start = Instant::now();
         let ran = checkout.x(&["list"]);
         assert!(start.elapsed() < Duration::from_secs(60));
         assert_eq!(ran.status.code(), Some(4), "{ran:#?}");
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(
-            said.contains("--version' did not answer within 1 s"),
+            said.contains("--version' did not answer within 4 s"),
             "{said}"
         );
         let pid: i32 = fs::read_to_string(told).unwrap().trim().parse().unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         let gone = rustix::process::test_kill_process(pid);
         assert!(gone.is_err(), "{program} lives on");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_lives_on_when_x_is_ended_while_it_builds() {
+    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    let checkout = Checkout::new();
+    let told = checkout.path("pid");
+    // A compiler, as a child of cargo's.
+    let compile = format!("sleep 600 & echo $! >{}\nwait", told.display());
+    checkout.program("cargo", &compile);
+    for signal in [Signal::KILL, Signal::INT, Signal::TERM] {
+        let _ = fs::remove_file(&told);
+        let mut x = checkout.command(&["list"]).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let compiler = loop {
+            let text = fs::read_to_string(&told).unwrap_or_default();
+            let pid = text.strip_suffix('\n').and_then(|pid| pid.parse().ok());
+            if let Some(pid) = pid.and_then(Pid::from_raw) {
+                break pid;
+            }
+            assert!(Instant::now() < deadline, "cargo was not started");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        kill_process(Pid::from_child(&x), signal).unwrap();
+        let code = x.wait().unwrap().code();
+        assert_eq!(code, (signal != Signal::KILL).then_some(130));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while test_kill_process(compiler).is_ok() {
+            if Instant::now() > deadline {
+                let _ = kill_process(compiler, Signal::KILL);
+                panic!("the compiler lives on after {signal:?}");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

@@ -79,11 +79,6 @@ impl Group {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
-    /// Leaves alone what the group may have left behind on purpose, such as a compiler cache.
-    pub fn release(mut self) {
-        self.0 = None;
-    }
-
     /// Sends a signal to all of the group.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {

@@ -141,9 +141,13 @@ fn packages(build: &Build, sources: &BTreeSet<PathBuf>) -> Option<Packages> {
         folders.insert(folder.to_owned());
     }
     let named = folders.into_iter().map(|folder| {
+        // The workspace's own manifest may be of no package: a platform file lies only in that.
         let manifest = manifest(&folder)?;
-        let name = manifest.get("package")?.get("name")?.as_str()?.to_owned();
-        Some((folder, name))
+        let name = manifest
+            .get("package")
+            .and_then(|package| package.get("name"));
+        let name = name.and_then(toml::Value::as_str).unwrap_or_default();
+        Some((folder, name.to_owned()))
     });
     named.collect()
 }
