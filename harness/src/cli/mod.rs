@@ -94,7 +94,8 @@ struct RunArgs {
     /// A guest to run instead of the scenario's: ELF or flat
     #[arg(long, value_name = "FILE")]
     guest: Option<PathBuf>,
-    /// Where to make the run's directory [default: target/harness/runs, the newest 40 kept]
+    /// Where to make the run's directory [default: target/harness/runs, of whose runs the newest 40
+    /// that passed are kept, and the newest 200 that did not]
     #[arg(long, value_name = "DIR")]
     report_dir: Option<PathBuf>,
 }
@@ -308,7 +309,10 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.run_dir = Some(dir.path().to_owned());
     dir.write(records::VERDICT, report.json());
     report.notes.extend(finished.notes);
-    report.notes.extend(dir.trouble().map(str::to_owned));
+    let trouble = dir
+        .trouble()
+        .filter(|trouble| !report.text.contains(trouble));
+    report.notes.extend(trouble.map(str::to_owned));
     if let Some(shown) = shown {
         shown.finish().await;
     }

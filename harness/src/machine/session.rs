@@ -145,6 +145,7 @@ async fn go<'s>(
         _ => Vec::new(),
     };
     qemu.stop(|_| {}).await;
+    launch.clean_up();
     session.finish(version, duration, registers)
 }
 

@@ -7,6 +7,7 @@ mod head_and_tail;
 pub mod memory;
 pub mod replay;
 pub mod report;
+pub mod retention;
 pub mod stopped;
 
 pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json};

@@ -181,7 +181,7 @@ fn launch() -> Launch {
         program: "qemu".into(),
         oldest: (7, 2),
         args: Vec::new(),
-        folder: ".".into(),
+        folder: "/no/such/folder".into(),
         witness: Some(Format::RiscvTrap),
         firmware: None,
     }
