@@ -35,7 +35,7 @@ impl Requests {
             {
                 signals.recv().await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let [interrupt, terminate, hangup] = REQUESTS;
