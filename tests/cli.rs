@@ -102,6 +102,16 @@ fn a_missing_or_wrong_machine_file_is_shown() {
         &args,
         &["riscv64.toml:", "no placeholder {kernal}", "{kernel}"],
     );
+    // A log that nobody would read is no log.
+    let bad = good.replace("\"{trace_log}\"", "\"witness.log\"");
+    fs::write(machines.join("riscv64.toml"), bad).unwrap();
+    refused(
+        &args,
+        &[
+            "riscv64.toml:",
+            "key `args`: none of them names {trace_log}",
+        ],
+    );
 }
 
 #[test]

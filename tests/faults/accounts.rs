@@ -28,7 +28,7 @@ pattern = '^Hypervisor ok!$'
 "#;
 
 /// The same without a word about the fault, for those who are to be caught by comparison alone.
-const STORY_OF_ANY_FAULTS: &str = r#"
+pub const STORY_OF_ANY_FAULTS: &str = r#"
 guest  = "guest"
 arches = ["riscv64"]
 end    = "shutdown"

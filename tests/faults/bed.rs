@@ -107,7 +107,7 @@ impl Bed {
             files.map(|file| file.expect("readable").file_name())
         });
         let files = files.map(|name| name.to_string_lossy().into_owned());
-        let temporary = files.filter(|name| name.starts_with('.'));
+        let temporary = files.filter(|name| name.starts_with('.') || name.starts_with("vl."));
         let temporary = temporary.map(|name| format!("the temporary file {name} is left"));
         processes.chain(temporary).collect()
     }

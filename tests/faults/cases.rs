@@ -86,6 +86,8 @@ pub enum Act {
     Flood(&'static str),
     /// Print a line every few milliseconds.
     Chatter,
+    /// Leave a temporary file where QEMU has its own.
+    Overlay,
     /// Await a file in the bed.
     AwaitFile(&'static str),
     /// Note the moment.
@@ -218,7 +220,7 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "ended_but_does_not_exit",
-        &[Boot, ONE, TWO, THREE, OFF, IgnoreTerm, Hang],
+        &[Overlay, Boot, ONE, TWO, THREE, OFF, IgnoreTerm, Hang],
         LONG,
         0,
         &[(KIND, "pass")],
@@ -655,6 +657,21 @@ pub const CASES: &[Case] = &[
             (KIND, "infrastructure"),
             ("/verdict/what", "invalid option"),
             ("/fault", "setup"),
+        ],
+    ),
+    case(
+        "no_room_for_its_overlay",
+        &[
+            Overlay,
+            Stderr("Could not create temporary overlay './vl.V2THZ3': No space left on device"),
+            Exit(1),
+        ],
+        LONG,
+        4,
+        &[
+            (KIND, "infrastructure"),
+            ("/verdict/what", "No space left"),
+            ("/verdict/hint", "make room on the disk"),
         ],
     ),
     case(

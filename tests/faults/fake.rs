@@ -127,6 +127,11 @@ impl Fake<'_> {
                     std::thread::sleep(std::time::Duration::from_millis(5));
                 }
             }
+            Act::Overlay => {
+                let folder = std::env::var_os("TMPDIR").expect("a folder for it is named");
+                let file = Path::new(&folder).join("vl.V2THZ3");
+                fs::write(file, "").expect("it can be written to");
+            }
             Act::AwaitFile(name) => {
                 let file = self.machine.pids.with_file_name(name);
                 while !file.exists() {

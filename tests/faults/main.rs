@@ -8,6 +8,7 @@ mod bed;
 mod cases;
 mod clocks;
 mod fake;
+mod signals;
 mod speed;
 #[path = "../support/mod.rs"]
 mod support;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let others = [("every_case_has_a_name_of_its_own", names_differ as fn())]
         .into_iter()
         .chain(survival::TESTS.iter().copied())
+        .chain(signals::TESTS.iter().copied())
         .chain(speed::TESTS.iter().copied())
         .map(|(name, test)| Trial::test(name, move || story(test)));
     libtest_mimic::run(&Arguments::from_args(), table.chain(others).collect()).exit_code()
@@ -51,7 +53,8 @@ fn table() -> impl Iterator<Item = &'static Case> {
 
 /// Every machine that the fake can be.
 fn machines() -> impl Iterator<Item = &'static Case> {
-    table().chain(survival::CASES).chain(speed::CASES)
+    let others = survival::CASES.iter().chain(signals::CASES);
+    table().chain(others).chain(speed::CASES)
 }
 
 /// A test that is no row of the table; it panics if it fails.

@@ -1,5 +1,6 @@
 //! How fast a failure is told, and in how much memory: the promises that have figures.
 
+use crate::accounts::STORY_OF_ANY_FAULTS;
 use crate::bed::Bed;
 use crate::cases::{Act::*, Case, LONG, ONE, case};
 use crate::fake;
@@ -52,7 +53,15 @@ pub const CASES: &[Case] = &[
         &[],
     ),
     case("big_endless_line", &[Boot, EndlessLine, Hang], LONG, 1, &[]),
+    Case {
+        story: STORY_OF_ANY_FAULTS,
+        ..case("big_log", &[Boot, LogFlood(FAULT)], LONG, 1, &[])
+    },
 ];
+
+/// A fault as QEMU logs it; the first of them are kept one by one.
+const FAULT: &str =
+    "riscv_trap hart:0, async:0, cause:21, epc:0x0, tval:0x22000000, desc=guest_load_page_fault";
 
 /// The tests.
 pub const TESTS: &[(&str, fn())] = &[
@@ -66,6 +75,10 @@ pub const TESTS: &[(&str, fn())] = &[
         told_at_once("told_at_once_exit");
     }),
     ("floods_cost_little_memory", floods_cost_little_memory),
+    (
+        "a_log_without_end_costs_little",
+        a_log_without_end_costs_little,
+    ),
     (
         "a_recorded_console_costs_little_memory",
         a_recorded_console_costs_little_memory,
@@ -117,6 +130,20 @@ fn floods_cost_little_memory() {
         assert!(events < 256 << 20, "{name}: {events} bytes of events");
         assert_eq!(bed.left_overs(), Vec::<String>::new(), "{name}");
     }
+}
+
+fn a_log_without_end_costs_little() {
+    let bed = Bed::new(machine("big_log")).expect("the bed can be made");
+    let ran = bed.run();
+    let report = ran.json();
+    assert_eq!(report["verdict"]["kind"], "exit-flood", "{ran:#?}");
+    assert_little(&report, "big_log");
+    let records = bed.runs().pop().expect("a run leaves records");
+    let log = fs::read_to_string(records.join("witness.log")).expect("it is there");
+    assert!(log.len() < 6 << 20, "{} bytes of log", log.len());
+    assert!(log.starts_with(FAULT) && log.ends_with("fault\n"));
+    assert!(log.contains(" bytes are left out here]"));
+    assert_eq!(bed.left_overs(), Vec::<String>::new());
 }
 
 /// The harness's own peak, as the kernel tells it.

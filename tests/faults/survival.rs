@@ -3,7 +3,7 @@
 
 use crate::bed::{Bed, gone};
 use crate::cases::{Act::*, Case, LONG, OFF, ONE, THREE, TWO, case};
-use crate::fake;
+use crate::signals::{self, with_signals};
 use crate::support::Ran;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use rustix::thread::CapabilitySet;
@@ -24,20 +24,6 @@ pub const CASES: &[Case] = &[
         &[Boot, IgnoreTerm, ONE, Say("panicked at x.rs\n"), Hang],
         LONG,
         130,
-        &[],
-    ),
-    case(
-        "survival_waits",
-        &[Boot, ONE, AwaitFile("go"), TWO, THREE, OFF],
-        LONG,
-        0,
-        &[],
-    ),
-    case(
-        "survival_waits_a_little",
-        &[Boot, ONE, AwaitFile("go"), TWO, THREE, OFF],
-        "2s",
-        0,
         &[],
     ),
     case("survival_unasked", &[Hang], "1s", 4, &[]),
@@ -77,30 +63,18 @@ pub const TESTS: &[(&str, fn())] = &[
     ),
     ("stderr_that_nobody_reads", stderr_that_nobody_reads),
     ("a_tree_that_must_not_be_written_to", read_only_tree),
-    ("a_hangup_under_nohup_changes_nothing", hangup_under_nohup),
-    (
-        "an_interrupt_that_the_caller_ignores_changes_nothing",
-        interrupt_of_a_background_job,
-    ),
-    (
-        "a_caller_that_ignores_the_ends_of_its_children",
-        children_of_nobody,
-    ),
-    (
-        "a_harness_that_is_stopped_for_longer_than_the_run_may_take",
-        stopped_for_long,
-    ),
     ("a_qemu_that_hangs_when_it_is_asked", hangs_when_asked),
 ];
 
-fn bed(name: &str) -> Bed {
-    let found = CASES.iter().find(|case| case.name == name);
-    Bed::new(found.expect("a machine of this file")).expect("the bed can be made")
+pub fn bed(name: &str) -> Bed {
+    let mut cases = CASES.iter().chain(signals::CASES);
+    let found = cases.find(|case| case.name == name);
+    Bed::new(found.expect("a machine of these files")).expect("the bed can be made")
 }
 
 /// Waits for what another process brings about; nothing tells when.
 #[track_caller]
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(10);
     while !is_so() {
         assert!(Instant::now() < limit, "{what} did not happen");
@@ -108,94 +82,15 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn start(command: &mut Command) -> Child {
+pub fn start(command: &mut Command) -> Child {
     // Whoever runs the tests may ignore these.
     with_signals(command, &[], &[Signal::INT, Signal::TERM, Signal::HUP]);
     start_as_it_is(command)
 }
 
-fn start_as_it_is(command: &mut Command) -> Child {
+pub fn start_as_it_is(command: &mut Command) -> Child {
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the harness can be started")
-}
-
-/// Ignores some signals in the process that is started, and heeds others.
-fn with_signals<'c>(
-    command: &'c mut Command,
-    ignored: &[Signal],
-    heeded: &[Signal],
-) -> &'c mut Command {
-    let raw = |signals: &[Signal]| -> Vec<_> { signals.iter().map(|s| s.as_raw()).collect() };
-    let (ignored, heeded) = (raw(ignored), raw(heeded));
-    let settle = move || {
-        ignored.iter().for_each(|&signal| fake::ignore(signal));
-        heeded.iter().for_each(|&signal| fake::heed(signal));
-        Ok(())
-    };
-    // SAFETY: the closure makes only the system call of signal(), and allocates nothing.
-    unsafe { command.pre_exec(settle) }
-}
-
-fn passes_in_spite_of(signal: Signal) {
-    let bed = bed("survival_waits");
-    let mut command = bed.command();
-    let mut harness = start_as_it_is(with_signals(&mut command, &[signal], &[]));
-    until("the record of a step", || recorded(&bed, "step one"));
-    kill_process(Pid::from_child(&harness), signal).expect("it is still there");
-    fs::write(bed.at("pids").with_file_name("go"), "").expect("the bed is ours");
-    let code = harness.wait().expect("it is ours").code();
-    assert_eq!(code, Some(0), "on {signal:?}");
-    nothing_is_left(&bed);
-}
-
-fn hangup_under_nohup() {
-    passes_in_spite_of(Signal::HUP);
-}
-
-fn interrupt_of_a_background_job() {
-    passes_in_spite_of(Signal::INT);
-    passes_in_spite_of(Signal::TERM);
-}
-
-fn children_of_nobody() {
-    let bed = bed("survival_good");
-    let mut command = bed.command();
-    let ran = with_signals(&mut command, &[Signal::CHILD], &[]).output();
-    let ran: Ran = ran.expect("the harness can be started").into();
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    nothing_is_left(&bed);
-}
-
-/// Stops the harness when the machine has begun, and lets it go on long after the run's clock would
-/// have run out and the machine has ended.
-fn stopped_for_long() {
-    for _ in 0..10 {
-        let bed = bed("survival_waits_a_little");
-        let harness = start(&mut bed.command());
-        until("the record of a step", || recorded(&bed, "step one"));
-        let pid = Pid::from_child(&harness);
-        kill_process(pid, Signal::STOP).expect("it is still there");
-        fs::write(bed.at("go"), "").expect("the bed is ours");
-        until("the machine's end", || {
-            bed.pids().iter().all(|pid| zombie(pid))
-        });
-        // The very thing that is tested is that time passes.
-        std::thread::sleep(Duration::from_millis(2500));
-        kill_process(pid, Signal::CONT).expect("it is still there");
-        let ran: Ran = harness.wait_with_output().expect("it is ours").into();
-        assert_eq!(ran.code, Some(0), "{ran:#?}");
-        assert!(
-            ran.stdout.contains("the harness itself was stopped for 2."),
-            "{ran:#?}"
-        );
-        nothing_is_left(&bed);
-    }
-}
-
-/// Whether a process has ended, and nobody has looked yet.
-fn zombie(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| stat.contains(") Z "))
 }
 
 /// The bed's QEMU is replaced by one that never ends, whatever it is asked.
@@ -235,11 +130,11 @@ fn signal(child: &mut Child, signal: Signal) -> Option<i32> {
 }
 
 #[track_caller]
-fn nothing_is_left(bed: &Bed) {
+pub fn nothing_is_left(bed: &Bed) {
     assert_eq!(bed.left_overs(), Vec::<String>::new());
 }
 
-fn recorded(bed: &Bed, text: &str) -> bool {
+pub fn recorded(bed: &Bed, text: &str) -> bool {
     let records = |run: &Path| fs::read_to_string(run.join("events.jsonl")).unwrap_or_default();
     bed.runs().iter().any(|run| records(run).contains(text))
 }

@@ -1,8 +1,10 @@
 //! What the integration tests share: the harness's program, and where the workspace is.
 
+use harness::records::retention;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
@@ -41,12 +43,19 @@ impl From<Output> for Ran {
     }
 }
 
+/// When the tests were started: the records of all their runs are kept.
+fn started() -> &'static str {
+    static STARTED: OnceLock<String> = OnceLock::new();
+    STARTED.get_or_init(retention::stamp)
+}
+
 /// The harness's program, in the workspace, not yet run.
 pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
     command
         .args(args)
         .current_dir(root())
+        .env(retention::SINCE, started())
         .env_remove("HARNESS_ROOT");
     command
 }

@@ -61,7 +61,8 @@ Exit codes:
   1    failed: the guest or the hypervisor is wrong
   2    usage or configuration error
   3    timed out
-  4    infrastructure: QEMU or a tool is missing or did not start, a build failed, output cannot be written
+  4    infrastructure: QEMU or a tool is missing, did not start or was killed, a build failed,
+       the disk is full or output cannot be written
   130  interrupted";
 
 #[derive(Debug, Subcommand)]

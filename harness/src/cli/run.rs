@@ -37,7 +37,8 @@ pub(super) struct RunArgs {
     /// A guest to run instead of the scenario's: a file, ELF or flat, or a guest program's name
     #[arg(long, value_name = "FILE|NAME", value_parser = clap::builder::OsStringValueParser::new())]
     guest: Option<OsString>,
-    /// Where to make the run's directory [default: target/harness/runs, the newest 40 kept]
+    /// Where to make the run's directory [default: target/harness/runs, of whose runs the newest 40
+    /// that passed are kept, and the newest 200 that did not]
     #[arg(long, value_name = "DIR")]
     report_dir: Option<PathBuf>,
 }
@@ -112,7 +113,10 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.run_dir = Some(dir.path().to_owned());
     dir.write(records::VERDICT, report.json());
     report.notes.extend(finished.notes);
-    report.notes.extend(dir.trouble().map(str::to_owned));
+    let trouble = dir
+        .trouble()
+        .filter(|trouble| !report.text.contains(trouble));
+    report.notes.extend(trouble.map(str::to_owned));
     if let Some(shown) = shown {
         output::written(shown.finish().await)?;
     }

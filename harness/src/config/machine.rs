@@ -265,8 +265,26 @@ mod raw {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields, rename_all = "kebab-case")]
     struct Witness {
-        args: Vec<Spanned<String>>,
+        args: Spanned<Vec<Spanned<String>>>,
         format: witness::Format,
+    }
+
+    impl Witness {
+        fn resolve(
+            self,
+            source: &Source,
+            arguments: impl Fn(&str, Vec<Spanned<String>>) -> Result<Vec<String>, ConfigError>,
+        ) -> Result<super::Witness, ConfigError> {
+            let mut args = self.args.get_ref().iter();
+            if !args.any(|argument| argument.get_ref().contains("{trace_log}")) {
+                let message = "none of them names {trace_log}: QEMU would log where nobody reads";
+                return Err(source.bad_value("args", &self.args, message));
+            }
+            Ok(super::Witness {
+                args: arguments("args", self.args.into_inner())?,
+                format: self.format,
+            })
+        }
     }
 
     impl Machine {
@@ -338,10 +356,7 @@ mod raw {
                     content: root.join(self.flash.content),
                 },
                 witness: match self.witness {
-                    Some(raw) => Some(super::Witness {
-                        args: arguments("args", raw.args)?,
-                        format: raw.format,
-                    }),
+                    Some(raw) => Some(raw.resolve(source, arguments)?),
                     None => None,
                 },
                 values: {

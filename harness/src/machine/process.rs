@@ -36,6 +36,9 @@ pub const LOG_FD: RawFd = QMP_FD + 2;
 /// as the overlay of a disk's snapshot. That is its working directory.
 pub const ENVIRONMENT: (&str, &str) = ("TMPDIR", ".");
 
+/// How the names of QEMU's temporary files begin.
+const OVERLAY: &[u8] = b"vl.";
+
 /// How to start QEMU.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -63,6 +66,18 @@ impl Launch {
             .current_dir(&self.folder)
             .env(name, value);
         command
+    }
+
+    /// Removes the temporary files of a QEMU that has gone. It removes them itself, at once; but not
+    /// one that it could not write to.
+    pub(super) fn clean_up(&self) {
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten();
+        for file in files.flatten() {
+            if file.file_name().as_encoded_bytes().starts_with(OVERLAY) {
+                // One that cannot be removed goes with the run's records.
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
     }
 }
 

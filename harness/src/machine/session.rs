@@ -6,24 +6,22 @@
 //! A clock counts only when all that had come by then was read, and not for the time in which the
 //! harness itself was stopped.
 
+mod heard;
+
 use super::process::{Came, Launch, Qemu};
 use super::pulse::Pulse;
-use super::qmp::{Message, QmpEvent};
+use super::qmp::Message;
 use super::registers;
 use super::start::{self, Started};
 use crate::error::Error;
 use crate::judge::event::Event;
 use crate::judge::firmware_lines::FirmwareFilter;
-use crate::judge::lines::{self, LineAssembler};
+use crate::judge::lines::LineAssembler;
 use crate::judge::trial::Trial;
-use crate::judge::verdict::{Clock, EndKind, MachineEnd, Verdict};
+use crate::judge::verdict::{Clock, MachineEnd, Verdict};
 use crate::judge::witness::Reader;
 use crate::records::{self, RunDir};
-use rustix::process::Signal;
 use serde_json::Value;
-use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -32,30 +30,6 @@ const DRAIN: Duration = Duration::from_millis(250);
 
 /// How many pieces are read at most when a clock has run out: more than the connections hold.
 const PIECES: usize = 1024;
-
-/// How much a console may print. More is a fault of its own, and would fill the user's disk. A line
-/// counts as so many bytes more, which is what it costs in the records.
-const CONSOLE_LIMIT: u64 = 64 << 20;
-const LINE_COST: u64 = 64;
-
-/// How much QEMU may log of the guest's exits. A guest that traps again and again takes some ten
-/// seconds to reach it; a Linux that boots and ends logs less than a hundredth of it.
-pub const LOG_LIMIT: u64 = 256 << 20;
-
-/// How much of QEMU's stderr is kept.
-const STDERR_LIMIT: usize = 1 << 20;
-
-/// Signals by which a process dies of its own doing. Any other one was sent by somebody: a user, or
-/// the kernel that was out of memory.
-const OWN_DEATHS: [Signal; 7] = [
-    Signal::ILL,
-    Signal::TRAP,
-    Signal::ABORT,
-    Signal::BUS,
-    Signal::FPE,
-    Signal::SEGV,
-    Signal::SYS,
-];
 
 /// What a run is bounded by.
 #[derive(Debug, Clone, Copy)]
@@ -145,6 +119,7 @@ async fn go<'s>(
         _ => Vec::new(),
     };
     qemu.stop(|_| {}).await;
+    launch.clean_up();
     session.finish(version, duration, registers)
 }
 
@@ -358,124 +333,6 @@ impl Session<'_, '_> {
             silent_for,
         });
     }
-
-    fn console(&mut self, bytes: &[u8]) {
-        let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
-        self.console_bytes += bytes.len() as u64 + LINE_COST * lines;
-        self.dir.console(bytes);
-        let mut assembler = std::mem::take(&mut self.assembler);
-        assembler.push(bytes, |line| self.line(&line));
-        self.assembler = assembler;
-        if self.console_bytes > CONSOLE_LIMIT {
-            self.feed(&Event::Flood {
-                limit: CONSOLE_LIMIT,
-            });
-        }
-        self.dir.flush();
-    }
-
-    /// Takes a line; says whether more are wanted.
-    fn line(&mut self, line: &str) -> bool {
-        if self.trial.verdict().is_none() && self.firmware.takes(line) {
-            self.feed(&Event::Firmware { text: line.into() });
-        } else if self.trial.verdict().is_none() {
-            (self.live)(line);
-            self.feed(&Event::line(line));
-        }
-        self.trial.verdict().is_none()
-    }
-
-    /// Takes what QEMU has logged, and looks whether that can still be right.
-    fn logged(&mut self, bytes: &[u8]) {
-        let Some(mut log) = self.log.take() else {
-            return;
-        };
-        self.log_bytes += bytes.len() as u64;
-        self.dir.witness(bytes);
-        log.push(bytes);
-        let flood = self.log_bytes > LOG_LIMIT;
-        if flood || self.trial.is_refuted_by(log.so_far()) {
-            self.feed(&Event::Witness(log.so_far().clone()));
-        }
-        if flood {
-            self.feed(&Event::ExitFlood { limit: LOG_LIMIT });
-        }
-        self.log = Some(log);
-    }
-
-    fn qmp(&mut self, event: &QmpEvent) {
-        self.note("qmp", format!("{} {}", event.name, event.data));
-        let reason = event.reason().to_owned();
-        let kind = match (event.name.as_str(), reason.as_str()) {
-            ("SHUTDOWN", "guest-shutdown") => EndKind::Shutdown,
-            ("SHUTDOWN", "guest-reset") => EndKind::Reset,
-            ("SHUTDOWN", "guest-panic") => EndKind::Panic,
-            ("SHUTDOWN", other) => {
-                let status = format!("QEMU shut the machine down ({other})");
-                self.reported.get_or_insert(if other.starts_with("host-") {
-                    Ended::FromOutside(format!("{status}: the machine did not ask for that"))
-                } else {
-                    Ended::Reported(MachineEnd::Unreported { status })
-                });
-                return;
-            }
-            ("RESET", _) if event.data["guest"] == true => EndKind::Reset,
-            ("GUEST_PANICKED", _) => EndKind::Panic,
-            ("BLOCK_IO_ERROR", _) => return self.disk_failed(event),
-            _ => return,
-        };
-        self.reported
-            .get_or_insert(Ended::Reported(MachineEnd::Reported { kind, reason }));
-    }
-
-    /// A file behind one of the machine's disks failed, whatever the machine does about it: most
-    /// likely there is no room for what the guest wrote.
-    fn disk_failed(&mut self, event: &QmpEvent) {
-        let why = event.reason();
-        let what = format!("QEMU cannot use the file behind the machine's disk: {why}");
-        let hint = records::ROOM.to_owned();
-        self.feed(&Event::Stopped { what, hint });
-    }
-
-    fn gone(&mut self, status: io::Result<ExitStatus>) {
-        let signal = status.as_ref().ok().and_then(ExitStatus::signal);
-        let own = |signal| OWN_DEATHS.iter().any(|own| own.as_raw() == signal);
-        let status = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-        self.note("qemu", format!("ended: {status}"));
-        let text = format!("QEMU ended ({status})");
-        self.gone = Some(match signal {
-            Some(signal) if !own(signal) => Ended::FromOutside(format!(
-                "{text}: a signal that the harness did not send killed it"
-            )),
-            _ => Ended::Gone(text),
-        });
-    }
-
-    fn stderr(&mut self, bytes: &[u8]) {
-        let room = STDERR_LIMIT - self.stderr_bytes;
-        let kept = &bytes[..bytes.len().min(room)];
-        self.stderr_bytes += kept.len();
-        self.dir.stderr(kept);
-        for line in kept.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-            self.note("qemu", lines::normalise(line).into_owned());
-        }
-    }
-
-    fn note(&mut self, from: &str, text: String) {
-        self.feed(&Event::note(from, text));
-        self.dir.flush();
-    }
-
-    fn feed(&mut self, event: &Event<'_>) {
-        if self.trial.verdict().is_some() {
-            return; // the records end with what was decided on
-        }
-        let at = self.started.elapsed();
-        self.dir.event(at, event);
-        if self.trial.feed(at, event) {
-            self.last_step = Instant::now();
-        }
-    }
 }
 
 impl<'s> Session<'s, '_> {
@@ -507,5 +364,7 @@ impl<'s> Session<'s, '_> {
     }
 }
 
+#[cfg(test)]
+mod scripted;
 #[cfg(test)]
 mod tests;

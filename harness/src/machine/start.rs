@@ -6,6 +6,7 @@ use super::pulse::within;
 use super::qmp::{self, Qmp, QmpError};
 use crate::error::Error;
 use crate::judge::lines;
+use crate::records;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -16,6 +17,13 @@ const START_LEAST: Duration = Duration::from_secs(2);
 /// How much of QEMU's stderr an error quotes, and how much is kept from before its machine runs.
 const QUOTED: usize = 2000;
 const KEPT: usize = 64 << 10;
+
+/// What QEMU says when there is no room for its temporary files.
+const NO_ROOM: [&str; 3] = [
+    "No space left on device",
+    "File too large",
+    "Disk quota exceeded",
+];
 
 /// A QEMU whose machine is about to be set going.
 #[derive(Debug)]
@@ -70,13 +78,19 @@ pub(super) async fn take_over(
 pub async fn not_started(mut qemu: Qemu, said: Vec<u8>, launch: &Launch, problem: &str) -> Error {
     let status = qemu.stop(|_| {}).await;
     let status = status.map_or(String::new(), |status| format!(" ({status})"));
+    launch.clean_up();
     let said = quote_stderr(&mut qemu, said).await;
+    let hint = if NO_ROOM.iter().any(|words| said.contains(words)) {
+        records::ROOM
+    } else {
+        "check the arguments in the machine file (configs/machines) and QEMU's version"
+    };
     Error::infrastructure(
         format!(
             "{} did not start its machine{status}: {problem}{said}",
             launch.program.display()
         ),
-        "check the arguments in the machine file (configs/machines) and QEMU's version",
+        hint,
     )
 }
 

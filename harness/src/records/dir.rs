@@ -23,16 +23,17 @@ use crate::files;
 use crate::judge::event::{Event, Record};
 use crate::judge::witness;
 use crate::records::head_and_tail::HeadAndTail;
+use crate::records::retention;
 use crate::records::version::{Versioned, lossy};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-/// How many directories of earlier runs are kept.
-const KEPT: usize = 40;
+/// Where runs usually are, in the workspace.
+const USUAL: &str = "target/harness/runs";
 
 /// The file that tells what was booted.
 pub const BOOTED: &str = "run.json";
@@ -119,15 +120,16 @@ pub struct RunDir {
 
 impl RunDir {
     /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
-    /// usually are, where only the newest are.
+    /// usually are, where [old ones go](retention).
     pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
-        let usual = root.join("target/harness/runs");
+        let usual = root.join(USUAL);
         let parent = parent.unwrap_or(&usual);
         // QEMU's working directory is another one than the harness's.
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
         fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
         if *parent == usual {
-            prune(parent);
+            let since = std::env::var(retention::SINCE).ok();
+            retention::prune(parent, since.as_deref());
         }
         let path = make_unique(parent, label)?;
         let file = |name: &str| {
@@ -274,12 +276,7 @@ fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
 
 /// Makes `<UTC time>-<label>-<pid>`, with a further number if there are several a second.
 fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let stem = format!(
-        "{}-{label}-{}",
-        now.replace(['-', ':'], ""),
-        std::process::id()
-    );
+    let stem = format!("{}-{label}-{}", retention::stamp(), std::process::id());
     for attempt in 0..1000 {
         let suffix = if attempt == 0 {
             String::new()
@@ -299,56 +296,10 @@ fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     ))
 }
 
-/// Removes the oldest runs. Only directories that look like runs are touched, and none that is in
-/// use by another harness.
-fn prune(parent: &Path) {
-    let mut runs: Vec<_> = fs::read_dir(parent)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| looks_like_a_run(&entry.file_name().to_string_lossy()))
-        .filter(|entry| entry.path().join(EVENTS).is_file())
-        .map(|entry| entry.path())
-        .collect();
-    runs.sort();
-    let surplus = (runs.len() + 1).saturating_sub(KEPT);
-    for run in runs.into_iter().take(surplus) {
-        if !in_use(&run) {
-            // Another harness may be pruning too; whoever comes second finds nothing.
-            let _ = fs::remove_dir_all(run);
-        }
-    }
-}
-
-/// Whether a harness is writing to a run's directory: it holds a lock on the events.
-fn in_use(run: &Path) -> bool {
-    let lock = File::open(run.join(EVENTS)).map(|events| events.try_lock());
-    match lock {
-        Ok(Ok(())) => false,
-        Ok(Err(TryLockError::WouldBlock)) => true,
-        // No locks here, or another harness has just removed it.
-        Ok(Err(TryLockError::Error(_))) | Err(_) => is_young(run) && !run.join(VERDICT).is_file(),
-    }
-}
-
-fn is_young(run: &Path) -> bool {
-    let modified = fs::metadata(run).and_then(|meta| meta.modified());
-    let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
-    age.is_ok_and(|age| age < Duration::from_secs(600))
-}
-
-fn looks_like_a_run(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.len() > 17
-        && bytes[..8].iter().all(u8::is_ascii_digit)
-        && bytes[8] == b'T'
-        && bytes[9..15].iter().all(u8::is_ascii_digit)
-        && bytes[15..17] == *b"Z-"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::retention::PASSED_KEPT;
 
     #[test]
     fn runs_never_share_a_directory_and_events_can_be_read_back() {
@@ -366,44 +317,22 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_goes_on_is_never_pruned_however_old_it_is() {
+    fn only_where_runs_usually_are_the_oldest_go() {
         let root = tempfile::tempdir().unwrap();
-        let oldest = root
-            .path()
-            .join("target/harness/runs/20200101T000000Z-slow-1");
-        fs::create_dir_all(&oldest).unwrap();
-        let events = File::create(oldest.join(EVENTS)).unwrap();
-        events.lock().unwrap();
-        for _ in 0..KEPT + 5 {
-            RunDir::create(root.path(), None, "x").unwrap();
-        }
-        assert!(oldest.is_dir());
-        let left = fs::read_dir(oldest.parent().unwrap()).unwrap().count();
-        assert_eq!(left, KEPT + 1, "of the others the surplus is gone");
-        drop(events);
-        RunDir::create(root.path(), None, "x").unwrap();
-        assert!(!oldest.exists());
-    }
-
-    #[test]
-    fn only_the_newest_runs_are_kept_and_nothing_else_is_touched() {
-        let root = tempfile::tempdir().unwrap();
-        let parent = root.path().join("target/harness/runs");
-        for day in 10..29 {
-            for hour in 10..14 {
-                let run = parent.join(format!("202001{day}T{hour}0000Z-x-1"));
+        let elsewhere = root.path().join("elsewhere");
+        let usual = root.path().join(USUAL);
+        for parent in [&usual, &elsewhere] {
+            for nth in 10..10 + PASSED_KEPT + 2 {
+                let run = parent.join(format!("20200101T1200{nth}Z-x-1"));
                 fs::create_dir_all(&run).unwrap();
-                fs::write(run.join("events.jsonl"), "").unwrap();
-                fs::write(run.join("verdict.json"), "").unwrap();
+                fs::write(run.join(EVENTS), "").unwrap();
+                fs::write(run.join(VERDICT), r#"{"verdict": {"kind": "pass"}}"#).unwrap();
             }
         }
-        fs::create_dir_all(parent.join("mine")).unwrap();
-        fs::create_dir_all(parent.join("20200101T000000Z-notes")).unwrap();
-        let run = RunDir::create(root.path(), None, "x").unwrap();
-        let left = fs::read_dir(&parent).unwrap().count();
-        assert_eq!(left, KEPT + 2);
-        assert!(run.path().is_dir() && parent.join("mine").is_dir());
-        assert!(!parent.join("20200110T100000Z-x-1").exists());
-        assert!(parent.join("20200128T130000Z-x-1").exists());
+        let count = |parent: &Path| fs::read_dir(parent).unwrap().count();
+        RunDir::create(root.path(), Some(&elsewhere), "x").unwrap();
+        assert_eq!(count(&elsewhere), PASSED_KEPT + 3);
+        RunDir::create(root.path(), None, "x").unwrap();
+        assert_eq!(count(&usual), PASSED_KEPT + 1);
     }
 }

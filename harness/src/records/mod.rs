@@ -7,6 +7,7 @@ mod head_and_tail;
 pub mod memory;
 pub mod replay;
 pub mod report;
+pub mod retention;
 pub mod stopped;
 pub mod version;
 

@@ -1,127 +1,18 @@
 //! Runs of a machine that is scripted here, in a time that passes only when all wait for it. So
 //! every order of data, ends, clocks and stops of the harness's own can be had, and takes no time.
 
+use super::scripted::Act::{self, *};
+use super::scripted::{MS, Machine, say};
 use super::*;
 use crate::judge::accounts::{Expected, Wanted};
+use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
 use crate::judge::{By, HvExpected, Plan, Step, Story};
-use crate::machine::process::{Ending, Process};
-use crate::machine::qmp::Qmp;
-use crate::machine::stream::Stream;
 use proptest::prelude::*;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
-use tokio::sync::watch;
-use tokio::time::{advance, sleep};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::time::sleep;
 
-const MS: Duration = Duration::from_millis(1);
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What the machine does.
-#[derive(Debug, Clone, PartialEq)]
-enum Act {
-    /// Lets so many milliseconds pass.
-    Wait(u64),
-    /// Prints on the serial line.
-    Say(String),
-    /// Logs a trap that is a guest's exit, so many times.
-    Exits(u32),
-    /// Reports the end of the machine.
-    Off,
-    /// Ends, with a status as the kernel has it.
-    Die(i32),
-    /// Goes, but leaves its connections open.
-    DieButHold(i32),
-    /// The harness stands still for so many milliseconds. All up to the next [`Wait`](Act::Wait)
-    /// happens meanwhile.
-    Stop(u64),
-}
-use Act::*;
-
-fn say(text: &str) -> Act {
-    Say(text.into())
-}
-
-#[derive(Debug)]
-struct Scripted(watch::Receiver<Option<i32>>);
-
-impl Process for Scripted {
-    fn wait(&mut self) -> Ending<'_, io::Result<ExitStatus>> {
-        Box::pin(async {
-            let status = *self
-                .0
-                .wait_for(Option::is_some)
-                .await
-                .expect("the script lives");
-            Ok(ExitStatus::from_raw(status.expect("it was waited for")))
-        })
-    }
-
-    fn stop(&mut self) -> Ending<'_, Option<ExitStatus>> {
-        Box::pin(async { None })
-    }
-}
-
-/// The machine's ends of its connections.
-struct Machine {
-    qmp: DuplexStream,
-    serial: DuplexStream,
-    log: DuplexStream,
-    status: watch::Sender<Option<i32>>,
-}
-
-impl Machine {
-    fn new() -> (Self, Qemu) {
-        let (qmp, qmp_end) = duplex(1 << 20);
-        let (serial, serial_end) = duplex(1 << 20);
-        let (log, log_end) = duplex(1 << 20);
-        let (status, ended) = watch::channel(None);
-        let streams = [
-            Stream::of(serial_end),
-            Stream::closed(),
-            Stream::of(log_end),
-        ];
-        let qemu = Qemu::of(Qmp::new(qmp_end), streams, Box::new(Scripted(ended)));
-        let machine = Self {
-            qmp,
-            serial,
-            log,
-            status,
-        };
-        (machine, qemu)
-    }
-
-    async fn play(mut self, script: Vec<Act>) {
-        let mut command = String::new();
-        BufReader::new(&mut self.qmp)
-            .read_line(&mut command)
-            .await
-            .expect("a command");
-        assert!(command.contains("cont"), "{command}");
-        for act in script {
-            match act {
-                Wait(ms) => sleep(ms as u32 * MS).await,
-                Stop(ms) => advance(ms as u32 * MS).await,
-                Say(text) => drop(self.serial.write_all(text.as_bytes()).await),
-                Off => {
-                    let event = r#"{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}"#;
-                    drop(self.qmp.write_all(format!("{event}\n").as_bytes()).await);
-                }
-                Exits(count) => {
-                    let line = "riscv_trap hart:0, async:0, cause:10, epc:0x0, tval:0x0, desc=x\n";
-                    for _ in 0..count {
-                        drop(self.log.write_all(line.as_bytes()).await);
-                    }
-                }
-                Die(status) => {
-                    let _ = self.status.send(Some(status));
-                    return;
-                }
-                DieButHold(status) => drop(self.status.send(Some(status))),
-            }
-        }
-        std::future::pending::<()>().await;
-    }
-}
 
 fn story() -> Story {
     let step = |name: &str, pattern: &str| Step {
@@ -181,7 +72,7 @@ fn launch() -> Launch {
         program: "qemu".into(),
         oldest: (7, 2),
         args: Vec::new(),
-        folder: ".".into(),
+        folder: "/no/such/folder".into(),
         witness: Some(Format::RiscvTrap),
         firmware: None,
     }

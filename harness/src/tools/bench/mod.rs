@@ -6,6 +6,7 @@
 
 mod failing;
 mod judging;
+mod logging;
 pub mod soak;
 
 use crate::arch::Arch;
@@ -61,6 +62,8 @@ pub struct Figures {
     pub failures: usize,
     /// From what decides a failure to the harness's end, where the system lets that be measured.
     pub failing: Option<Failing>,
+    /// How many times as long a run takes with QEMU's log of the exits as without it, where both pass.
+    pub logging: Option<f64>,
     /// Judging a recorded console, in MB/s on one core.
     pub judging: f64,
 }
@@ -89,6 +92,10 @@ impl Figures {
                 FAILING_BUDGET * 1e3,
             )
         });
+        let logging = self.logging.map_or(String::new(), |ratio| {
+            let percent = (ratio - 1.0) * 100.0;
+            format!("\x20 QEMU's log        {percent:>+8.1} % of a run\n")
+        });
         format!(
             "{arch}, {runs} runs of each in turn, medians\n\
              \x20 QEMU alone       {:>8.3} s\n\
@@ -98,6 +105,7 @@ impl Figures {
              \x20 a disk image     {:>8.1} ms, {:.1} MiB\n\
              \x20 runs not passed  {:>8}\n\
              {failing}\
+             {logging}\
              \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n",
             self.qemu_alone,
             self.harness_run,
@@ -144,6 +152,7 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
         through_x.push(by_x.time().await?);
     }
     let failing = failing::measure(&harness, &prepared.programs).await?;
+    let logging = logging::measure(&harness, &prepared.programs, runs).await?;
     let over = |through: &[f64]| median(alone.iter().zip(through).map(|(a, b)| b - a).collect());
     let (overhead, x_overhead) = (over(&through), over(&through_x));
     Ok(Figures {
@@ -159,6 +168,7 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
         disk_kib,
         failures: harness.failures + by_x.failures,
         failing,
+        logging,
         judging: judging::measure(&prepared.scenario.story),
     })
 }

@@ -7,6 +7,7 @@ mod tree;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error, Excerpt};
 use crate::machine::process_group::{self, Group};
+use crate::records::retention;
 use crate::suggest;
 use crate::tools::conformance;
 use patch::Mutant;
@@ -123,6 +124,7 @@ pub async fn run(
     cases: &[String],
     mut tell: impl FnMut(&Row),
 ) -> Result<Table, Error> {
+    let since = retention::stamp();
     let (work, without) = plan(root, cases)?;
     let tree = Tree::of(root, &root.join("target/mutants")).await?;
     // All patches are looked at before anything is built.
@@ -139,7 +141,7 @@ pub async fn run(
         // First all of them without their defects: one build of the hypervisor for all.
         let mut green = Vec::new();
         for work in here {
-            let row = attempt(&tree, work, arch).await?;
+            let row = attempt(&tree, work, arch, &since).await?;
             match row.verdict.as_str() {
                 "pass" => green.push(work),
                 "infrastructure" => add(row),
@@ -150,7 +152,7 @@ pub async fn run(
             }
         }
         for work in green {
-            add(with_defect(&tree, work, arch).await?);
+            add(with_defect(&tree, work, arch, &since).await?);
         }
     }
     Ok(Table { rows, without })
@@ -214,12 +216,12 @@ fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error
 }
 
 /// Puts the defect in, tries the case, and takes the defect out.
-async fn with_defect(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error> {
+async fn with_defect(tree: &Tree, work: &Work, arch: Arch, since: &str) -> Result<Row, Error> {
     let mut before = Vec::new();
     for (file, text) in work.mutant.apply(|file| tree.read(file))? {
         before.push((tree.replace(&file, &text)?, file));
     }
-    let row = attempt(tree, work, arch).await;
+    let row = attempt(tree, work, arch, since).await;
     for (text, file) in before {
         tree.replace(&file, &text)?;
     }
@@ -227,7 +229,7 @@ async fn with_defect(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error>
 }
 
 /// Builds and boots the case in the copy as it is, by a harness of its own.
-async fn attempt(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error> {
+async fn attempt(tree: &Tree, work: &Work, arch: Arch, since: &str) -> Result<Row, Error> {
     let hint = "run it again";
     let failed = |what: String| Error::infrastructure(what, hint);
     let harness = std::env::current_exe().map_err(|e| failed(format!("where am I? {e}")))?;
@@ -235,6 +237,7 @@ async fn attempt(tree: &Tree, work: &Work, arch: Arch) -> Result<Row, Error> {
     let hangs = wanted.iter().any(|kind| kind == "timeout");
     let mut command = Command::new(harness);
     command.arg("--root").arg(tree.path());
+    command.env(retention::SINCE, since);
     command.args(["run", "--arch", arch.name(), "--scenario", &work.case]);
     command.args([
         "--timeout",

@@ -1,0 +1,222 @@
+//! Which records are kept in the folder where runs usually are. What a user may still want to look
+//! at goes last: runs that did not pass, those of the same invocation, and those that go on.
+
+use super::{EVENTS, VERDICT};
+use serde::Deserialize;
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// How many of the earlier runs that passed are kept.
+pub const PASSED_KEPT: usize = 40;
+
+/// How many of those that did not, and how much of the disk they may take up: one whose console was
+/// flooded takes some hundred MiB.
+pub const FAILED_KEPT: usize = 200;
+const FAILED_BYTES: u64 = 4 << 30;
+
+/// The environment variable by which a program that starts several runs has all of them kept: the
+/// [stamp] of its own start.
+pub const SINCE: &str = "HARNESS_KEEP_SINCE";
+
+/// The time as it stands at the beginning of a run's name: UTC, to the second.
+pub fn stamp() -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.replace(['-', ':'], "")
+}
+
+/// Removes the runs that are too many. Only directories that look like runs are touched, none that
+/// is in use by another harness, and none that is from `since` or later.
+pub(super) fn prune(parent: &Path, since: Option<&str>) {
+    prune_within(parent, since, FAILED_BYTES);
+}
+
+fn prune_within(parent: &Path, since: Option<&str>, room: u64) {
+    let mut runs: Vec<_> = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
+        .filter(|name| looks_like_a_run(name))
+        .filter(|name| since.is_none_or(|since| name.as_str() < since))
+        .collect();
+    runs.sort_unstable_by(|a, b| b.cmp(a));
+    let (mut passed, mut failed, mut bytes) = (0, 0, 0);
+    for run in runs.into_iter().map(|name| parent.join(name)) {
+        if !run.join(EVENTS).is_file() || in_use(&run) {
+            continue;
+        }
+        let kept = if has_passed(&run) {
+            passed += 1;
+            passed <= PASSED_KEPT
+        } else {
+            failed += 1;
+            bytes += size(&run);
+            failed <= FAILED_KEPT && (bytes <= room || failed == 1)
+        };
+        if !kept {
+            // Another harness may be pruning too; whoever comes second finds nothing.
+            let _ = fs::remove_dir_all(run);
+        }
+    }
+}
+
+/// Whether a run has a verdict, and that is a pass.
+fn has_passed(run: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Report {
+        verdict: Verdict,
+    }
+    #[derive(Deserialize)]
+    struct Verdict {
+        kind: String,
+    }
+    let text = fs::read(run.join(VERDICT)).unwrap_or_default();
+    serde_json::from_slice::<Report>(&text).is_ok_and(|report| report.verdict.kind == "pass")
+}
+
+/// What a run's files take up.
+fn size(run: &Path) -> u64 {
+    let files = fs::read_dir(run).into_iter().flatten().flatten();
+    let blocks = files.filter_map(|file| Some(file.metadata().ok()?.blocks()));
+    512 * blocks.sum::<u64>()
+}
+
+/// Whether a harness is writing to a run's directory: it holds a lock on the events.
+fn in_use(run: &Path) -> bool {
+    let lock = File::open(run.join(EVENTS)).map(|events| events.try_lock());
+    match lock {
+        Ok(Ok(())) => false,
+        Ok(Err(TryLockError::WouldBlock)) => true,
+        // No locks here, or another harness has just removed it.
+        Ok(Err(TryLockError::Error(_))) | Err(_) => is_young(run) && !run.join(VERDICT).is_file(),
+    }
+}
+
+fn is_young(run: &Path) -> bool {
+    let modified = fs::metadata(run).and_then(|meta| meta.modified());
+    let age = modified.map(|modified| modified.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age < Duration::from_secs(600))
+}
+
+fn looks_like_a_run(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() > 17
+        && bytes[..8].iter().all(u8::is_ascii_digit)
+        && bytes[8] == b'T'
+        && bytes[9..15].iter().all(u8::is_ascii_digit)
+        && bytes[15..17] == *b"Z-"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    const PASS: &str = r#"{"verdict": {"kind": "pass"}, "text": ""}"#;
+    const FAIL: &str = r#"{"verdict": {"kind": "diverged"}, "text": "\"kind\":\"pass\""}"#;
+
+    /// A folder of runs.
+    struct Runs(tempfile::TempDir);
+
+    impl Runs {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        /// Adds one run a second, the first of them at 12:00:00 on that day.
+        fn add(&self, day: u8, count: usize, verdict: &str) -> Vec<PathBuf> {
+            let add = |nth: usize| {
+                let (minute, second) = (nth / 60, nth % 60);
+                let run = self
+                    .0
+                    .path()
+                    .join(format!("202001{day:02}T12{minute:02}{second:02}Z-x-1"));
+                fs::create_dir(&run).unwrap();
+                fs::write(run.join(EVENTS), "").unwrap();
+                if !verdict.is_empty() {
+                    fs::write(run.join(VERDICT), verdict).unwrap();
+                }
+                run
+            };
+            (0..count).map(add).collect()
+        }
+
+        fn prune(&self, since: Option<&str>) {
+            prune(self.0.path(), since);
+        }
+    }
+
+    #[track_caller]
+    fn left(runs: &[PathBuf], expected: usize) {
+        let there: Vec<_> = runs.iter().map(|run| run.is_dir()).collect();
+        let newest: Vec<_> = (0..runs.len())
+            .map(|nth| nth >= runs.len() - expected)
+            .collect();
+        assert_eq!(there, newest);
+    }
+
+    #[test]
+    fn of_the_runs_that_passed_the_newest_are_kept_and_failures_do_not_count() {
+        let runs = Runs::new();
+        let failure = runs.add(1, 1, FAIL);
+        let cut_short = runs.add(2, 1, "");
+        let passed = runs.add(3, PASSED_KEPT + 51, PASS);
+        runs.prune(None);
+        left(&failure, 1);
+        left(&cut_short, 1);
+        left(&passed, PASSED_KEPT);
+    }
+
+    #[test]
+    fn failures_have_a_bound_of_their_own() {
+        let runs = Runs::new();
+        let passed = runs.add(1, 3, PASS);
+        let failed = runs.add(2, FAILED_KEPT + 5, FAIL);
+        runs.prune(None);
+        left(&passed, 3);
+        left(&failed, FAILED_KEPT);
+    }
+
+    #[test]
+    fn all_runs_of_an_invocation_are_kept() {
+        let runs = Runs::new();
+        let before = runs.add(1, PASSED_KEPT + 7, PASS);
+        let own = runs.add(2, PASSED_KEPT + 9, PASS);
+        runs.prune(Some("20200102T120000Z"));
+        left(&before, PASSED_KEPT);
+        left(&own, PASSED_KEPT + 9);
+        assert!(stamp().as_str() > "20200102T120000Z" && looks_like_a_run(&(stamp() + "-x")));
+    }
+
+    #[test]
+    fn nothing_else_is_touched_and_no_run_that_goes_on() {
+        let runs = Runs::new();
+        let goes_on = runs.add(1, 1, "");
+        let events = File::open(goes_on[0].join(EVENTS)).unwrap();
+        events.lock().unwrap();
+        for name in ["mine", "20200101T000000Z-notes"] {
+            fs::create_dir(runs.0.path().join(name)).unwrap();
+        }
+        let failed = runs.add(2, FAILED_KEPT + 1, FAIL);
+        runs.prune(None);
+        left(&failed, FAILED_KEPT);
+        left(&goes_on, 1);
+        assert!(runs.0.path().join("mine").is_dir());
+        assert!(runs.0.path().join("20200101T000000Z-notes").is_dir());
+        drop(events);
+        runs.prune(None);
+        assert!(!goes_on[0].exists());
+    }
+
+    #[test]
+    fn failures_may_not_fill_the_disk() {
+        let runs = Runs::new();
+        let failed = runs.add(1, 3, FAIL);
+        let all: u64 = failed.iter().map(|run| size(run)).sum();
+        assert!(all > 0);
+        // What a run of one's own takes up is known; that much has room for one of three.
+        prune_within(runs.0.path(), None, size(&failed[2]));
+        left(&failed, 1);
+    }
+}
