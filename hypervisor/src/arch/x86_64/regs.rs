@@ -1,6 +1,9 @@
 //! MSRs of SVM, and the registers that a world switch saves by software.
 
-use core::arch::{asm, x86_64::__cpuid};
+use core::arch::{
+    asm,
+    x86_64::{__cpuid, __cpuid_count},
+};
 
 use x86_64::{
     instructions::tables::{sgdt, sidt},
@@ -10,12 +13,16 @@ use x86_64::{
     },
 };
 
+use super::cpuid::Leaf;
 use crate::{error::Error, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;
 /// `VM_HSAVE_PA` (§15.30.4): where VMRUN saves the host's state.
 const VM_HSAVE_PA: u32 = 0xC001_0117;
+
+/// CPUID: what of SVM there is.
+const SVM_FEATURES: u32 = 0x8000_000A;
 
 /// The guest's general-purpose registers but RAX and RSP, which the VMCB holds. `enter.S` knows
 /// them by the offsets.
@@ -42,7 +49,6 @@ pub struct GuestRegs {
 pub fn enable_svm() -> Result<(), Error> {
     const LARGEST_EXTENDED: u32 = 0x8000_0000;
     const EXTENDED_FEATURES: u32 = 0x8000_0001;
-    const SVM_FEATURES: u32 = 0x8000_000A;
     // The leaves of SVM exist only up to what the first one says.
     let svm = __cpuid(LARGEST_EXTENDED).eax >= SVM_FEATURES
         && __cpuid(EXTENDED_FEATURES).ecx & 1 << 2 != 0;
@@ -60,13 +66,19 @@ pub fn enable_svm() -> Result<(), Error> {
     if unsafe { Msr::new(VM_CR).read() } & 1 << 4 != 0 {
         return Err(Error::Machine("SVM is switched off by the firmware"));
     }
+    // SAFETY: it exists as well.
+    if unsafe { Msr::new(VM_HSAVE_PA).read() } != 0 {
+        return Err(Error::Machine(
+            "VM_HSAVE_PA is set already: somebody else runs guests on this CPU",
+        ));
+    }
     // SAFETY: SVME permits the SVM instructions and changes nothing else.
     unsafe { Efer::update(|efer| efer.insert(EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)) };
     Ok(())
 }
 
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<10> {
+pub fn host_registers() -> Registers<11> {
     const FS_BASE: u32 = 0xC000_0100;
     const GS_BASE: u32 = 0xC000_0101;
     const KERNEL_GS_BASE: u32 = 0xC000_0102;
@@ -84,14 +96,24 @@ pub fn host_registers() -> Registers<10> {
         ("efer", Efer::read_raw()),
         ("cr3", Cr3::read_raw().0.start_address().as_u64()),
         ("cr4", Cr4::read_raw()),
+        ("dr7", debug_control()),
         ("gdt", gdt.base.as_u64()),
         ("idt", idt.base.as_u64()),
     ]
 }
 
-/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
-/// host itself is built without them and keeps SSE off.
-pub fn clear_floating_point() {
+/// DR7.
+fn debug_control() -> u64 {
+    let value;
+    // SAFETY: reading it changes nothing.
+    unsafe { asm!("mov {}, dr7", out(reg) value, options(nomem, nostack)) };
+    value
+}
+
+/// Resets what a guest can write and VMRUN does not switch, so that a guest does not find what an earlier
+/// one left: DR0 to DR3, the x87 unit with its pointers, MMX, SSE, and PKRU. The host uses none of it: it
+/// is built without floating point, keeps SSE off and sets no breakpoints.
+pub fn reset_unswitched_state() {
     /// An FXSAVE area (APM vol. 2 §11.4.4) in the initial state: FCW and MXCSR, all else zero.
     #[repr(C, align(16))]
     struct Area([u32; 128]);
@@ -102,24 +124,79 @@ pub fn clear_floating_point() {
         Area(area)
     };
     // SAFETY: the registers hold nothing of the host's. FXRSTOR loads the XMM registers only with
-    // CR4.OSFXSR set, which is put back; CR0.EM and TS are clear, as ArceOS leaves them.
+    // CR4.OSFXSR set, which is put back; CR0.EM and TS are clear, as ArceOS leaves them. FXRSTOR leaves
+    // the pointers of the last instruction alone when no exception is pending; FNINIT zeroes them.
+    // DR7 enables no breakpoint while the host runs.
     unsafe {
         asm!(
             "mov    {cr4}, cr4",
             "mov    {on}, {cr4}",
             "or     {on}, 0x200",
             "mov    cr4, {on}",
+            "fninit",
             "fxrstor [{area}]",
             "mov    cr4, {cr4}",
+            "xor    {on:e}, {on:e}",
+            "mov    dr0, {on}",
+            "mov    dr1, {on}",
+            "mov    dr2, {on}",
+            "mov    dr3, {on}",
             cr4 = out(reg) _,
             on = out(reg) _,
             area = in(reg) &raw const INITIAL,
             options(nostack),
         );
     }
+    if has_protection_keys() {
+        reset_protection_keys();
+    }
 }
 
-/// Tells the CPU where to save the host's state on VMRUN.
+/// Whether the CPU has protection keys, and so PKRU.
+fn has_protection_keys() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0
+}
+
+/// Zeroes PKRU.
+fn reset_protection_keys() {
+    // SAFETY: the CPU has the register. It matters only for user pages and with CR4.PKE set, which is put
+    // back; the host has neither.
+    unsafe {
+        asm!(
+            "mov    {cr4}, cr4",
+            "mov    {on}, {cr4}",
+            "or     {on}, 0x400000",
+            "mov    cr4, {on}",
+            "wrpkru",
+            "mov    cr4, {cr4}",
+            cr4 = out(reg) _,
+            on = out(reg) _,
+            in("eax") 0,
+            in("ecx") 0,
+            in("edx") 0,
+            options(nostack),
+        );
+    }
+}
+
+/// Executes CPUID.
+pub fn cpuid(function: u32, index: u32) -> Leaf {
+    let answer = __cpuid_count(function, index);
+    Leaf {
+        eax: answer.eax,
+        ebx: answer.ebx,
+        ecx: answer.ecx,
+        edx: answer.edx,
+    }
+}
+
+/// Whether an exit leaves the address of the next instruction in the VMCB (NRIP save, APM vol. 3
+/// appendix E, Fn8000_000A).
+pub fn saves_next_rip() -> bool {
+    __cpuid(SVM_FEATURES).edx & 1 << 3 != 0
+}
+
+/// Tells the CPU where to save the host's state on VMRUN; until [`clear_host_save_area`].
 ///
 /// # Safety
 ///
@@ -127,4 +204,10 @@ pub fn clear_floating_point() {
 pub unsafe fn set_host_save_area(hpa: u64) {
     // SAFETY: SVM is on, so the MSR exists; the page is the caller's promise.
     unsafe { Msr::new(VM_HSAVE_PA).write(hpa) };
+}
+
+/// Takes it back: the page is about to become somebody else's.
+pub fn clear_host_save_area() {
+    // SAFETY: as above; no VMRUN follows before the next vCPU has set a page of its own.
+    unsafe { Msr::new(VM_HSAVE_PA).write(0) };
 }
