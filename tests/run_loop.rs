@@ -541,6 +541,26 @@ fn what_a_process_of_the_guests_may_not_do_is_its_kernels_business() {
 }
 
 #[test]
+fn a_call_that_a_process_may_not_make_is_a_call_all_the_same() {
+    let exception = GuestException { code: 6, value: 0 };
+    let what = Other {
+        class: "vmmcall",
+        code: 0x81,
+        info: 0,
+    };
+    let refused = Exit::RefusedCall(Refused {
+        what,
+        from_user: true,
+        exception,
+    });
+    let played = play_on(&NAMED, &[refused, SHUTDOWN], |_| ());
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.resumes, [Resume::Go, Resume::Inject(exception)]);
+    let end = "end outcome=shutdown exits=2 npf=0 hypercalls=2";
+    assert!(played.console.contains(end), "{}", played.console);
+}
+
+#[test]
 fn a_sweep_of_a_window_does_not_fill_the_console() {
     let mut exits: Vec<_> = (0..40)
         .map(|page| fault(WIDE + page * 0x1000, Access::Read))

@@ -127,6 +127,8 @@ fn action(left: &Left) -> Action {
         EXCEPTION_DEBUG | EXCEPTION_ALIGNMENT => Exit::Emulated,
         CPUID => return Action::Emulate(Instruction::Cpuid),
         VMMCALL if left.cpl == 0 => Exit::Call(calls::decode(left.rax, left.rdi)),
+        // It exits at any level (§15.9), and is a kernel's.
+        VMMCALL => refused(left).map_or_else(|| other(left), Exit::RefusedCall),
         HLT if left.cpl == 0 => Exit::Idle,
         INVD | WBINVD if left.cpl == 0 => return Action::Emulate(Instruction::FlushCaches),
         MSR if left.cpl == 0 => {

@@ -28,7 +28,7 @@ fn exception(code: u64, cpl: u8) -> Option<GuestException> {
         ..KERNEL
     };
     match exit(left) {
-        Exit::Refused(refused) => {
+        Exit::Refused(refused) | Exit::RefusedCall(refused) => {
             assert_eq!(refused.from_user, cpl != 0);
             assert_eq!(refused.what.code, code);
             assert_ne!(refused.what.class, "unexpected-exit", "{code:#x}");
@@ -79,6 +79,7 @@ fn a_kernel_calls_and_a_process_does_not() {
     assert!(matches!(exit(call), Exit::Call(Call::Shutdown { .. })));
     for cpl in 1..=3 {
         assert_eq!(exception(VMMCALL, cpl), Some(Event::UNDEFINED.into()));
+        assert!(matches!(exit(Left { cpl, ..call }), Exit::RefusedCall(_)));
     }
 }
 
