@@ -255,9 +255,12 @@ pub fn change_system_registers() {
             "mov dr1, {ones}",
             "mov dr2, {ones}",
             "mov dr3, {ones}",
+            "mov dr7, {breakpoints}",
             "swapgs",
             data = in(reg) 0x10,
             ones = in(reg) u64::MAX,
+            // All four are enabled, where no instruction is.
+            breakpoints = in(reg) 0x4FF_u64,
         );
     }
 }
