@@ -1,6 +1,7 @@
 //! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
 //! EL0 without, on SVC calls.
 
+mod encode;
 mod probe;
 mod start_state;
 mod user;
