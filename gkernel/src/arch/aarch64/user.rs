@@ -5,7 +5,7 @@ use core::arch::{asm, global_asm};
 use super::{
     FREE_RAM, Frame, SPSR_EL1H_MASKED,
     encode::{self, read, word, write_zero},
-    map_user,
+    map_physical, map_user, map_user_low,
     probe::{self, BREAKPOINT, UNDEFINED, probes},
     synchronize_code,
 };
@@ -67,12 +67,8 @@ pub(super) fn grant_all() {
     }
 }
 
-/// What ends an attempt: SVC #0, whose syndrome says so.
-const SVC: u32 = 0xD400_0001;
-const SVC_SYNDROME: u64 = 0x15 << 26 | 1 << 25;
-
 global_asm!(
-    // u64 guest_run_at_el0(address): goes to EL0, and comes back by the next exception from there, as
+    // guest_run_at_el0(address, pstate): goes to EL0, and comes back by the next exception from there, as
     // `back_from_el0` leads it.
     ".section .text",
     ".type guest_run_at_el0, %function",
@@ -86,7 +82,7 @@ global_asm!(
     "stp    x27, x28, [sp, #64]",
     "stp    x29, x30, [sp, #80]",
     "msr    elr_el1, x0",
-    "msr    spsr_el1, xzr",
+    "msr    spsr_el1, x1",
     "isb",
     "eret",
     ".globl guest_back_from_el0",
@@ -103,7 +99,7 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn guest_run_at_el0(address: u64);
+    fn guest_run_at_el0(address: u64, pstate: u64);
     fn guest_back_from_el0();
 }
 
@@ -113,19 +109,43 @@ pub(super) fn back_from_el0(frame: &mut Frame) {
     frame.pstate = SPSR_EL1H_MASKED;
 }
 
+/// PSTATE of EL0, in AArch64 and in AArch32 (A32 instructions), with no interrupt masked.
+const EL0: u64 = 0;
+const EL0_IN_AARCH32: u64 = 1 << 4;
+
 /// Runs `code` at EL0. The cause of an exception is ESR_EL1.
 pub fn try_in_user(code: &[u8]) -> Fate {
+    /// SVC #0, which ends an attempt, and its syndrome.
+    const SVC: u32 = 0xD400_0001;
+    const SVC_SYNDROME: u64 = 0x15 << 26 | 1 << 25;
+    attempt(map_user(FREE_RAM.0), EL0, code, SVC, SVC_SYNDROME)
+}
+
+/// Runs `code`, A32 instructions, at EL0 in AArch32.
+pub fn try_in_aarch32(code: &[u8]) -> Fate {
+    const SVC: u32 = 0xEF00_0000;
+    const SVC_SYNDROME: u64 = 0x11 << 26 | 1 << 25;
+    attempt(
+        map_user_low(FREE_RAM.0),
+        EL0_IN_AARCH32,
+        code,
+        SVC,
+        SVC_SYNDROME,
+    )
+}
+
+fn attempt(address: u64, pstate: u64, code: &[u8], svc: u32, svc_syndrome: u64) -> Fate {
     grant_all();
-    let address = map_user(FREE_RAM.0);
-    for (at, byte) in code.iter().chain(&SVC.to_le_bytes()).enumerate() {
+    let kernels = map_physical(FREE_RAM.0) as *mut u8;
+    for (at, byte) in code.iter().chain(&svc.to_le_bytes()).enumerate() {
         // SAFETY: it is free RAM, which the guest's own tables map there.
-        unsafe { (address as *mut u8).add(at).write_volatile(*byte) };
+        unsafe { kernels.add(at).write_volatile(*byte) };
     }
     synchronize_code();
     // SAFETY: the code ends with a call to the kernel, or comes to an exception before; either leads
     // back here, by `back_from_el0`.
-    match probe::watch(|| unsafe { guest_run_at_el0(address) }) {
-        Fate::Trapped(SVC_SYNDROME) => Fate::WentOn,
+    match probe::watch(|| unsafe { guest_run_at_el0(address, pstate) }) {
+        Fate::Trapped(syndrome) if syndrome == svc_syndrome => Fate::WentOn,
         fate => fate,
     }
 }

@@ -33,13 +33,20 @@ const AFFINITY: u64 = 0xFF_00FF_FFFF;
 
 /// What a guest asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// An answer.
-    Call(Call),
-    /// To wait for an interrupt, and then success (CPU_SUSPEND).
-    Suspend,
-    /// That its only CPU stops for good (CPU_OFF).
-    Off,
+pub struct Request {
+    /// The call.
+    pub call: Call,
+    /// Whether it waits for an interrupt before it goes on with the answer (CPU_SUSPEND).
+    pub suspend: bool,
+}
+
+impl From<Call> for Request {
+    fn from(call: Call) -> Self {
+        Self {
+            call,
+            suspend: false,
+        }
+    }
 }
 
 /// Reads the call in the guest's registers. `immediate` is that of the instruction: the standard's calls
@@ -53,9 +60,9 @@ pub fn decode(x: &[u64; 31], immediate: u64) -> Request {
     let (first, second) = (narrow(x[1]), narrow(x[2]));
     let settled = |reply| Call::Settled { reply };
     if immediate != 0 {
-        return Request::Call(Call::Unknown { id: function });
+        return Call::Unknown { id: function }.into();
     }
-    Request::Call(match function {
+    let call = match function {
         hv_abi::HVC_PUTCHAR => Call::PutByte(x[1] as u8),
         hv_abi::PSCI_SYSTEM_OFF => Call::Shutdown {
             announce: None,
@@ -68,11 +75,18 @@ pub fn decode(x: &[u64; 31], immediate: u64) -> Request {
         PSCI_VERSION | SMCCC_VERSION => settled(Reply::Value(VERSION_1_1)),
         PSCI_FEATURES => settled(psci_features(first)),
         SMCCC_ARCH_FEATURES => settled(arch_features(first)),
-        PSCI_CPU_SUSPEND | PSCI_CPU_SUSPEND_64 => match is_power_state(first) {
-            true => return Request::Suspend,
-            false => settled(Reply::InvalidParameter),
+        PSCI_CPU_SUSPEND | PSCI_CPU_SUSPEND_64 if is_power_state(first) => {
+            return Request {
+                call: settled(Reply::Value(0)),
+                suspend: true,
+            };
+        }
+        PSCI_CPU_SUSPEND | PSCI_CPU_SUSPEND_64 => settled(Reply::InvalidParameter),
+        // It was the last one, and nobody can turn it on again.
+        PSCI_CPU_OFF => Call::Shutdown {
+            announce: Some("PSCI CPU_OFF of its only CPU"),
+            failed: false,
         },
-        PSCI_CPU_OFF => return Request::Off,
         PSCI_CPU_ON | PSCI_CPU_ON_64 => settled(match is_own(first, 0) {
             true => Reply::Already,
             false => Reply::InvalidParameter,
@@ -81,7 +95,8 @@ pub fn decode(x: &[u64; 31], immediate: u64) -> Request {
         // There is no trusted OS that would have to be migrated.
         PSCI_MIGRATE_INFO_TYPE => settled(Reply::Value(2)),
         id => Call::Unknown { id },
-    })
+    };
+    call.into()
 }
 
 /// PSCI_FEATURES (§5.15): 0 for what is there, as none of it has an option. CPU_SUSPEND's 0 says: the
@@ -158,9 +173,9 @@ mod tests {
 
     /// What x0 holds after a call that its standard settles.
     fn answer(arguments: &[u64]) -> i64 {
-        match request(arguments) {
-            Request::Call(Call::Settled { reply }) => encode(reply) as i64,
-            Request::Call(Call::Unknown { .. }) => encode(Reply::NotSupported) as i64,
+        match request(arguments).call {
+            Call::Settled { reply } => encode(reply) as i64,
+            Call::Unknown { .. } => encode(Reply::NotSupported) as i64,
             other => panic!("{other:?}"),
         }
     }
@@ -218,23 +233,26 @@ mod tests {
     #[test]
     fn a_suspended_cpu_waits() {
         for state in [0, 1, 0x1_0000, 0x300_FFFF] {
-            assert_eq!(request(&[0x8400_0001, state]), Request::Suspend);
-            assert_eq!(request(&[0xC400_0001, state]), Request::Suspend);
+            assert!(request(&[0x8400_0001, state]).suspend);
+            assert!(request(&[0xC400_0001, state]).suspend);
+            assert_eq!(answer(&[0x8400_0001, state]), 0);
         }
         for state in [1 << 17, 1 << 26, 1 << 31] {
             assert_eq!(answer(&[0x8400_0001, state]), -2);
         }
-        assert_eq!(request(&[0x8400_0002]), Request::Off);
+        assert!(!request(&[0x8400_0000]).suspend);
     }
 
     #[test]
-    fn the_two_ends_are_told_apart() {
-        let announced = |arguments: &[u64]| match request(arguments) {
-            Request::Call(Call::Shutdown { announce, .. }) => announce,
+    fn the_ends_are_told_apart() {
+        let announced = |arguments: &[u64]| match request(arguments).call {
+            Call::Shutdown { announce, .. } => announce,
             other => panic!("{other:?}"),
         };
         assert_eq!(announced(&[0x8400_0008]), None);
         assert_eq!(announced(&[0x8400_0009]), Some("PSCI SYSTEM_RESET"));
+        let off = Some("PSCI CPU_OFF of its only CPU");
+        assert_eq!(announced(&[0x8400_0002]), off);
     }
 
     #[test]
@@ -250,7 +268,7 @@ mod tests {
         }
         let mut x = [0; 31];
         x[0] = 0x8400_0000;
-        let not_the_standards = Request::Call(Call::Unknown { id: x[0] });
-        assert_eq!(decode(&x, 1), not_the_standards);
+        let not_the_standards = Call::Unknown { id: x[0] };
+        assert_eq!(decode(&x, 1).call, not_the_standards);
     }
 }

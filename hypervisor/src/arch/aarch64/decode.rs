@@ -104,9 +104,22 @@ pub enum Trapped {
         exit: Exit,
         /// For a call: how far it is to the instruction behind it, in bytes.
         call_length: u64,
+        /// Whether the guest waits before it gets its answer, as in [`Emulation::wait`].
+        wait: bool,
     },
     /// Nothing but this, and then the instruction behind it.
     Emulated(Emulation),
+}
+
+impl Trapped {
+    /// An exit that is no call.
+    pub const fn exit(exit: Exit) -> Self {
+        Self::Exit {
+            exit,
+            call_length: 0,
+            wait: false,
+        }
+    }
 }
 
 /// How an instruction is carried out for the guest.
@@ -181,28 +194,17 @@ pub fn decode_el1(
             _ => syndrome.other(),
         },
     };
-    Trapped::Exit {
-        exit,
-        call_length: 0,
-    }
+    Trapped::exit(exit)
 }
 
+/// A call, and the wait that it may ask for. Nobody but the virtual timer ends a wait, but a guest may be
+/// told at any time to look again (PSCI §5.4.4); one that waits for nothing comes to the end of its budget.
 fn call(syndrome: &Syndrome, guest: &Guest<'_>, length: u64) -> Trapped {
-    const SUCCESS: u64 = 0;
-    let exit = match calls::decode(guest.x, syndrome.iss() & 0xFFFF) {
-        Request::Call(call) => Exit::Call(call),
-        Request::Suspend if guest.timer_is_armed() => {
-            return Trapped::Emulated(Emulation {
-                write: Some((0, SUCCESS)),
-                wait: !guest.timer_has_fired(),
-                length,
-            });
-        }
-        Request::Suspend | Request::Off => Exit::Idle,
-    };
+    let Request { call, suspend } = calls::decode(guest.x, syndrome.iss() & 0xFFFF);
     Trapped::Exit {
-        exit,
+        exit: Exit::Call(call),
         call_length: length,
+        wait: suspend && !guest.timer_has_fired(),
     }
 }
 
@@ -213,10 +215,7 @@ fn call(syndrome: &Syndrome, guest: &Guest<'_>, length: u64) -> Trapped {
 fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     let is_wfi = syndrome.iss() & 0b11 == 0;
     if is_wfi && !guest.timer_is_armed() && !guest.at_el0() {
-        return Trapped::Exit {
-            exit: Exit::Idle,
-            call_length: 0,
-        };
+        return Trapped::exit(Exit::Idle);
     }
     Trapped::Emulated(Emulation {
         write: None,
@@ -228,10 +227,7 @@ fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
 fn system_register(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     let access = sysregs::Access::new(syndrome.iss());
     let Some(value) = access.value(guest.ids, guest.at_el0()) else {
-        return Trapped::Exit {
-            exit: syndrome.refused(guest),
-            call_length: 0,
-        };
+        return Trapped::exit(syndrome.refused(guest));
     };
     Trapped::Emulated(Emulation {
         write: access.read.then_some((access.rt, value)),

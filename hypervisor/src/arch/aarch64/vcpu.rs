@@ -123,16 +123,20 @@ impl vcpu::Vcpu for Vcpu {
                 let hcr = self.context.guest_hcr;
                 decode::decode_el1(&syndrome, &guest, |address| regs::guest_ipa(hcr, address))
             }
-            None => Trapped::Exit {
-                exit: decode::decode_el0(&syndrome, &self.context.guest_x),
-                call_length: 0,
-            },
+            None => Trapped::exit(decode::decode_el0(&syndrome, &self.context.guest_x)),
         };
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         match trapped {
-            Trapped::Exit { exit, call_length } => {
+            Trapped::Exit {
+                exit,
+                call_length,
+                wait,
+            } => {
                 self.call_length = call_length;
+                if wait {
+                    wait_for_host();
+                }
                 exit
             }
             Trapped::Emulated(emulation) => {
@@ -169,8 +173,7 @@ impl Vcpu {
         }
         self.context.guest_elr = self.context.guest_elr.wrapping_add(emulation.length);
         if emulation.wait {
-            // The host's tick comes within 10 ms.
-            axhal::asm::wait_for_irqs();
+            wait_for_host();
         }
     }
 
@@ -181,4 +184,9 @@ impl Vcpu {
         let (pc, pstate) = el1.trap(&exception, self.context.guest_elr, self.context.guest_spsr);
         (self.context.guest_elr, self.context.guest_spsr) = (pc, pstate);
     }
+}
+
+/// Waits until an interrupt of the host's comes: its tick does within 10 ms.
+fn wait_for_host() {
+    axhal::asm::wait_for_irqs();
 }
