@@ -1,8 +1,11 @@
 //! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
 //! EL0 without, on SVC calls.
 
+mod encode;
+mod features;
 mod probe;
 mod start_state;
+pub mod timer;
 mod user;
 
 use core::{
@@ -118,9 +121,10 @@ macro_rules! start_at_el0 {
 
 pub use crate::{start_at_el0, start_at_el1 as start};
 pub use bare::print;
+pub use features::wrong_features;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
-pub use user::{USER_PROBES, try_in_user};
+pub use user::{USER_PROBES, try_in_aarch32, try_in_user};
 
 /// Called first thing at EL0.
 #[doc(hidden)]
@@ -179,6 +183,16 @@ pub fn map_user(physical: u64) -> u64 {
     OFFSET + INDEX * GIGABYTE + physical % GIGABYTE
 }
 
+/// The same in the low half and below 4 GiB, where AArch32 reaches it.
+pub fn map_user_low(physical: u64) -> u64 {
+    const GIGABYTE: u64 = 1 << 30;
+    const INDEX: u64 = 2;
+    set_entry(INDEX, (physical - physical % GIGABYTE) | Table::USER);
+    // SAFETY: the table is the kernel's own, which maps nothing of Rust's in the low half.
+    unsafe { asm!("msr tcr_el1, {}", "isb", in(reg) TCR, options(nostack)) };
+    INDEX * GIGABYTE + physical % GIGABYTE
+}
+
 fn map_gigabyte(index: u64, physical: u64) {
     set_entry(index, physical | Table::NORMAL);
 }
@@ -224,6 +238,7 @@ pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
     const INSTRUCTION: u64 = 4;
     const SYNCHRONOUS_AT_EL1: u64 = 4;
     const SYNCHRONOUS_FROM_EL0: u64 = 8;
+    const SYNCHRONOUS_FROM_AARCH32: u64 = 12;
     const DATA_ABORT_AT_EL1: u64 = 0x25;
     let (syndrome, address): (u64, u64);
     // SAFETY: reading these registers changes nothing.
@@ -237,7 +252,7 @@ pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
     }
     if probe::caught(syndrome) {
         match vector {
-            SYNCHRONOUS_FROM_EL0 => user::back_from_el0(frame),
+            SYNCHRONOUS_FROM_EL0 | SYNCHRONOUS_FROM_AARCH32 => user::back_from_el0(frame),
             _ => frame.pc += INSTRUCTION,
         }
         return;
@@ -291,6 +306,23 @@ pub fn call(number: u64, argument: u64) -> u64 {
     // SAFETY: as for `svc`.
     unsafe {
         asm!("hvc #0", inlateout("x0") number => result, in("x1") argument, options(nostack));
+    }
+    result
+}
+
+/// Makes a call by HVC, or by SMC, with up to three arguments.
+pub fn call_with(number: u64, arguments: [u64; 3], by_smc: bool) -> u64 {
+    let [first, second, third] = arguments;
+    let mut result = number;
+    // SAFETY: as for `svc`.
+    unsafe {
+        if by_smc {
+            asm!("smc #0", inlateout("x0") result, in("x1") first, in("x2") second,
+                in("x3") third, options(nostack));
+        } else {
+            asm!("hvc #0", inlateout("x0") result, in("x1") first, in("x2") second,
+                in("x3") third, options(nostack));
+        }
     }
     result
 }

@@ -3,7 +3,7 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-use super::{regs, vcpu::Vcpu};
+use super::{confine, idregs::Features, vcpu::Vcpu};
 pub use super::{regs::host_registers, tables::Tables};
 use crate::{
     error::Error,
@@ -67,14 +67,14 @@ pub const fn layout(_mode: Mode) -> Layout {
 /// Takes from the guest what it must not have, or says what the machine lacks.
 pub fn enable(mode: Mode) -> Result<(), Error> {
     match mode {
-        Mode::El0 => regs::confine_el0(),
+        Mode::El0 => confine::confine_el0(),
         Mode::El1 if !axplat_aarch64_vhe::host_is_at_el2() => {
             return Err(Error::Machine(
                 "the hypervisor is at EL1, where there is no Stage-2; QEMU starts it at EL2 with \
                  `-machine virt,virtualization=on`, and it stays there with `-cpu max`, which has VHE",
             ));
         }
-        Mode::El1 => regs::confine_el1(),
+        Mode::El1 => confine::confine_el1(Features::new(confine::hardware_id)),
     }
     Ok(())
 }
