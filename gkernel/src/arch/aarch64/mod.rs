@@ -1,6 +1,10 @@
 //! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
 //! EL0 without, on SVC calls.
 
+mod probe;
+mod start_state;
+mod user;
+
 use core::{
     arch::{asm, global_asm},
     cell::UnsafeCell,
@@ -56,6 +60,8 @@ impl Table {
     const BLOCK: u64 = 1 | 1 << 10 | 1 << 54; // valid, accessed, no execution at EL0
     const DEVICE: u64 = Self::BLOCK | 1 << 53; // none at EL1 either; attribute 0
     const NORMAL: u64 = Self::BLOCK | 3 << 8 | 1 << 2; // inner shareable; attribute 1
+    /// For EL0 (AP 1): no execution at EL1, but at EL0.
+    const USER: u64 = Self::NORMAL & !(1 << 54) | 1 << 53 | 1 << 6;
     const RAM: u64 = 0x4000_0000;
 }
 
@@ -112,6 +118,9 @@ macro_rules! start_at_el0 {
 
 pub use crate::{start_at_el0, start_at_el1 as start};
 pub use bare::print;
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use user::{USER_PROBES, try_in_user};
 
 /// Called first thing at EL0.
 #[doc(hidden)]
@@ -162,12 +171,24 @@ pub fn map_physical(physical: u64) -> u64 {
     OFFSET + INDEX * GIGABYTE + physical % GIGABYTE
 }
 
+/// The same for the guest's user mode, EL0, which may do all three there, as the kernel may load and store.
+pub fn map_user(physical: u64) -> u64 {
+    const GIGABYTE: u64 = 1 << 30;
+    const INDEX: u64 = 4;
+    set_entry(INDEX, (physical - physical % GIGABYTE) | Table::USER);
+    OFFSET + INDEX * GIGABYTE + physical % GIGABYTE
+}
+
 fn map_gigabyte(index: u64, physical: u64) {
+    set_entry(index, physical | Table::NORMAL);
+}
+
+fn set_entry(index: u64, value: u64) {
     // SAFETY: the entries that are written map nothing that Rust has references to. The barriers and
     // the invalidation make the walker see them before the next access.
     unsafe {
         let entry = L1.0.get().cast::<u64>().add(index as usize);
-        entry.write_volatile(physical | Table::NORMAL);
+        entry.write_volatile(value);
         asm!(
             "dsb ishst",
             "tlbi vmalle1",
@@ -186,25 +207,46 @@ pub fn set_root(physical: u64) {
     }
 }
 
-/// Called by the vectors with the number of the vector. Gives the number of instructions to skip.
+/// What the vectors keep of an exception at the end of their frame, and go back by.
 #[doc(hidden)]
-pub extern "C" fn exception(vector: u64) -> u64 {
+#[repr(C)]
+pub struct Frame {
+    pc: u64,
+    pstate: u64,
+}
+
+/// PSTATE of the kernel: EL1 on SP_EL1, with D, A, I and F masked.
+const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
+
+/// Called by the vectors with the number of the vector.
+#[doc(hidden)]
+pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
+    const INSTRUCTION: u64 = 4;
     const SYNCHRONOUS_AT_EL1: u64 = 4;
+    const SYNCHRONOUS_FROM_EL0: u64 = 8;
     const DATA_ABORT_AT_EL1: u64 = 0x25;
-    let (syndrome, address, pc): (u64, u64, u64);
+    let (syndrome, address): (u64, u64);
     // SAFETY: reading these registers changes nothing.
     unsafe {
         asm!("mrs {}, esr_el1", out(reg) syndrome, options(nostack));
         asm!("mrs {}, far_el1", out(reg) address, options(nostack));
-        asm!("mrs {}, elr_el1", out(reg) pc, options(nostack));
     }
     let data_abort = vector == SYNCHRONOUS_AT_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
     if data_abort && fault::handle(address) {
-        return 0;
+        return;
+    }
+    if probe::caught(syndrome) {
+        match vector {
+            SYNCHRONOUS_FROM_EL0 => user::back_from_el0(frame),
+            _ => frame.pc += INSTRUCTION,
+        }
+        return;
     }
     if fault::is_expected() {
-        return 1;
+        frame.pc += INSTRUCTION;
+        return;
     }
+    let pc = frame.pc;
     println!("guest: exception {vector} syndrome {syndrome:#x} address {address:#x} pc {pc:#x}");
     give_up();
 }

@@ -1,6 +1,10 @@
 //! riscv64: an ArceOS application. ArceOS prints the banner and the platform lines, maps the flash
 //! into its high half, and speaks SBI through its platform crate.
 
+mod probe;
+mod start_state;
+mod user;
+
 use core::{
     arch::{asm, global_asm},
     sync::atomic::{AtomicU64, Ordering},
@@ -13,6 +17,10 @@ use axhal::{
 };
 
 use crate::{FlashRead, fault};
+
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use user::{USER_PROBES, try_in_user};
 
 // Linked for their runtime: boot code, allocator, panic handler; and the platform.
 use axplat_riscv64_guest as _;

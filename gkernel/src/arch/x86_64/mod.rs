@@ -1,5 +1,9 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
+mod probe;
+mod start_state;
+mod user;
+
 use core::arch::{asm, global_asm};
 
 use crate::{FlashRead, bare, fault, println, touch};
@@ -46,6 +50,9 @@ macro_rules! start_in_long_mode {
 
 pub use crate::start_in_long_mode as start;
 pub use bare::print;
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use user::{USER_PROBES, try_in_user};
 
 unsafe extern "C" {
     static mut guest_idt: [[u64; 2]; 32];
