@@ -20,6 +20,14 @@ pub struct Trap {
     pub awake: u64,
 }
 
+impl Trap {
+    /// Whether the instruction that trapped is wanted, and the hart has not told it. It need not: QEMU
+    /// tells CSR instructions and WFI, but not CBO or WRS.NTO.
+    pub fn lacks_instruction(&self) -> bool {
+        self.scause == VIRTUAL_INSTRUCTION && self.stval == 0
+    }
+}
+
 const INTERRUPT: u64 = 1 << 63;
 const FETCH_ACCESS_FAULT: u64 = 1;
 const ILLEGAL_INSTRUCTION: u64 = 2;
@@ -58,7 +66,7 @@ pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
 
 /// A virtual-instruction exception: what the guest's level has on a machine without a hypervisor, or
 /// what only the hypervisor's has (RISC-V Privileged, "Virtual Instruction Exception"). `stval` holds the
-/// instruction, or zero on a hart that does not tell; then it counts as refused, also if it was a WFI.
+/// instruction; or zero, if the hart does not tell and the guest has it mapped no more.
 fn virtual_instruction(trap: &Trap) -> Exit {
     match trap.stval {
         // A hart may end this stall at any time, in user mode too (Zawrs).
@@ -298,7 +306,23 @@ mod tests {
     }
 
     #[test]
-    fn an_instruction_that_the_hart_does_not_tell_is_refused() {
+    fn only_of_a_virtual_instruction_the_instruction_is_wanted() {
+        let lacks = |scause, stval| {
+            let trap = Trap {
+                scause,
+                stval,
+                ..Trap::default()
+            };
+            trap.lacks_instruction()
+        };
+        assert!(lacks(VIRTUAL_INSTRUCTION, 0));
+        assert!(!lacks(VIRTUAL_INSTRUCTION, WFI));
+        assert!(!lacks(LOAD_GUEST_PAGE_FAULT, 0));
+        assert!(!lacks(ECALL_FROM_VS, 0));
+    }
+
+    #[test]
+    fn an_instruction_that_nobody_can_tell_is_refused() {
         let Exit::Refused(refused) = virtual_instruction(0, false, SSIP) else {
             panic!("it is not refused");
         };

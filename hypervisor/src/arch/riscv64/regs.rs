@@ -22,17 +22,17 @@ macro_rules! csr_write {
     };
 }
 
-/// Tries an instruction that this hart may lack, with a register `{operand}` that holds `$value`, and
-/// says whether it has it. Without it, it is an illegal instruction, and the trap is ours: `stvec` leads
-/// behind the instruction meanwhile.
+/// Tries an instruction that may trap, with a register `{operand}` that holds `$value`, and gives what
+/// the register holds behind it; none if it trapped. The trap is ours: `stvec` leads behind the instruction
+/// meanwhile.
 macro_rules! attempt {
     ($instruction:expr, $value:expr) => {{
-        let done: u64;
+        let (done, operand): (u64, u64);
         // SAFETY: interrupts are off while `stvec` leads to the local label, so the only trap that
         // can go there is that of the one instruction; it overwrites sepc, scause, stval and
         // sstatus.SPP and SPIE, which hold nothing across here, and SIE, which is put back at the end.
-        // The label is aligned to 4, as stvec demands. That the instruction itself does no harm is
-        // said where it is written: each reads or writes a CSR that does not affect HS-mode.
+        // The label is aligned to 4, as stvec demands. Of the instructions, each reads or writes a CSR
+        // that does not affect HS-mode, or loads from the guest's memory as the guest does.
         unsafe {
             ::core::arch::asm!(
                 "csrrci {status}, sstatus, 2",
@@ -48,12 +48,12 @@ macro_rules! attempt {
                 "csrs   sstatus, {status}",
                 status = out(reg) _,
                 tmp = out(reg) _,
-                operand = inout(reg) $value => _,
+                operand = inout(reg) $value => operand,
                 done = out(reg) done,
                 options(nostack),
             );
         }
-        done == 1
+        (done == 1).then_some(operand)
     }};
 }
 
@@ -216,7 +216,7 @@ pub fn host_registers() -> Registers<13> {
 
 /// Whether this hart has the H-extension: `misa` cannot be read from here, so `hstatus` is.
 pub fn has_hypervisor_extension() -> bool {
-    attempt!("csrr {operand}, hstatus", 0u64)
+    attempt!("csrr {operand}, hstatus", 0u64).is_some()
 }
 
 /// Reads the trap CSRs. To be done before interrupts are on again, since each trap overwrites them.
@@ -229,6 +229,30 @@ pub fn read_trap(sstatus: u64) -> Trap {
         htinst: csr_read!("htinst"),
         from_user: sstatus & SSTATUS_SPP == 0,
         awake: csr_read!("vsip") & csr_read!("vsie"),
+    }
+}
+
+/// The instruction at the guest-virtual address `pc`, loaded as the guest fetches it (HLVX); none if the
+/// guest has it mapped no more. To be called with interrupts off, after [`read_trap`], whose CSRs it may
+/// overwrite.
+pub fn guest_instruction(pc: u64, from_user: bool) -> Option<u64> {
+    let host = csr_read!("hstatus");
+    let level = if from_user { 0 } else { HSTATUS_SPVP };
+    // SAFETY: SPVP is the level at which HLVX acts, and matters to nothing else here.
+    unsafe { csr_write!("hstatus", host & !HSTATUS_SPVP | level) };
+    // Half by half, as it may begin at the end of a page.
+    let halves = [pc, pc.wrapping_add(2)].map(|address| {
+        attempt!(
+            ".option push\n.option arch, +h\nhlvx.hu {operand}, ({operand})\n.option pop",
+            address
+        )
+    });
+    // SAFETY: it holds again what it held.
+    unsafe { csr_write!("hstatus", host) };
+    match halves {
+        [Some(low), _] if low & 3 != 3 => Some(low),
+        [Some(low), Some(high)] => Some(high << 16 | low),
+        _ => None,
     }
 }
 

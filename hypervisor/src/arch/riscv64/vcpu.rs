@@ -73,7 +73,11 @@ impl vcpu::Vcpu for Vcpu {
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
         // declared for it.
         unsafe { hv_riscv64_enter(&mut self.context) };
-        let trap = regs::read_trap(self.context.guest_sstatus);
+        let mut trap = regs::read_trap(self.context.guest_sstatus);
+        if trap.lacks_instruction() {
+            let pc = self.context.guest_sepc;
+            trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
+        }
         self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
