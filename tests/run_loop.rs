@@ -322,6 +322,27 @@ fn a_write_from_outside_ram_is_refused() {
 }
 
 #[test]
+fn a_read_finds_nothing_typed_and_looks_at_its_range() {
+    let reads = [
+        (RAM, 1),
+        (RAM + RAM_SIZE - 1, 1),
+        (RAM + RAM_SIZE - 1, 2),
+        (FLASH, 4),
+        (u64::MAX, u64::MAX),
+    ];
+    let mut exits: Vec<_> = reads
+        .map(|(gpa, len)| Exit::Call(Call::Read { gpa, len }))
+        .to_vec();
+    exits.push(SHUTDOWN);
+    let played = play(&exits);
+    let (nothing, refused) = (Reply::Value(0), Reply::InvalidParameter);
+    assert_eq!(
+        played.resumes[1..],
+        [nothing, nothing, refused, refused, refused].map(Resume::Reply)
+    );
+}
+
+#[test]
 fn one_write_prints_so_much_and_says_how_much() {
     let write = Exit::Call(Call::Write {
         gpa: RAM,

@@ -94,6 +94,13 @@ pub enum Call {
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
+    /// Put what was typed, `len` bytes at most, at `gpa` in the guest's RAM.
+    Read {
+        /// Guest-physical address of the first byte.
+        gpa: u64,
+        /// Number of bytes, as the guest gave it: any value at all.
+        len: u64,
+    },
     /// End the guest.
     Shutdown {
         /// The line to print, for calls that have a name of their own (`SBI SRST shutdown`).
