@@ -72,6 +72,8 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "csrr seed", csrr(0x015), ILLEGAL;
     "csrr vl", csrr(0xC20), ILLEGAL;
     "unimp", word(0xC000_1073), ILLEGAL;
+    // The vector unit is off in the hypervisor's sstatus, whatever the guest's own says.
+    "vsetvli t0, zero, e8", VECTOR_ON_AND_USED, ILLEGAL;
     // hcounteren has TM alone.
     "csrr cycle", csrr(0xC00), ILLEGAL;
     "csrr time", csrr(0xC01), GOES_ON;
@@ -111,6 +113,9 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "wrs.sto", word(0x01D0_0073), GOES_ON;
     "wfi", WFI_WITH_SSIP, GOES_ON;
 };
+
+/// li t0, 0x600 (sstatus.VS); csrs sstatus, t0; vsetvli t0, zero, e8.
+const VECTOR_ON_AND_USED: [u8; 12] = join([0x6000_0293, 0x1002_A073, 0x0000_72D7]);
 
 /// li t1, 0x100; csrs sstatus, t1; auipc t0, 0; addi t0, t0, 16; csrw sepc, t0; sret.
 const SRET_BEHIND_ITSELF: [u8; 24] = join([

@@ -51,8 +51,6 @@ pub const USER_PROBES: &[Probe] = probes! {
     "wfi", word(0x1050_0073), ILLEGAL;
     "sfence.vma", word(0x1200_0073), ILLEGAL;
     "sinval.vma", word(0x1600_0073), ILLEGAL;
-    "sfence.w.inval", word(0x1800_0073), ILLEGAL;
-    "sfence.inval.ir", word(0x1810_0073), ILLEGAL;
     // The hypervisor's.
     "hlv.b t0, (sp)", word(0x6001_42F3), ILLEGAL;
     "hlvx.wu t0, (sp)", word(0x6831_42F3), ILLEGAL;
