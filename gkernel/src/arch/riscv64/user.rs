@@ -88,9 +88,9 @@ const ECALL_FROM_USER: u64 = 8;
 
 /// Runs `code` in user mode. The cause of an exception is `scause`.
 pub fn try_in_user(code: &[u8]) -> Fate {
-    let kernel_address = place(code, &ECALL.to_le_bytes());
+    place(code, &ECALL.to_le_bytes());
     map_once();
-    match attempt(ADDRESS, kernel_address, code, true) {
+    match attempt(ADDRESS, code, true) {
         Some(Fate::Trapped(ECALL_FROM_USER)) => Fate::WentOn,
         Some(fate) => fate,
         None => unreachable!("only a trap leads out of user mode"),
