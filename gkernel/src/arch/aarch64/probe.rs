@@ -27,10 +27,8 @@ const ACTLR: Name = (3, 0, 1, 0, 1);
 
 /// Tried by the guest's kernel, in the order of the bits that trap them.
 pub const KERNEL_PROBES: &[Probe] = probes![
-    // HCR_EL2.TWE. WFI has a case of its own.
+    // HCR_EL2.TWE. WFI has a case of its own, and those with a timeout are a feature (id-registers).
     "wfe", word(encode::WFE) => Fate::WentOn;
-    "wfet xzr", word(encode::WFET) => Fate::WentOn;
-    "wfit xzr", word(encode::WFIT) => Fate::WentOn;
     // TSC, and what is no call.
     "smc, PSCI_VERSION", call(0x8400_0000, encode::SMC) => Fate::WentOn;
     "hvc, PSCI_VERSION", call(0x8400_0000, encode::HVC) => Fate::WentOn;

@@ -24,6 +24,10 @@ _start:
     stp     x28, x29, [x30, #224]
     ldr     x8, [sp], #16
     str     x8, [x30, #240]
+    add     x30, x30, #248
+    adr     x7, 1f
+    b       guest_note_system_registers     // goes on at x7; changes x8, x9, x30
+1:
     adrp    x8, guest_argument
     str     x1, [x8, :lo12:guest_argument]
     adrp    x8, guest_l1

@@ -15,7 +15,6 @@ use crate::probe::{Fate, Probe};
 pub const USER_PROBES: &[Probe] = probes![
     "wfi", word(encode::WFI) => Fate::WentOn;
     "wfe", word(encode::WFE) => Fate::WentOn;
-    "wfit xzr", word(encode::WFIT) => Fate::WentOn;
     "smc #0", word(encode::SMC) => UNDEFINED;
     "hvc #0", word(encode::HVC) => UNDEFINED;
     "brk #0", word(encode::BRK) => BREAKPOINT;

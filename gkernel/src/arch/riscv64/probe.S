@@ -42,6 +42,8 @@ guest_attempt:
 1:
     li      t0, 1 << 8              # sstatus.SPP: back to user mode
     csrc    sstatus, t0
+    li      t0, 1 << 5              # SPIE: with SIE on, which the trap has to keep
+    csrs    sstatus, t0
     csrw    sepc, a0
     sret
 .p2align 2

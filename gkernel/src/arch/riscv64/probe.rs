@@ -72,6 +72,8 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "csrr seed", csrr(0x015), ILLEGAL;
     "csrr vl", csrr(0xC20), ILLEGAL;
     "unimp", word(0xC000_1073), ILLEGAL;
+    // The vector unit is off in the hypervisor's sstatus, whatever the guest's own says.
+    "vsetvli t0, zero, e8", VECTOR_ON_AND_USED, ILLEGAL;
     // hcounteren has TM alone.
     "csrr cycle", csrr(0xC00), ILLEGAL;
     "csrr time", csrr(0xC01), GOES_ON;
@@ -111,6 +113,9 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "wrs.sto", word(0x01D0_0073), GOES_ON;
     "wfi", WFI_WITH_SSIP, GOES_ON;
 };
+
+/// li t0, 0x600 (sstatus.VS); csrs sstatus, t0; vsetvli t0, zero, e8.
+const VECTOR_ON_AND_USED: [u8; 12] = join([0x6000_0293, 0x1002_A073, 0x0000_72D7]);
 
 /// li t1, 0x100; csrs sstatus, t1; auipc t0, 0; addi t0, t0, 16; csrw sepc, t0; sret.
 const SRET_BEHIND_ITSELF: [u8; 24] = join([
@@ -152,7 +157,7 @@ struct Trap {
 /// Runs `code` in the kernel. The cause of an exception is `scause`.
 pub fn try_in_kernel(code: &[u8]) -> Fate {
     let address = place(code, RETURN);
-    attempt(address, address, code, false).unwrap_or(Fate::WentOn)
+    attempt(address, code, false).unwrap_or(Fate::WentOn)
 }
 
 /// Writes `code` and `end` into free RAM; the kernel's address of it.
@@ -166,15 +171,13 @@ pub(super) fn place(code: &[u8], end: &[u8]) -> u64 {
     address
 }
 
-/// Goes to `address`, where `code` is, which the kernel reads at `kernel_address`. Gives the trap that
-/// came of it, if there was one. What else a trap leaves must be right too.
-pub(super) fn attempt(
-    address: u64,
-    kernel_address: u64,
-    code: &[u8],
-    in_user_mode: bool,
-) -> Option<Fate> {
-    const SSTATUS_SPP: u64 = 1 << 8;
+/// Goes to `address`, where `code` is. Gives the trap that came of it, if there was one. What else a trap
+/// leaves must be right too: `stval` is the instruction that is illegal, and `sstatus` says which mode it
+/// was in and that interrupts were on in user mode and are off now.
+pub(super) fn attempt(address: u64, code: &[u8], in_user_mode: bool) -> Option<Fate> {
+    const SIE: u64 = 1 << 1;
+    const SPIE: u64 = 1 << 5;
+    const SPP: u64 = 1 << 8;
     const NONE: u64 = u64::MAX;
     let mut trap = Trap {
         scause: NONE,
@@ -185,26 +188,24 @@ pub(super) fn attempt(
     // SAFETY: the code ends with a return or a call to the kernel, or comes to a trap before; each leads
     // back. Of the registers it changes none that a function keeps.
     unsafe { guest_attempt(address, u64::from(in_user_mode), &raw mut trap) };
-    let Trap { scause, sepc, .. } = trap;
+    let scause = trap.scause;
     if scause == NONE {
         return None;
     }
-    let offset = sepc.wrapping_sub(address);
-    let instruction = match code
+    let offset = trap.sepc.wrapping_sub(address);
+    let instruction = code
         .get(offset as usize..)
         .and_then(|rest| rest.first_chunk())
-    {
-        Some(bytes) => u64::from(u32::from_le_bytes(*bytes)),
-        None => 0,
-    };
-    let stval_is_wrong = scause == 2 && trap.stval != instruction;
-    let mode_is_wrong = (trap.sstatus & SSTATUS_SPP == 0) != in_user_mode;
-    if stval_is_wrong || mode_is_wrong {
-        println!(
-            "guest: trap {scause:#x} at {kernel_address:#x}+{offset:#x}: stval {:#x}, sstatus {:#x}",
-            trap.stval, trap.sstatus
-        );
-        return Some(Fate::Trapped(NONE));
+        .map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+    let stval_is_right = Fate::Trapped(scause) != ILLEGAL || instruction == Some(trap.stval);
+    let wanted = if in_user_mode { SPIE } else { SPP };
+    let status_is_right = trap.sstatus & (SIE | SPIE | SPP) == wanted;
+    if stval_is_right && status_is_right {
+        return Some(Fate::Trapped(scause));
     }
-    Some(Fate::Trapped(scause))
+    println!(
+        "guest: a trap {scause:#x} at code+{offset:#x} left stval {:#x} and sstatus {:#x}",
+        trap.stval, trap.sstatus
+    );
+    Some(Fate::Trapped(NONE))
 }

@@ -51,8 +51,6 @@ pub const USER_PROBES: &[Probe] = probes! {
     "wfi", word(0x1050_0073), ILLEGAL;
     "sfence.vma", word(0x1200_0073), ILLEGAL;
     "sinval.vma", word(0x1600_0073), ILLEGAL;
-    "sfence.w.inval", word(0x1800_0073), ILLEGAL;
-    "sfence.inval.ir", word(0x1810_0073), ILLEGAL;
     // The hypervisor's.
     "hlv.b t0, (sp)", word(0x6001_42F3), ILLEGAL;
     "hlvx.wu t0, (sp)", word(0x6831_42F3), ILLEGAL;
@@ -90,9 +88,9 @@ const ECALL_FROM_USER: u64 = 8;
 
 /// Runs `code` in user mode. The cause of an exception is `scause`.
 pub fn try_in_user(code: &[u8]) -> Fate {
-    let kernel_address = place(code, &ECALL.to_le_bytes());
+    place(code, &ECALL.to_le_bytes());
     map_once();
-    match attempt(ADDRESS, kernel_address, code, true) {
+    match attempt(ADDRESS, code, true) {
         Some(Fate::Trapped(ECALL_FROM_USER)) => Fate::WentOn,
         Some(fate) => fate,
         None => unreachable!("only a trap leads out of user mode"),

@@ -3,7 +3,7 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-use super::{confine, idregs::Features, vcpu::Vcpu};
+use super::{confine, idregs::Features, regs, vcpu::Vcpu};
 pub use super::{regs::host_registers, tables::Tables};
 use crate::{
     error::Error,
@@ -86,6 +86,10 @@ pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
 
 /// The vCPU, at the image's entry.
 pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    for ram in LAYOUT.ram {
+        let bytes = memory.ram(ram.gpa, ram.size);
+        regs::clean_to_memory(bytes.ok_or(Error::Layout("there is less RAM than declared"))?);
+    }
     Ok(Vcpu::new(
         mode,
         LAYOUT.entry,

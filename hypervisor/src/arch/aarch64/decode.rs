@@ -352,3 +352,6 @@ fn name(class: u64) -> &'static str {
         _ => "unexpected-exception",
     }
 }
+
+#[cfg(test)]
+mod tests;

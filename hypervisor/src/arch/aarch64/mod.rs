@@ -16,6 +16,7 @@ mod confine;
 #[cfg(target_os = "none")]
 pub mod cpu;
 pub mod decode;
+pub mod exception;
 pub mod format;
 pub mod idregs;
 #[cfg(target_os = "none")]

@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use super::decode::Syndrome;
+use super::{decode::Syndrome, exception};
 use crate::vm::{exit::GuestException, hostcheck::Registers};
 
 /// Reads a system register by name.
@@ -70,9 +70,6 @@ pub struct Context {
 
 /// SPSR for EL0 with no interrupt masked.
 pub const SPSR_EL0T: u64 = 0;
-/// SPSR for EL1 on SP_EL1, with D, A, I and F masked: as after a reset.
-pub const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
-
 /// VTCR_EL2: 39-bit addresses (T0SZ 25) from level 1 on (SL0 1), write-back walks, inner shareable,
 /// 4 KiB, 40-bit output (PS 2), and the bit that is always 1.
 const VTCR: u64 = 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
@@ -100,6 +97,23 @@ pub unsafe fn set_stage2(root: u64) {
             vttbr = in(reg) VMID | root,
             options(nostack),
         );
+    }
+}
+
+/// Writes `bytes` back to memory and has instructions be fetched from there. A guest starts with its caches
+/// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
+pub fn clean_to_memory(bytes: &[u8]) {
+    // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
+    let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
+    let start = bytes.as_ptr() as usize;
+    let first = start - start % line;
+    for address in (first..start + bytes.len()).step_by(line) {
+        // SAFETY: cleaning a line changes no meaning; the address is mapped.
+        unsafe { asm!("dc civac, {}", in(reg) address, options(nostack)) };
+    }
+    // SAFETY: as above; the fetches behind the barriers see what was written.
+    unsafe {
+        asm!("dsb sy", "ic ialluis", "dsb sy", "isb", options(nostack));
     }
 }
 
@@ -212,32 +226,9 @@ impl El1State {
     /// Fills the registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
     /// counter and PSTATE of the guest's handler.
     pub fn trap(&mut self, exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
-        /// NZCV and DIT stay as they are; PAN too, and SCTLR_EL1.SPAN clear sets it. SSBS becomes
-        /// SCTLR_EL1.DSSBS (Arm ARM, AArch64.TakeException).
-        const KEPT: u64 = 0xF << 28 | 1 << 24 | PAN;
-        const PAN: u64 = 1 << 22;
-        const SSBS: u64 = 1 << 12;
-        const AARCH32: u64 = 1 << 4;
-        const SCTLR_SPAN: u64 = 1 << 23;
-        const SCTLR_DSSBS: u64 = 1 << 44;
         (self.elr, self.spsr) = (pc, pstate);
         (self.esr, self.far) = (exception.code, exception.value);
-        // The vectors by where it comes from: EL1 on SP_EL0, EL1 on SP_EL1, EL0.
-        let offset = match pstate & 0b1111 {
-            0b0100 => 0x000,
-            0b0101 => 0x200,
-            _ if pstate & AARCH32 == 0 => 0x400,
-            _ => 0x600,
-        };
-        let mut kept = pstate & KEPT;
-        if self.sctlr & SCTLR_SPAN == 0 {
-            kept |= PAN;
-        }
-        if self.sctlr & SCTLR_DSSBS != 0 {
-            kept |= SSBS;
-        }
-        let handler = self.vbar.wrapping_add(offset);
-        (handler, kept | SPSR_EL1H_MASKED)
+        exception::entry(pstate, self.sctlr, self.vbar)
     }
 }
 

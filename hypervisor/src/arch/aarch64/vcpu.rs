@@ -6,6 +6,7 @@ use super::{
     calls, confine,
     cpu::Mode,
     decode::{self, Emulation, Guest, Trapped},
+    exception::SPSR_EL1H_MASKED,
     idregs::{Features, IdRegisters},
     regs::{self, Context, El1State},
 };
@@ -70,7 +71,7 @@ impl Vcpu {
                 Self {
                     context: Context {
                         guest_hcr: confine::guest_hcr(features),
-                        guest_spsr: regs::SPSR_EL1H_MASKED,
+                        guest_spsr: SPSR_EL1H_MASKED,
                         guest_sp_el1: stack,
                         ..context
                     },
@@ -91,9 +92,7 @@ impl Vcpu {
                 ids: IdRegisters::default(),
             },
         };
-        // What was loaded as data is about to be fetched as instructions; and what an earlier
-        // guest left in the host's own regime is dropped.
-        axhal::asm::flush_icache_all();
+        // What an earlier guest left in the host's own regime is dropped.
         axhal::asm::flush_tlb(None);
         vcpu
     }
