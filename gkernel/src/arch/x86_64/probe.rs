@@ -122,9 +122,10 @@ pub const KERNEL_PROBES: &[Probe] = &[
         UNDEFINED,
     ),
     probe("mwait", b"\x31\xC0\x31\xC9\x0F\x01\xC9", UNDEFINED),
+    // Were it not intercepted, CR4.OSXSAVE would permit it.
     probe(
-        "xsetbv",
-        b"\x31\xC9\x31\xD2\x31\xC0\xFF\xC0\x0F\x01\xD1",
+        "mov cr4, OSXSAVE on; xsetbv",
+        b"\x0F\x20\xE0\x0D\0\0\x04\0\x0F\x22\xE0\x31\xC9\x31\xD2\x31\xC0\xFF\xC0\x0F\x01\xD1",
         UNDEFINED,
     ),
     probe("rsm", b"\x0F\xAA", UNDEFINED),
