@@ -8,7 +8,7 @@ use core::arch::{
 use x86_64::{
     instructions::tables::{sgdt, sidt},
     registers::{
-        control::{Cr3, Cr4},
+        control::{Cr3, Cr4, Cr4Flags},
         model_specific::{Efer, EferFlags, Msr},
     },
 };
@@ -114,6 +114,28 @@ fn debug_control() -> u64 {
 /// one left: DR0 to DR3, the x87 unit with its pointers, MMX, SSE, and PKRU. The host uses none of it: it
 /// is built without floating point, keeps SSE off and sets no breakpoints.
 pub fn reset_unswitched_state() {
+    with_cr4(Cr4Flags::OSFXSR, reset_floating_point);
+    reset_breakpoints();
+    if __cpuid(1).ecx & 1 << 26 != 0 {
+        with_cr4(Cr4Flags::OSXSAVE, restrict_extended_state);
+    }
+    if __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0 {
+        with_cr4(Cr4Flags::PROTECTION_KEY_USER, reset_protection_keys);
+    }
+}
+
+/// Does `action` with a bit of CR4 set that it needs. The CPU has to have the feature.
+fn with_cr4(needed: Cr4Flags, action: fn()) {
+    let before = Cr4::read_raw();
+    // SAFETY: the bits permit instructions and change nothing that the host relies on.
+    unsafe { Cr4::write_raw(before | needed.bits()) };
+    action();
+    // SAFETY: it is what was there.
+    unsafe { Cr4::write_raw(before) };
+}
+
+/// Needs CR4.OSFXSR, without which FXRSTOR leaves the XMM registers alone.
+fn reset_floating_point() {
     /// An FXSAVE area (APM vol. 2 §11.4.4) in the initial state: FCW and MXCSR, all else zero.
     #[repr(C, align(16))]
     struct Area([u32; 128]);
@@ -123,59 +145,48 @@ pub fn reset_unswitched_state() {
         area[6] = 0x1F80; // MXCSR
         Area(area)
     };
-    // SAFETY: the registers hold nothing of the host's. FXRSTOR loads the XMM registers only with
-    // CR4.OSFXSR set, which is put back; CR0.EM and TS are clear, as ArceOS leaves them. FXRSTOR leaves
-    // the pointers of the last instruction alone when no exception is pending; FNINIT zeroes them.
-    // DR7 enables no breakpoint while the host runs.
+    // SAFETY: the registers hold nothing of the host's; CR0.EM and TS are clear, as ArceOS leaves them.
+    // FXRSTOR does not load the pointers to the last instruction and its operand while no exception is
+    // pending; FNINIT zeroes them.
     unsafe {
         asm!(
-            "mov    {cr4}, cr4",
-            "mov    {on}, {cr4}",
-            "or     {on}, 0x200",
-            "mov    cr4, {on}",
             "fninit",
             "fxrstor [{area}]",
-            "mov    cr4, {cr4}",
-            "xor    {on:e}, {on:e}",
-            "mov    dr0, {on}",
-            "mov    dr1, {on}",
-            "mov    dr2, {on}",
-            "mov    dr3, {on}",
-            cr4 = out(reg) _,
-            on = out(reg) _,
             area = in(reg) &raw const INITIAL,
             options(nostack),
         );
     }
-    if has_protection_keys() {
-        reset_protection_keys();
+}
+
+fn reset_breakpoints() {
+    // SAFETY: DR7 enables none of them while the host runs.
+    unsafe {
+        asm!(
+            "mov    dr0, {zero}",
+            "mov    dr1, {zero}",
+            "mov    dr2, {zero}",
+            "mov    dr3, {zero}",
+            zero = in(reg) 0_u64,
+            options(nomem, nostack, preserves_flags),
+        );
     }
 }
 
-/// Whether the CPU has protection keys, and so PKRU.
-fn has_protection_keys() -> bool {
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0
+/// Has XCR0 permit the x87 unit alone, whatever the firmware left there: a guest that sets CR4.OSXSAVE
+/// reaches no register that is not reset here. Needs CR4.OSXSAVE.
+fn restrict_extended_state() {
+    const X87: u32 = 1 << 0;
+    // SAFETY: the host uses no extended state.
+    unsafe {
+        asm!("xsetbv", in("ecx") 0, in("eax") X87, in("edx") 0, options(nomem, nostack));
+    }
 }
 
-/// Zeroes PKRU.
+/// Zeroes PKRU. Needs CR4.PKE.
 fn reset_protection_keys() {
-    // SAFETY: the CPU has the register. It matters only for user pages and with CR4.PKE set, which is put
-    // back; the host has neither.
+    // SAFETY: the register matters only for user pages, of which the host has none.
     unsafe {
-        asm!(
-            "mov    {cr4}, cr4",
-            "mov    {on}, {cr4}",
-            "or     {on}, 0x400000",
-            "mov    cr4, {on}",
-            "wrpkru",
-            "mov    cr4, {cr4}",
-            cr4 = out(reg) _,
-            on = out(reg) _,
-            in("eax") 0,
-            in("ecx") 0,
-            in("edx") 0,
-            options(nostack),
-        );
+        asm!("wrpkru", in("eax") 0, in("ecx") 0, in("edx") 0, options(nomem, nostack));
     }
 }
 
