@@ -1,6 +1,6 @@
 //! The MSRs that a guest has.
 //!
-//! Those that VMLOAD and VMSAVE switch are its own ([`Permissions`]): it reads and writes them without an
+//! Those that VMLOAD and VMSAVE switch are its own ([`permit`]): it reads and writes them without an
 //! exit. EFER and PAT, which VMRUN switches, are emulated, since not every value of theirs is allowed.
 //! Every other is refused.
 
