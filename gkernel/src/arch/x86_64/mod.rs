@@ -265,6 +265,7 @@ pub fn change_system_registers() {
             breakpoints = in(reg) 0x4FF_u64,
         );
     }
+    start_state::change_msrs();
 }
 
 /// The instruction that returns from a function.

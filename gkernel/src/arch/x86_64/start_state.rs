@@ -148,11 +148,11 @@ fn write_msr(msr: u32, value: u64) {
     }
 }
 
-/// Leaves something in every register that a guest can write and do without.
-pub fn leave_traces() {
-    /// Canonical, and not zero in any byte.
-    const TRACE: u64 = 0x0000_5A5A_5A5A_5A58;
-    super::change_system_registers();
+/// A canonical address, and what is left elsewhere too.
+const TRACE: u64 = 0x0000_5A5A_5A5A_5A58;
+
+/// Changes every MSR that the guest has.
+pub(super) fn change_msrs() {
     for (_, msr, start) in MSRS {
         match msr {
             PAT => write_msr(msr, start ^ 1 << 8), // WT becomes WP
@@ -160,6 +160,11 @@ pub fn leave_traces() {
             _ => write_msr(msr, TRACE),
         }
     }
+}
+
+/// Leaves something in every register that a guest can write and do without.
+pub fn leave_traces() {
+    super::change_system_registers();
     super::fill_registers_and_call(1);
     // SAFETY: none of this is used by the guest. The breakpoints are at addresses that nothing has.
     unsafe {

@@ -78,21 +78,22 @@ pub fn enable_svm() -> Result<(), Error> {
 }
 
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<11> {
-    const FS_BASE: u32 = 0xC000_0100;
-    const GS_BASE: u32 = 0xC000_0101;
-    const KERNEL_GS_BASE: u32 = 0xC000_0102;
-    const LSTAR: u32 = 0xC000_0082;
-    const STAR: u32 = 0xC000_0081;
+pub fn host_registers() -> Registers<17> {
     // SAFETY: these exist on every CPU in long mode; reading them changes nothing.
     let msr = |number| unsafe { Msr::new(number).read() };
     let (gdt, idt) = (sgdt(), sidt());
     [
-        ("fs-base", msr(FS_BASE)),
-        ("gs-base", msr(GS_BASE)),
-        ("kernel-gs-base", msr(KERNEL_GS_BASE)),
-        ("lstar", msr(LSTAR)),
-        ("star", msr(STAR)),
+        ("fs-base", msr(0xC000_0100)),
+        ("gs-base", msr(0xC000_0101)),
+        ("kernel-gs-base", msr(0xC000_0102)),
+        ("star", msr(0xC000_0081)),
+        ("lstar", msr(0xC000_0082)),
+        ("cstar", msr(0xC000_0083)),
+        ("sfmask", msr(0xC000_0084)),
+        ("sysenter-cs", msr(0x174)),
+        ("sysenter-esp", msr(0x175)),
+        ("sysenter-eip", msr(0x176)),
+        ("pat", msr(0x277)),
         ("efer", Efer::read_raw()),
         ("cr3", Cr3::read_raw().0.start_address().as_u64()),
         ("cr4", Cr4::read_raw()),

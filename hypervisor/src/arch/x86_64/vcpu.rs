@@ -87,8 +87,7 @@ pub struct Vcpu {
     regs: GuestRegs,
     vmcb: Region,
     host_vmcb: Region,
-    /// VMRUN saves the host's state there; never touched by software.
-    _host_save: Region,
+    _host_save: SaveArea,
     /// Permission maps: no port is the guest's, and of the MSRs those that `msr` permits.
     _iopm: Region,
     _msrpm: Region,
@@ -96,6 +95,26 @@ pub struct Vcpu {
     pending: Option<Event>,
     /// Whether the CPU says where an intercepted instruction ends.
     saves_next_rip: bool,
+}
+
+/// The page in which VMRUN saves the host's state, never touched by software. The CPU knows its address for
+/// as long as it lives.
+struct SaveArea {
+    _page: Region,
+}
+
+impl SaveArea {
+    fn new(page: Region) -> Self {
+        // SAFETY: the page is the area's alone, which outlives every entry and takes the address back.
+        unsafe { regs::set_host_save_area(page.hpa()) };
+        Self { _page: page }
+    }
+}
+
+impl Drop for SaveArea {
+    fn drop(&mut self) {
+        regs::clear_host_save_area();
+    }
 }
 
 impl Vcpu {
@@ -111,9 +130,7 @@ impl Vcpu {
         iopm.bytes_mut().fill(0xFF);
         msrpm.bytes_mut().fill(0xFF);
         msr::permit(msrpm.bytes_mut());
-        let host_save = take(1)?;
-        // SAFETY: the page belongs to the vCPU, which lives while the guest can run.
-        unsafe { regs::set_host_save_area(host_save.hpa()) };
+        let host_save = SaveArea::new(take(1)?);
         let mut vcpu = Self {
             regs: GuestRegs::default(),
             vmcb: take(1)?,
@@ -341,11 +358,5 @@ impl Vcpu {
             state.dr6 |= DR6_BS;
             self.pending = Some(Event::exception(event::DEBUG, None));
         }
-    }
-}
-
-impl Drop for Vcpu {
-    fn drop(&mut self) {
-        regs::clear_host_save_area();
     }
 }
