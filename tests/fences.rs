@@ -14,16 +14,39 @@ use std::path::Path;
 const HFENCE_GVMA: u32 = 0x6200_0073;
 const HFENCE_VVMA: u32 = 0x2200_0073;
 
+/// CSRRW x0, hgatp, x0.
+const HGATP_OFF: u32 = 0x6800_1073;
+
 /// A new guest on riscv64 has the VMID and the ASIDs of the one before. HFENCE.GVMA alone may keep what
 /// the TLBs know of the earlier guest's own tables.
 #[test]
 fn a_new_guest_on_riscv64_drops_the_translations_of_both_stages() {
-    let both = [HFENCE_GVMA, HFENCE_VVMA].map(u32::to_le_bytes).concat();
+    assert!(
+        has(Arch::Riscv64, &[HFENCE_GVMA, HFENCE_VVMA]),
+        "no HFENCE.GVMA with an HFENCE.VVMA behind it"
+    );
+}
+
+/// The memory of its tables is given back, and used for something else.
+#[test]
+fn the_end_of_a_guest_on_riscv64_switches_its_tables_off() {
+    assert!(
+        has(Arch::Riscv64, &[HGATP_OFF, HFENCE_GVMA]),
+        "nothing switches hgatp off, with an HFENCE.GVMA behind it"
+    );
+}
+
+/// Whether the hypervisor has these instructions somewhere, one after another.
+fn has(arch: Arch, instructions: &[u32]) -> bool {
+    let wanted: Vec<u8> = instructions.iter().flat_map(|i| i.to_le_bytes()).collect();
     // Instructions are at multiples of 2.
-    let found = code(Arch::Riscv64)
-        .iter()
-        .any(|section| section.windows(both.len()).step_by(2).any(|at| at == both));
-    assert!(found, "no HFENCE.GVMA with an HFENCE.VVMA behind it");
+    let holds = |section: &Vec<u8>| {
+        section
+            .windows(wanted.len())
+            .step_by(2)
+            .any(|at| at == wanted)
+    };
+    code(arch).iter().any(holds)
 }
 
 /// The machine code of the hypervisor, built if need be, a section each.

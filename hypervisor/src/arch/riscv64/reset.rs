@@ -40,6 +40,23 @@ pub unsafe fn new_guest(root: u64) {
     break_reservation();
 }
 
+/// Has this hart let go of the tables of a guest that has ended, before their memory is given back:
+/// `hgatp` is off, and what the TLBs know by it is dropped. A hart may walk ahead of time whenever it
+/// is on (RISC-V Privileged, "Hypervisor Guest Address Translation and Protection Register").
+pub fn end_guest() {
+    // SAFETY: the guest runs no more.
+    unsafe {
+        asm!(
+            ".option push",
+            ".option arch, +h",
+            "csrw   hgatp, zero",
+            "hfence.gvma",
+            ".option pop",
+            options(nostack)
+        );
+    }
+}
+
 /// `hstateen0.ENVCFG`: the guest has `senvcfg`, which is switched.
 const HSTATEEN0: u64 = 1 << 62;
 

@@ -121,3 +121,9 @@ impl Vcpu {
         context.guest_sstatus |= regs::SSTATUS_SPP;
     }
 }
+
+impl Drop for Vcpu {
+    fn drop(&mut self) {
+        reset::end_guest();
+    }
+}
