@@ -1,4 +1,5 @@
-//! Conformance, aarch64: a process that gets into AArch32, which no guest is shown, harms neither the host nor its kernel.
+//! Conformance, aarch64: a process that gets into AArch32, which no guest is shown, harms neither the host
+//! nor its kernel.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 gkernel::guest!(run);
