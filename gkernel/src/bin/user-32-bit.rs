@@ -1,4 +1,5 @@
-//! Conformance, aarch64: a process that gets into AArch32, which no guest is shown, harms neither the host nor its kernel.
+//! Conformance, aarch64: a process that gets into AArch32, which no guest is shown, harms neither the host
+//! nor its kernel.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 gkernel::guest!(run);
@@ -14,8 +15,8 @@ fn run() {
 
     // mov r0, #0x4000000; subs r0, r0, #1; bne the line before: long enough for the host's tick.
     const LOOP: [u32; 3] = [0xE3A0_0301, 0xE250_0001, 0x1AFF_FFFD];
-    // mrc p14, 0, r0, c0, c1, 0 (DBGDSCRint), which MDCR_EL2.TDA traps; and what its kernel gets.
-    const DEBUG: u32 = 0xEE10_0E11;
+    // wfi, which HCR_EL2.TWI traps; and what its kernel gets.
+    const WFI: u32 = 0xE320_F003;
     const UNDEFINED: Fate = Fate::Trapped(1 << 25);
 
     let mut code = [0; 12];
@@ -23,7 +24,7 @@ fn run() {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
     let looped = arch::try_in_aarch32(&code);
-    let trapped = arch::try_in_aarch32(&DEBUG.to_le_bytes());
+    let trapped = arch::try_in_aarch32(&WFI.to_le_bytes());
     let fates = (looped, trapped);
     case!(
         "user-32-bit",

@@ -139,6 +139,21 @@ pub struct Frame {
     pstate: u64,
 }
 
+impl Frame {
+    const FROM_EL1: u64 = 4;
+    const FROM_EL0: u64 = 8;
+    const FROM_AARCH32: u64 = 12;
+
+    /// The number of the vector by which a synchronous exception comes from where this one was.
+    fn vector(&self) -> u64 {
+        match self.pstate & 0b1_1111 {
+            0b0_0000 => Self::FROM_EL0,
+            0b1_0000 => Self::FROM_AARCH32,
+            _ => Self::FROM_EL1,
+        }
+    }
+}
+
 /// PSTATE of the kernel: EL1 on SP_EL1, with D, A, I and F masked.
 const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
 
@@ -146,9 +161,6 @@ const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
 #[doc(hidden)]
 pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
     const INSTRUCTION: u64 = 4;
-    const SYNCHRONOUS_AT_EL1: u64 = 4;
-    const SYNCHRONOUS_FROM_EL0: u64 = 8;
-    const SYNCHRONOUS_FROM_AARCH32: u64 = 12;
     const DATA_ABORT_AT_EL1: u64 = 0x25;
     let (syndrome, address): (u64, u64);
     // SAFETY: reading these registers changes nothing.
@@ -156,13 +168,13 @@ pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
         asm!("mrs {}, esr_el1", out(reg) syndrome, options(nostack));
         asm!("mrs {}, far_el1", out(reg) address, options(nostack));
     }
-    let data_abort = vector == SYNCHRONOUS_AT_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
+    let data_abort = vector == Frame::FROM_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
     if data_abort && fault::handle(address) {
         return;
     }
-    if probe::caught(syndrome) {
+    if vector == frame.vector() && probe::caught(syndrome) {
         match vector {
-            SYNCHRONOUS_FROM_EL0 | SYNCHRONOUS_FROM_AARCH32 => user::back_from_el0(frame),
+            Frame::FROM_EL0 | Frame::FROM_AARCH32 => user::back_from_el0(frame),
             _ => frame.pc += INSTRUCTION,
         }
         return;

@@ -75,6 +75,8 @@ const MDCR_HPMN: u64 = 0x1F;
 const CPTR: u64 = 1 << 28 | 1 << 30 | 3 << 20;
 /// CNTHCTL_EL2 with E2H: EL1PCTEN. The physical counter is what the virtual one is, as CNTVOFF_EL2 is zero.
 const CNTHCTL: u64 = 1 << 10;
+/// MPAM2_EL2: TRAPMPAM0EL1, TRAPMPAM1EL1; the host's own partition is 0.
+const MPAM2: u64 = 1 << 48 | 1 << 49;
 /// PMUSERENR_EL0.EN: EL0's accesses to what is not there come to MDCR_EL2.TPM, and not to EL1 as something
 /// that it could grant. Not ER, CR and SW, which say less; with them QEMU 10.0 passes over TPM.
 const PMUSERENR: u64 = 1;
@@ -109,6 +111,20 @@ pub fn confine_el1(features: Features) {
             sysreg_write!("s3_4_c3_c1_4", 0_u64);
             sysreg_write!("s3_4_c3_c1_5", 0_u64);
         }
+    }
+    if features.fine_traps_2 {
+        // SAFETY: as above. HFGRTR2, HFGWTR2, HFGITR2, HDFGRTR2 and HDFGWTR2_EL2.
+        unsafe {
+            sysreg_write!("s3_4_c3_c1_2", 0_u64);
+            sysreg_write!("s3_4_c3_c1_3", 0_u64);
+            sysreg_write!("s3_4_c3_c1_7", 0_u64);
+            sysreg_write!("s3_4_c3_c1_0", 0_u64);
+            sysreg_write!("s3_4_c3_c1_1", 0_u64);
+        }
+    }
+    if features.mpam {
+        // SAFETY: as above. MPAM2_EL2.
+        unsafe { sysreg_write!("s3_4_c10_c5_0", MPAM2) };
     }
     if features.pmu {
         // SAFETY: as above.

@@ -200,6 +200,10 @@ pub struct Features {
     pub pauth: bool,
     /// The fine-grained traps (FEAT_FGT).
     pub fine_traps: bool,
+    /// The second set of them (FEAT_FGT2).
+    pub fine_traps_2: bool,
+    /// Partitioned memory resources, with registers of EL1 (FEAT_MPAM).
+    pub mpam: bool,
     /// HCRX_EL2 (FEAT_HCX).
     pub hcrx: bool,
     /// VDISR_EL2 and VSESR_EL2 (FEAT_RAS).
@@ -220,6 +224,8 @@ impl Features {
         Self {
             pauth: algorithms != [0; 3],
             fine_traps: field(ID_AA64MMFR0, 56) != 0,
+            fine_traps_2: field(ID_AA64MMFR0, 56) >= 2,
+            mpam: field(ID_AA64PFR0, 40) != 0 || field(ID_AA64PFR1, 16) != 0,
             hcrx: field(ID_AA64MMFR1, 40) != 0,
             ras: field(ID_AA64PFR0, 28) != 0,
             // 0b1111 is one of the implementation's own.
@@ -306,9 +312,10 @@ mod tests {
     #[test]
     fn features_are_found() {
         let all = Features::new(cpu(1));
-        assert!(all.pauth && all.fine_traps && all.hcrx && all.ras && all.pmu);
+        assert!(all.pauth && all.fine_traps && all.hcrx && all.ras && all.pmu && all.mpam);
+        assert!(!all.fine_traps_2 && Features::new(cpu(2)).fine_traps_2);
         let none = Features::new(cpu(0));
-        assert!(!(none.pauth || none.fine_traps || none.hcrx || none.ras || none.pmu));
+        assert!(!(none.pauth || none.fine_traps || none.hcrx || none.ras || none.pmu || none.mpam));
         let own_pmu = Features::new(|crm, op2| if (crm, op2) == (5, 0) { 0xF00 } else { 0 });
         assert!(!own_pmu.pmu);
         let qarma3 = Features::new(|crm, op2| if (crm, op2) == (6, 2) { 1 << 12 } else { 0 });
