@@ -14,6 +14,8 @@ mod bare;
 #[cfg(target_os = "none")]
 pub mod fault;
 #[cfg(target_os = "none")]
+pub mod probe;
+#[cfg(target_os = "none")]
 mod story;
 #[cfg(target_os = "none")]
 pub mod touch;

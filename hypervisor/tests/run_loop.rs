@@ -322,6 +322,27 @@ fn a_write_from_outside_ram_is_refused() {
 }
 
 #[test]
+fn a_read_finds_nothing_typed_and_looks_at_its_range() {
+    let reads = [
+        (RAM, 1),
+        (RAM + RAM_SIZE - 1, 1),
+        (RAM + RAM_SIZE - 1, 2),
+        (FLASH, 4),
+        (u64::MAX, u64::MAX),
+    ];
+    let mut exits: Vec<_> = reads
+        .map(|(gpa, len)| Exit::Call(Call::Read { gpa, len }))
+        .to_vec();
+    exits.push(SHUTDOWN);
+    let played = play(&exits);
+    let (nothing, refused) = (Reply::Value(0), Reply::InvalidParameter);
+    assert_eq!(
+        played.resumes[1..],
+        [nothing, nothing, refused, refused, refused].map(Resume::Reply)
+    );
+}
+
+#[test]
 fn one_write_prints_so_much_and_says_how_much() {
     let write = Exit::Call(Call::Write {
         gpa: RAM,
@@ -538,6 +559,26 @@ fn what_a_process_of_the_guests_may_not_do_is_its_kernels_business() {
     };
     let played = play_on(&lenient, &[refused(false), SHUTDOWN], |_| ());
     assert_eq!(played.resumes, [Resume::Go, Resume::Inject(exception)]);
+}
+
+#[test]
+fn a_call_that_a_process_may_not_make_is_a_call_all_the_same() {
+    let exception = GuestException { code: 6, value: 0 };
+    let what = Other {
+        class: "vmmcall",
+        code: 0x81,
+        info: 0,
+    };
+    let refused = Exit::RefusedCall(Refused {
+        what,
+        from_user: true,
+        exception,
+    });
+    let played = play_on(&NAMED, &[refused, SHUTDOWN], |_| ());
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.resumes, [Resume::Go, Resume::Inject(exception)]);
+    let end = "end outcome=shutdown exits=2 npf=0 hypercalls=2";
+    assert!(played.console.contains(end), "{}", played.console);
 }
 
 #[test]

@@ -32,6 +32,26 @@ pub fn argument() -> u64 {
     ARGUMENT.load(Ordering::Relaxed)
 }
 
+/// The index of x0 in [`start_state`].
+pub const GENERAL: usize = 0;
+/// The index of f0 in [`start_state`].
+pub const FLOATS: usize = 32;
+/// The index of the first CSR in [`start_state`]: sstatus, sie, stvec, scounteren, senvcfg, sscratch, sepc,
+/// scause, stval, sip, satp, fcsr.
+pub const CSRS: usize = 64;
+
+const STATE_WORDS: usize = CSRS + 12;
+
+/// The registers as the first instruction found them. Not in .bss either.
+#[unsafe(link_section = ".data")]
+static STATE: [AtomicU64; STATE_WORDS] = [const { AtomicU64::new(0) }; STATE_WORDS];
+
+/// The registers as the guest's first instruction found them: x0 to x31, f0 to f31 and some CSRs. Of
+/// x11, which the entry works with, it tells whether it was zero.
+pub fn start_state() -> [u64; STATE_WORDS] {
+    core::array::from_fn(|n| STATE[n].load(Ordering::Relaxed))
+}
+
 /// Translation on. Runs at physical addresses, on the boot stack.
 unsafe extern "C" fn enable_translation() {
     let root = pa!(&raw const BOOT_TABLE as usize);
@@ -46,6 +66,41 @@ unsafe extern "C" fn enable_translation() {
 #[unsafe(link_section = ".text.boot")]
 unsafe extern "C" fn _start() -> ! {
     core::arch::naked_asm!(
+        ".option push",
+        ".option arch, +d",
+        // a1 is zero, or else the address of its own place, which is not, stands for it.
+        "bnez   a1, 1f",
+        "la     a1, {state}",
+        "sd     zero, 11 * 8(a1)",
+        "j      2f",
+        "1:",
+        "la     a1, {state}",
+        "sd     a1, 11 * 8(a1)",
+        "2:",
+        ".irp n, 1,2,3,4,5,6,7,8,9,10,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+        "sd     x\\n, \\n * 8(a1)",
+        ".endr",
+        ".irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+        "fsd    f\\n, (32 + \\n) * 8(a1)",
+        ".endr",
+        ".macro STORE_CSR at, csr",
+        "csrr   t0, \\csr",
+        "sd     t0, (64 + \\at) * 8(a1)",
+        ".endm",
+        "STORE_CSR 0, sstatus",
+        "STORE_CSR 1, sie",
+        "STORE_CSR 2, stvec",
+        "STORE_CSR 3, scounteren",
+        "STORE_CSR 4, senvcfg",
+        "STORE_CSR 5, sscratch",
+        "STORE_CSR 6, sepc",
+        "STORE_CSR 7, scause",
+        "STORE_CSR 8, stval",
+        "STORE_CSR 9, sip",
+        "STORE_CSR 10, satp",
+        "STORE_CSR 11, fcsr",
+        ".option pop",
+        "li     a1, 0",
         "mv     s0, a0",
         "mv     s1, a1",
         "la     t0, {argument}",
@@ -61,6 +116,7 @@ unsafe extern "C" fn _start() -> ! {
         "mv     a0, s0",
         "mv     a1, s1",
         "jr     t1",
+        state = sym STATE,
         argument = sym ARGUMENT,
         stack = sym BOOT_STACK,
         stack_size = const BOOT_STACK_SIZE,

@@ -11,7 +11,7 @@ mod boot;
 mod platform;
 
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
-pub use boot::argument;
+pub use boot::{CSRS, FLOATS, GENERAL, argument, start_state};
 
 /// The constants of `configs/axconfig/riscv64-guest.toml`, as `AX_CONFIG_PATH` names it.
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]

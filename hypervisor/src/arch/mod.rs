@@ -2,7 +2,8 @@
 //!
 //! Of each, `decode` (what an exit means), `calls` (how a hypercall is read) and `format` (what a
 //! second-stage entry looks like) are pure: they are built on the host as well, and tested there for
-//! all three. The rest touches the CPU and is built for its own target only.
+//! all three. So are the tables of what a guest sees, and how an exception begins that is raised in it
+//! (aarch64's `idregs`, `sysregs`, `exception`). The rest touches the CPU and is built for its own target only.
 //!
 //! `cpu` gives the same names everywhere: `NAME`, the `Mode`s in which a guest can run, `layout()` for
 //! what the guest gets, `enable()` to switch virtualization on or say what the machine lacks,

@@ -149,7 +149,7 @@ impl<C: Console> Events<C> {
         match exit {
             Exit::HostInterrupt => return,
             Exit::Fault(_) => self.counts.faults += 1,
-            Exit::Call(_) => self.counts.calls += 1,
+            Exit::Call(_) | Exit::RefusedCall(_) => self.counts.calls += 1,
             Exit::Idle | Exit::Refused(_) | Exit::Emulated | Exit::Other(_) => {}
         }
         self.counts.exits += 1;

@@ -17,6 +17,9 @@ pub enum Exit {
     /// The guest executed what it has no right to, or what does not exist for it: an instruction or a
     /// register that an intercept or a trap bit keeps from it.
     Refused(Refused),
+    /// As [`Refused`](Self::Refused), where the instruction was that of a [`Call`](Self::Call), and the
+    /// guest's user mode has no right to it. It counts as a call: the machine sees no difference.
+    RefusedCall(Refused),
     /// The architecture has carried an instruction out by itself, from its tables of what a guest
     /// sees (CPUID, an ID register, WFI with an interrupt pending), and moved past it.
     Emulated,
@@ -86,6 +89,13 @@ pub enum Call {
     PutByte(u8),
     /// Print `len` bytes that start at `gpa` in the guest's RAM.
     Write {
+        /// Guest-physical address of the first byte.
+        gpa: u64,
+        /// Number of bytes, as the guest gave it: any value at all.
+        len: u64,
+    },
+    /// Put what was typed, `len` bytes at most, at `gpa` in the guest's RAM.
+    Read {
         /// Guest-physical address of the first byte.
         gpa: u64,
         /// Number of bytes, as the guest gave it: any value at all.

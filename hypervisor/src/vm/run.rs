@@ -65,7 +65,7 @@ fn handle<T: Translation, C: Console>(
             let reply = calls::answer(call, pc, memory, events)?;
             return ControlFlow::Continue(Resume::Reply(reply));
         }
-        Exit::Refused(refused) => match refusal(&refused, refusals) {
+        Exit::Refused(refused) | Exit::RefusedCall(refused) => match refusal(&refused, refusals) {
             Some(resume) => return ControlFlow::Continue(resume),
             None => Reason::Other(refused.what),
         },

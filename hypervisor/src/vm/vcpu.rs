@@ -6,7 +6,7 @@ use crate::vm::exit::{Exit, Resume};
 pub trait Vcpu {
     /// Runs the guest until its next exit and says what that was. `resume` is what its last exit
     /// calls for: [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an
-    /// [`Exit::Refused`] if it is to be the guest's own, [`Resume::Go`] after all others. Interrupts
+    /// [`Exit::Refused`] or [`Exit::RefusedCall`] if it is to be the guest's own, [`Resume::Go`] after all others. Interrupts
     /// of the host that come meanwhile are taken by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
 

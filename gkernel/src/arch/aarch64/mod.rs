@@ -1,9 +1,16 @@
 //! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
 //! EL0 without, on SVC calls.
 
+mod encode;
+mod features;
+mod probe;
+mod start_state;
+mod tables;
+pub mod timer;
+mod user;
+
 use core::{
     arch::{asm, global_asm},
-    cell::UnsafeCell,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -44,30 +51,6 @@ pub const TCR_HIGH_ONLY: u64 = TCR | 1 << 7;
 /// Translation and caches on: M, C, I, and the bits that are 1 by definition.
 #[doc(hidden)]
 pub const SCTLR: u64 = 0x30D0_0800 | 1 << 0 | 1 << 2 | 1 << 12;
-
-/// The only table: 512 entries of a gigabyte.
-#[repr(C, align(4096))]
-struct Table(UnsafeCell<[u64; 512]>);
-
-// SAFETY: there is one CPU, and only the fault handler writes, one entry.
-unsafe impl Sync for Table {}
-
-impl Table {
-    const BLOCK: u64 = 1 | 1 << 10 | 1 << 54; // valid, accessed, no execution at EL0
-    const DEVICE: u64 = Self::BLOCK | 1 << 53; // none at EL1 either; attribute 0
-    const NORMAL: u64 = Self::BLOCK | 3 << 8 | 1 << 2; // inner shareable; attribute 1
-    const RAM: u64 = 0x4000_0000;
-}
-
-/// Devices and flash in the first gigabyte, RAM in the second.
-#[unsafe(export_name = "guest_l1")]
-#[unsafe(link_section = ".data")]
-static L1: Table = Table(UnsafeCell::new({
-    let mut entries = [0; 512];
-    entries[0] = Table::DEVICE;
-    entries[1] = Table::RAM | Table::NORMAL;
-    entries
-}));
 
 /// The number from the run's parameters, set at the entry.
 #[unsafe(export_name = "guest_argument")]
@@ -112,6 +95,11 @@ macro_rules! start_at_el0 {
 
 pub use crate::{start_at_el0, start_at_el1 as start};
 pub use bare::print;
+pub use features::wrong_features;
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use tables::{map_demand_page, map_physical, map_user, map_user_low, set_root};
+pub use user::{USER_PROBES, try_in_aarch32, try_in_user};
 
 /// Called first thing at EL0.
 #[doc(hidden)]
@@ -143,68 +131,59 @@ pub fn read_flash() -> FlashRead {
     FlashRead { address, word }
 }
 
-/// Maps the gigabyte of the demand page, as an alias of RAM.
-pub fn map_demand_page(address: u64) -> bool {
-    const GIGABYTE: u64 = 1 << 30;
-    if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
-        return false;
-    }
-    map_gigabyte((address - OFFSET) / GIGABYTE, Table::RAM);
-    true
-}
-
-/// An address at which `physical` can be loaded, stored and executed, as normal memory. One at a time:
-/// each call takes the place of the last.
-pub fn map_physical(physical: u64) -> u64 {
-    const GIGABYTE: u64 = 1 << 30;
-    const INDEX: u64 = 3;
-    map_gigabyte(INDEX, physical - physical % GIGABYTE);
-    OFFSET + INDEX * GIGABYTE + physical % GIGABYTE
-}
-
-fn map_gigabyte(index: u64, physical: u64) {
-    // SAFETY: the entries that are written map nothing that Rust has references to. The barriers and
-    // the invalidation make the walker see them before the next access.
-    unsafe {
-        let entry = L1.0.get().cast::<u64>().add(index as usize);
-        entry.write_volatile(physical | Table::NORMAL);
-        asm!(
-            "dsb ishst",
-            "tlbi vmalle1",
-            "dsb nsh",
-            "isb",
-            options(nostack)
-        );
-    }
-}
-
-/// Points the guest's own tables (the kernel's half) to a root at `physical`, and goes on from there.
-pub fn set_root(physical: u64) {
-    // SAFETY: this is what the guest is for; with a root outside RAM nothing comes back.
-    unsafe {
-        asm!("msr ttbr1_el1, {}", "isb", "tlbi vmalle1", "dsb nsh", "isb", in(reg) physical);
-    }
-}
-
-/// Called by the vectors with the number of the vector. Gives the number of instructions to skip.
+/// What the vectors keep of an exception at the end of their frame, and go back by.
 #[doc(hidden)]
-pub extern "C" fn exception(vector: u64) -> u64 {
-    const SYNCHRONOUS_AT_EL1: u64 = 4;
+#[repr(C)]
+pub struct Frame {
+    pc: u64,
+    pstate: u64,
+}
+
+impl Frame {
+    const FROM_EL1: u64 = 4;
+    const FROM_EL0: u64 = 8;
+    const FROM_AARCH32: u64 = 12;
+
+    /// The number of the vector by which a synchronous exception comes from where this one was.
+    fn vector(&self) -> u64 {
+        match self.pstate & 0b1_1111 {
+            0b0_0000 => Self::FROM_EL0,
+            0b1_0000 => Self::FROM_AARCH32,
+            _ => Self::FROM_EL1,
+        }
+    }
+}
+
+/// PSTATE of the kernel: EL1 on SP_EL1, with D, A, I and F masked.
+const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
+
+/// Called by the vectors with the number of the vector.
+#[doc(hidden)]
+pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
+    const INSTRUCTION: u64 = 4;
     const DATA_ABORT_AT_EL1: u64 = 0x25;
-    let (syndrome, address, pc): (u64, u64, u64);
+    let (syndrome, address): (u64, u64);
     // SAFETY: reading these registers changes nothing.
     unsafe {
         asm!("mrs {}, esr_el1", out(reg) syndrome, options(nostack));
         asm!("mrs {}, far_el1", out(reg) address, options(nostack));
-        asm!("mrs {}, elr_el1", out(reg) pc, options(nostack));
     }
-    let data_abort = vector == SYNCHRONOUS_AT_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
+    let data_abort = vector == Frame::FROM_EL1 && syndrome >> 26 == DATA_ABORT_AT_EL1;
     if data_abort && fault::handle(address) {
-        return 0;
+        return;
+    }
+    if vector == frame.vector() && probe::caught(syndrome) {
+        match vector {
+            Frame::FROM_EL0 | Frame::FROM_AARCH32 => user::back_from_el0(frame),
+            _ => frame.pc += INSTRUCTION,
+        }
+        return;
     }
     if fault::is_expected() {
-        return 1;
+        frame.pc += INSTRUCTION;
+        return;
     }
+    let pc = frame.pc;
     println!("guest: exception {vector} syndrome {syndrome:#x} address {address:#x} pc {pc:#x}");
     give_up();
 }
@@ -253,6 +232,23 @@ pub fn call(number: u64, argument: u64) -> u64 {
     result
 }
 
+/// Makes a call by HVC, or by SMC, with up to three arguments.
+pub fn call_with(number: u64, arguments: [u64; 3], by_smc: bool) -> u64 {
+    let [first, second, third] = arguments;
+    let mut result = number;
+    // SAFETY: as for `svc`.
+    unsafe {
+        if by_smc {
+            asm!("smc #0", inlateout("x0") result, in("x1") first, in("x2") second,
+                in("x3") third, options(nostack));
+        } else {
+            asm!("hvc #0", inlateout("x0") result, in("x1") first, in("x2") second,
+                in("x3") third, options(nostack));
+        }
+    }
+    result
+}
+
 /// Reads a register of EL2.
 pub fn touch_hypervisor_register() {
     // SAFETY: what it does to the guest is what the guest is for.
@@ -279,9 +275,18 @@ pub fn change_system_registers() {
             "msr far_el1, {ones}",
             "msr esr_el1, {ones}",
             "msr afsr0_el1, {ones}",
+            "msr afsr1_el1, {ones}",
+            "msr amair_el1, {ones}",
+            "msr elr_el1, {ones}",
+            "msr spsr_el1, {ones}",
+            "msr csselr_el1, {ones}",
+            "msr cntkctl_el1, {ones}",
+            "msr cntv_cval_el0, {ones}",
+            "msr cntv_ctl_el0, {timer}",
             "msr ttbr0_el1, {ones}",
             "isb",
             ones = in(reg) u64::MAX,
+            timer = in(reg) 0b11_u64, // on, masked
         );
     }
 }

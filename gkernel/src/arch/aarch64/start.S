@@ -4,6 +4,30 @@
 .section .text.boot, "ax"
 .global _start
 _start:
+    str     x30, [sp, #-16]!
+    adrp    x30, guest_start_state
+    add     x30, x30, :lo12:guest_start_state
+    stp     x0,  x1,  [x30, #0]
+    stp     x2,  x3,  [x30, #16]
+    stp     x4,  x5,  [x30, #32]
+    stp     x6,  x7,  [x30, #48]
+    stp     x8,  x9,  [x30, #64]
+    stp     x10, x11, [x30, #80]
+    stp     x12, x13, [x30, #96]
+    stp     x14, x15, [x30, #112]
+    stp     x16, x17, [x30, #128]
+    stp     x18, x19, [x30, #144]
+    stp     x20, x21, [x30, #160]
+    stp     x22, x23, [x30, #176]
+    stp     x24, x25, [x30, #192]
+    stp     x26, x27, [x30, #208]
+    stp     x28, x29, [x30, #224]
+    ldr     x8, [sp], #16
+    str     x8, [x30, #240]
+    add     x30, x30, #248
+    adr     x7, 1f
+    b       guest_note_system_registers     // goes on at x7; changes x8, x9, x30
+1:
     adrp    x8, guest_argument
     str     x1, [x8, :lo12:guest_argument]
     adrp    x8, guest_l1
@@ -37,8 +61,8 @@ guest_high:
     bl      main
     brk     #1                      // `main` shuts down
 
-// An exception: keep what a Rust function may change, and hand over the syndrome. Only a page fault
-// at EL1 that the handler has mended comes back.
+// An exception: keep what a Rust function may change, and where it came from, which the function may
+// change. It comes back from a page fault that it has mended, and from what the guest tries.
 .macro VECTOR kind
 .p2align 7
     sub     sp, sp, #192
@@ -66,12 +90,12 @@ guest_exception_entry:
     stp     x18, x29, [sp, #144]
     mrs     x1, elr_el1
     mrs     x2, spsr_el1
-    stp     x30, x1,  [sp, #160]
-    str     x2,       [sp, #176]
-    bl      {exception}             // gives the number of instructions to skip
-    ldp     x30, x1,  [sp, #160]
-    add     x1, x1, x0, lsl #2
-    ldr     x2,       [sp, #176]
+    str     x30,      [sp, #160]
+    stp     x1,  x2,  [sp, #176]    // `Frame`
+    add     x1, sp, #176
+    bl      {exception}
+    ldr     x30,      [sp, #160]
+    ldp     x1,  x2,  [sp, #176]
     msr     elr_el1, x1
     msr     spsr_el1, x2
     ldp     x2,  x3,  [sp, #16]

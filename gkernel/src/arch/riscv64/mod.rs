@@ -1,6 +1,11 @@
 //! riscv64: an ArceOS application. ArceOS prints the banner and the platform lines, maps the flash
 //! into its high half, and speaks SBI through its platform crate.
 
+mod encode;
+mod probe;
+mod start_state;
+mod user;
+
 use core::{
     arch::{asm, global_asm},
     sync::atomic::{AtomicU64, Ordering},
@@ -13,6 +18,10 @@ use axhal::{
 };
 
 use crate::{FlashRead, fault};
+
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use user::{USER_PROBES, try_in_user};
 
 // Linked for their runtime: boot code, allocator, panic handler; and the platform.
 use axplat_riscv64_guest as _;
@@ -127,11 +136,36 @@ pub fn call(number: u64, argument: u64) -> u64 {
     sbi_call(number, 0, [argument, 0, 0]).0 as u64
 }
 
+/// Has its software interrupt pending (sip.SSIP).
+pub fn raise_software_interrupt() {
+    // SAFETY: sstatus.SIE is off, so nothing is interrupted.
+    unsafe { asm!("csrsi sip, 2", options(nostack)) };
+}
+
+/// Enables its software interrupt by itself (sie.SSIE), or not.
+pub fn enable_software_interrupt(on: bool) {
+    const SSIE: u64 = 1 << 1;
+    // SAFETY: as above.
+    unsafe {
+        if on {
+            asm!("csrs sie, {}", in(reg) SSIE, options(nostack));
+        } else {
+            asm!("csrc sie, {}", in(reg) SSIE, options(nostack));
+        }
+    }
+}
+
+/// Waits for an interrupt.
+pub fn wait() {
+    // SAFETY: sstatus.SIE is off, so it goes on behind the instruction, if it does.
+    unsafe { asm!("wfi", options(nostack)) };
+}
+
 /// Ends the guest as one that has failed: it waits, and nothing is there to wake it.
 pub fn give_up() -> ! {
+    // The hypervisor takes the wait as the end.
     loop {
-        // SAFETY: it waits, which the hypervisor takes as the end.
-        unsafe { asm!("wfi", options(nostack)) };
+        wait();
     }
 }
 

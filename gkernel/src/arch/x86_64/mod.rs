@@ -1,5 +1,13 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
+mod features;
+mod maps;
+mod probe;
+mod start_state;
+mod storm;
+mod task;
+mod user;
+
 use core::arch::{asm, global_asm};
 
 use crate::{FlashRead, bare, fault, println, touch};
@@ -38,46 +46,44 @@ macro_rules! start_in_long_mode {
             include_str!("../arch/x86_64/start.S"),
             offset = const $crate::arch::OFFSET,
             fill_idt = sym $crate::arch::fill_idt,
-            page_fault = sym $crate::arch::page_fault,
-            other_exception = sym $crate::arch::other_exception,
+            exception = sym $crate::arch::exception,
         );
     };
 }
 
 pub use crate::start_in_long_mode as start;
 pub use bare::print;
+pub use features::check_features;
+pub use maps::try_permission_maps;
+pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use start_state::{leave_traces, start_state};
+pub use storm::exception_storm;
+pub use user::{USER_PROBES, try_in_user};
 
 unsafe extern "C" {
     static mut guest_idt: [[u64; 2]; 32];
     static mut guest_pdpt: [u64; 512];
     static guest_argument: u64;
-    fn guest_page_fault();
-    fn guest_other_exception();
-    fn guest_exception_with_code();
+    static guest_exception_stubs: [[u8; 16]; 32];
 }
 
-/// Points the page fault (14) to its handler and everything else to the end.
+/// Points each exception to its stub.
 #[doc(hidden)]
 pub extern "C" fn fill_idt() {
+    let stubs = &raw const guest_exception_stubs as u64;
+    for vector in 0..32 {
+        set_gate(vector, stubs + 16 * vector as u64, 0);
+    }
+}
+
+/// Points an exception to `handler`, on the stack of the task-state segment with that number, or on the
+/// current one (0).
+pub(crate) fn set_gate(vector: usize, handler: u64, stack: u64) {
     /// Present, ring 0, 64-bit interrupt gate, code segment 0x08.
     const GATE: u64 = 0x8E << 40 | 0x08 << 16;
-    const PAGE_FAULT: usize = 14;
-    /// #DF, #TS, #NP, #SS, #GP, #AC, #CP (APM vol. 2 §8.2).
-    const WITH_ERROR_CODE: [usize; 7] = [8, 10, 11, 12, 13, 17, 21];
-    let gate = |handler: unsafe extern "C" fn()| {
-        let address = handler as *const () as u64;
-        [
-            GATE | address & 0xFFFF | (address >> 16 & 0xFFFF) << 48,
-            address >> 32,
-        ]
-    };
-    let mut gates = [gate(guest_other_exception); 32];
-    for vector in WITH_ERROR_CODE {
-        gates[vector] = gate(guest_exception_with_code);
-    }
-    gates[PAGE_FAULT] = gate(guest_page_fault);
-    // SAFETY: interrupts are off and no exception has come; nothing else refers to the table.
-    unsafe { guest_idt = gates };
+    let low = GATE | stack << 32 | handler & 0xFFFF | (handler >> 16 & 0xFFFF) << 48;
+    // SAFETY: interrupts are off, and nothing else refers to the table.
+    unsafe { (&raw mut guest_idt[vector]).write([low, handler >> 32]) };
 }
 
 /// Prints the banner and the platform lines.
@@ -113,6 +119,24 @@ pub fn map_physical(physical: u64) -> u64 {
     0xFFFF_FFFF_0000_0000 + physical % GIGABYTE
 }
 
+/// The same for the guest's user mode, ring 3.
+pub fn map_user(physical: u64) -> u64 {
+    const GIGABYTE: u64 = 1 << 30;
+    const INDEX: usize = 507;
+    /// User mode may go through the entry.
+    const USER: u64 = 1 << 2;
+    // SAFETY: CR3 has the guest's own table, in its RAM, which is in the high half too; user mode gets
+    // nothing by this entry alone.
+    unsafe {
+        let root: u64;
+        asm!("mov {}, cr3", out(reg) root, options(nomem, nostack));
+        let entry = ((root + OFFSET) as *mut u64).add(511);
+        entry.write_volatile(entry.read_volatile() | USER);
+    }
+    map_gigabyte(INDEX, (physical - physical % GIGABYTE) | USER);
+    0xFFFF_FFFE_C000_0000 + physical % GIGABYTE
+}
+
 fn map_gigabyte(index: usize, physical: u64) {
     // SAFETY: the entries that are written map nothing that Rust has references to; loading CR3 drops
     // what the TLB knew of the last mapping there.
@@ -134,23 +158,47 @@ pub fn argument() -> u64 {
     unsafe { guest_argument }
 }
 
-/// Called on a page fault; comes back if the access can be tried again.
+/// What a stub and the CPU leave on the stack, and what the guest goes back by.
 #[doc(hidden)]
-pub extern "C" fn page_fault(address: u64, pc: u64) {
-    if !fault::handle(address) {
+#[repr(C)]
+pub struct Frame {
+    vector: u64,
+    _code: u64,
+    pc: u64,
+    cs: u64,
+    flags: u64,
+    sp: u64,
+    ss: u64,
+}
+
+/// The vector of a page fault (APM vol. 2 §8.2).
+const PAGE_FAULT: u64 = 14;
+
+/// Called on each exception.
+#[doc(hidden)]
+pub extern "C" fn exception(frame: &mut Frame) {
+    let (vector, pc) = (frame.vector, frame.pc);
+    let address = faulting_address();
+    if vector == PAGE_FAULT && fault::handle(address) || probe::caught(frame) {
+        return;
+    }
+    if vector == PAGE_FAULT {
         println!("guest: page fault at {address:#x}, pc {pc:#x}");
         give_up();
     }
+    if fault::is_expected() {
+        frame.pc = touch::behind_code();
+        return;
+    }
+    println!("guest: exception {vector}, pc {pc:#x}");
+    give_up()
 }
 
-/// Called on any other exception with the program counter; gives the one to go on at.
-#[doc(hidden)]
-pub extern "C" fn other_exception(pc: u64) -> u64 {
-    if fault::is_expected() {
-        return touch::behind_code();
-    }
-    println!("guest: exception, pc {pc:#x}");
-    give_up()
+fn faulting_address() -> u64 {
+    let address;
+    // SAFETY: reading CR2 changes nothing.
+    unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack)) };
+    address
 }
 
 /// Has exceptions skipped from now on; here the handlers do that by themselves.
@@ -209,11 +257,15 @@ pub fn change_system_registers() {
             "mov dr1, {ones}",
             "mov dr2, {ones}",
             "mov dr3, {ones}",
+            "mov dr7, {breakpoints}",
             "swapgs",
             data = in(reg) 0x10,
             ones = in(reg) u64::MAX,
+            // All four are enabled, where no instruction is.
+            breakpoints = in(reg) 0x4FF_u64,
         );
     }
+    start_state::change_msrs();
 }
 
 /// The instruction that returns from a function.

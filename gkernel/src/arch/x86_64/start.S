@@ -4,6 +4,9 @@
 .section .text.boot, "ax"
 .global _start
 _start:
+    jmp     guest_keep_start_state
+.global guest_start_state_is_kept
+guest_start_state_is_kept:
     mov     [rip + guest_argument], rdi
     lea     rax, [rip + guest_pml4]
     mov     cr3, rax
@@ -59,44 +62,37 @@ guest_idt_pointer:
     .short  32 * 16 - 1
     .quad   guest_idt
 
-# A page fault: keep what a Rust function may change; RSP is a multiple of 16 at its call (the frame
-# with the error code has six words, then nine registers and one to fill).
+# Exceptions: a stub of 16 bytes for each vector, which leaves an error code and the vector in front of
+# what the CPU pushed (`Frame`).
 .section .text
-.global guest_page_fault
-guest_page_fault:
-    push    rax
-    push    rcx
-    push    rdx
-    push    rsi
-    push    rdi
-    push    r8
-    push    r9
-    push    r10
-    push    r11
-    sub     rsp, 8
-    mov     rdi, cr2
-    mov     rsi, [rsp + 88]
-    cld
-    call    {page_fault}
-    add     rsp, 8
-    pop     r11
-    pop     r10
-    pop     r9
-    pop     r8
-    pop     rdi
-    pop     rsi
-    pop     rdx
-    pop     rcx
-    pop     rax
-    add     rsp, 8                      # the error code
-    iretq
+.macro STUBS from, to, with_code
+    .set    vector, \from
+    .rept   \to - \from + 1
+    .p2align 4
+    .if \with_code == 0
+    push    0
+    .endif
+    push    vector
+    jmp     guest_exception
+    .set    vector, vector + 1
+    .endr
+.endm
+.p2align 4
+.global guest_exception_stubs
+guest_exception_stubs:
+    STUBS   0, 7, 0
+    STUBS   8, 8, 1                     # #DF
+    STUBS   9, 9, 0
+    STUBS   10, 14, 1                   # #TS, #NP, #SS, #GP, #PF
+    STUBS   15, 16, 0
+    STUBS   17, 17, 1                   # #AC
+    STUBS   18, 20, 0
+    STUBS   21, 21, 1                   # #CP
+    STUBS   22, 31, 0
 
-# Any other exception: the handler says where to go on, if it does.
-.global guest_exception_with_code
-guest_exception_with_code:
-    add     rsp, 8
-.global guest_other_exception
-guest_other_exception:
+# Keep what a Rust function may change. RSP is a multiple of 16 at its call: the CPU aligns it, and then
+# come 16 words.
+guest_exception:
     push    rax
     push    rcx
     push    rdx
@@ -106,15 +102,9 @@ guest_other_exception:
     push    r9
     push    r10
     push    r11
-    push    rbp
-    mov     rbp, rsp
-    mov     rdi, [rsp + 80]
-    and     rsp, -16
+    lea     rdi, [rsp + 72]
     cld
-    call    {other_exception}
-    mov     rsp, rbp
-    mov     [rsp + 80], rax
-    pop     rbp
+    call    {exception}
     pop     r11
     pop     r10
     pop     r9
@@ -124,4 +114,5 @@ guest_other_exception:
     pop     rdx
     pop     rcx
     pop     rax
+    add     rsp, 16                     # the vector and the error code
     iretq

@@ -92,6 +92,8 @@ fn of_x86_64s_exits_all_but_the_hosts_interrupts_count() {
     for (code, expected) in [
         ("00000060", (0, 0, 0)),
         ("00000061", (0, 0, 0)),
+        ("00000062", (0, 0, 0)),
+        ("00000063", (0, 0, 0)),
         ("00000078", (0, 0, 1)),
         ("0000007f", (0, 0, 1)),
         ("00000081", (0, 1, 0)),
@@ -103,6 +105,25 @@ fn of_x86_64s_exits_all_but_the_hosts_interrupts_count() {
              vmexit({code}, 0000000000000000, 0000000000000000, 0000000000010000)!\n"
         );
         assert_eq!(classes(Format::X86Svm, &log), expected, "{code}");
+    }
+}
+
+#[test]
+fn an_exit_behind_an_injection_counts() {
+    let exit = "vmexit(00000081, 0000000000000000, 0000000000000000, 0000000000010000)!\n";
+    for injection in [
+        "Injecting(0x800): EXEPT",
+        "Injecting(0): EXEPT",
+        "Injecting(0): SOFT",
+        "Injecting(0): NMI",
+        "Injecting(0): INTR 0x20 0\n",
+    ] {
+        let log = format!("vmrun! 000000000014c000\n{injection}{exit}");
+        assert_eq!(classes(Format::X86Svm, &log), (0, 1, 0), "{log}");
+    }
+    for nonsense in ["Injecting(0x800)", "Injecting(x): EXEPT", "Injecting(0): "] {
+        let log = format!("{nonsense}{exit}");
+        assert_eq!(classes(Format::X86Svm, &log), (0, 0, 0), "{log}");
     }
 }
 

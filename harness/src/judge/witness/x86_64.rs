@@ -7,6 +7,8 @@ use crate::judge::hvlog::Access;
 /// Exit codes (APM vol. 2, appendix C).
 const INTR: u64 = 0x60;
 const NMI: u64 = 0x61;
+const SMI: u64 = 0x62;
+const INIT: u64 = 0x63;
 const VMMCALL: u64 = 0x81;
 const NPF: u64 = 0x400;
 
@@ -16,15 +18,17 @@ const FETCH: u64 = 1 << 4;
 const DURING_WALK: u64 = 1 << 33;
 
 /// The exit that a line tells of: `vmexit(code, info1, info2, rip)!`
+///
+/// QEMU leaves the line unfinished in which it says that an event was injected, and the exit follows in it.
 pub fn exit(line: &str) -> Option<Exit> {
-    let mut numbers = line
+    let mut numbers = behind_injection(line)
         .strip_prefix("vmexit(")?
         .strip_suffix(")!")?
         .split(", ");
     let mut number = || hex(numbers.next()?).filter(|(_, rest)| rest.is_empty());
     let ((code, _), (info1, _), (info2, _)) = (number()?, number()?, number()?);
     match code {
-        INTR | NMI => None,
+        INTR | NMI | SMI | INIT => None,
         VMMCALL => Some(Exit::Hypercall),
         NPF => Some(Exit::Npf(LoggedFault {
             at: Address::Gpa(info2),
@@ -33,6 +37,19 @@ pub fn exit(line: &str) -> Option<Exit> {
         })),
         _ => Some(Exit::Other),
     }
+}
+
+/// What follows `Injecting(flags): KIND`, or the line as it is.
+fn behind_injection(line: &str) -> &str {
+    const KINDS: [&str; 3] = ["EXEPT", "NMI", "SOFT"];
+    let injection = || {
+        let (flags, rest) = line.strip_prefix("Injecting(")?.split_once("): ")?;
+        let number = flags.strip_prefix("0x").unwrap_or(flags);
+        let known = number.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let kind = KINDS.iter().find(|kind| rest.starts_with(**kind))?;
+        known.then(|| &rest[kind.len()..])
+    };
+    injection().unwrap_or(line)
 }
 
 fn access(info1: u64) -> Access {

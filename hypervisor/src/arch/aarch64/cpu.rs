@@ -3,7 +3,7 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-use super::{regs, vcpu::Vcpu};
+use super::{confine, idregs::Features, regs, vcpu::Vcpu};
 pub use super::{regs::host_registers, tables::Tables};
 use crate::{
     error::Error,
@@ -67,14 +67,14 @@ pub const fn layout(_mode: Mode) -> Layout {
 /// Takes from the guest what it must not have, or says what the machine lacks.
 pub fn enable(mode: Mode) -> Result<(), Error> {
     match mode {
-        Mode::El0 => regs::confine_el0(),
+        Mode::El0 => confine::confine_el0(),
         Mode::El1 if !axplat_aarch64_vhe::host_is_at_el2() => {
             return Err(Error::Machine(
                 "the hypervisor is at EL1, where there is no Stage-2; QEMU starts it at EL2 with \
                  `-machine virt,virtualization=on`, and it stays there with `-cpu max`, which has VHE",
             ));
         }
-        Mode::El1 => regs::confine_el1(),
+        Mode::El1 => confine::confine_el1(Features::new(confine::hardware_id)),
     }
     Ok(())
 }
@@ -86,6 +86,10 @@ pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
 
 /// The vCPU, at the image's entry.
 pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    for ram in LAYOUT.ram {
+        let bytes = memory.ram(ram.gpa, ram.size);
+        regs::clean_to_memory(bytes.ok_or(Error::Layout("there is less RAM than declared"))?);
+    }
     Ok(Vcpu::new(
         mode,
         LAYOUT.entry,

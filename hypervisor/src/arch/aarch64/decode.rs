@@ -1,7 +1,11 @@
-//! From the exception syndrome to an [`Exit`].
+//! From the exception syndrome to an [`Exit`], or to what the architecture answers by itself.
 
-use super::calls;
-use crate::vm::exit::{Access, Call, Exit, Fault, Other};
+use super::{
+    calls::{self, Request},
+    idregs::IdRegisters,
+    sysregs,
+};
+use crate::vm::exit::{Access, Call, Exit, Fault, GuestException, Other, Refused};
 
 /// What an exception of the guest left behind.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,14 +29,108 @@ impl Syndrome {
         self.esr & 0x1FF_FFFF
     }
 
-    fn other(&self) -> Exit {
+    /// IL: the instruction has 32 bits. Of those that trap, only AArch32 has others.
+    fn il(&self) -> u64 {
+        self.esr & 1 << 25
+    }
+
+    fn what(&self) -> Other {
         let code = self.class();
-        Exit::Other(Other {
+        Other {
             class: name(code),
             code,
             info: self.iss(),
+        }
+    }
+
+    fn other(&self) -> Exit {
+        Exit::Other(self.what())
+    }
+
+    /// An instruction that is not there for the guest: what its kernel gets is EC 0.
+    fn refused(&self, guest: &Guest<'_>) -> Exit {
+        Exit::Refused(Refused {
+            what: self.what(),
+            from_user: guest.at_el0(),
+            exception: GuestException {
+                code: EC_UNKNOWN << 26 | self.il(),
+                value: 0,
+            },
         })
     }
+}
+
+/// What has to be known of a guest at EL1 besides the syndrome.
+#[derive(Clone, Copy, Debug)]
+pub struct Guest<'a> {
+    /// x0 to x30.
+    pub x: &'a [u64; 31],
+    /// PSTATE, in the form of SPSR.
+    pub pstate: u64,
+    /// CNTV_CTL_EL0: its virtual timer.
+    pub timer: u64,
+    /// The features that it sees.
+    pub ids: &'a IdRegisters,
+}
+
+impl Guest<'_> {
+    fn at_el0(&self) -> bool {
+        self.pstate & 0b1111 == 0
+    }
+
+    fn in_aarch32(&self) -> bool {
+        self.pstate & 1 << 4 != 0
+    }
+
+    /// Whether its virtual timer is on and not masked: it has fired, or will.
+    fn timer_is_armed(&self) -> bool {
+        const ENABLE: u64 = 1 << 0;
+        const IMASK: u64 = 1 << 1;
+        self.timer & (ENABLE | IMASK) == ENABLE
+    }
+
+    fn timer_has_fired(&self) -> bool {
+        const ISTATUS: u64 = 1 << 2;
+        self.timer_is_armed() && self.timer & ISTATUS != 0
+    }
+}
+
+/// What an exception of a guest at EL1 calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trapped {
+    /// A decision of the run loop's.
+    Exit {
+        /// What it was.
+        exit: Exit,
+        /// For a call: how far it is to the instruction behind it, in bytes.
+        call_length: u64,
+        /// Whether the guest waits before it gets its answer, as in [`Emulation::wait`].
+        wait: bool,
+    },
+    /// Nothing but this, and then the instruction behind it.
+    Emulated(Emulation),
+}
+
+impl Trapped {
+    /// An exit that is no call.
+    pub const fn exit(exit: Exit) -> Self {
+        Self::Exit {
+            exit,
+            call_length: 0,
+            wait: false,
+        }
+    }
+}
+
+/// How an instruction is carried out for the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emulation {
+    /// The general register that it changes, and its new value.
+    pub write: Option<(usize, u64)>,
+    /// Whether the guest waits: until an interrupt of the host's comes, after which it may look again.
+    pub wait: bool,
+    /// How far it is to the instruction behind it, in bytes.
+    pub length: u64,
 }
 
 const SYNCHRONOUS: u64 = 0;
@@ -41,13 +139,23 @@ const FIQ: u64 = 2;
 
 const EC_UNKNOWN: u64 = 0x00;
 const EC_WFX: u64 = 0x01;
+const EC_CP15_32: u64 = 0x03;
+const EC_CP15_64: u64 = 0x04;
+const EC_CP14_32: u64 = 0x05;
+const EC_CP14_LDC: u64 = 0x06;
 const EC_FP: u64 = 0x07;
+const EC_CP10: u64 = 0x08;
 const EC_PAC: u64 = 0x09;
+const EC_LS64: u64 = 0x0A;
+const EC_CP14_64: u64 = 0x0C;
+const EC_SYSREG_128: u64 = 0x14;
 const EC_SVC64: u64 = 0x15;
 const EC_HVC64: u64 = 0x16;
 const EC_SMC64: u64 = 0x17;
 const EC_SYSREG: u64 = 0x18;
 const EC_SVE: u64 = 0x19;
+const EC_ERET: u64 = 0x1A;
+const EC_SME: u64 = 0x1D;
 const EC_INSTRUCTION_ABORT: u64 = 0x20;
 const EC_PC_ALIGNMENT: u64 = 0x22;
 const EC_DATA_ABORT: u64 = 0x24;
@@ -58,28 +166,74 @@ const ISS_WRITE: u64 = 1 << 6;
 const ISS_DURING_WALK: u64 = 1 << 7;
 const ISS_CACHE_MAINTENANCE: u64 = 1 << 8;
 
-/// An SMC leaves the program counter on itself; HVC and SVC leave it behind.
-const SMC_LENGTH: u64 = 4;
+/// The length of an instruction. HVC and SVC leave the program counter behind themselves; what traps, SMC
+/// too, on themselves.
+const INSTRUCTION: u64 = 4;
 
-/// What an exception of a guest at EL1 means; and for a call, how far it is to the instruction
-/// behind it. `translate` gives the guest-physical page of a virtual address by the guest's own
-/// tables.
+/// What an exception of a guest at EL1 means. `translate` gives the guest-physical page of a virtual
+/// address by the guest's own tables.
 pub fn decode_el1(
     syndrome: &Syndrome,
-    x: &[u64; 31],
+    guest: &Guest<'_>,
     translate: impl Fn(u64) -> Option<u64>,
-) -> (Exit, u64) {
+) -> Trapped {
     let exit = match asynchronous(syndrome) {
         Some(exit) => exit,
         None => match syndrome.class() {
-            EC_HVC64 => Exit::Call(calls::decode(x)),
-            EC_SMC64 => return (Exit::Call(calls::decode(x)), SMC_LENGTH),
-            EC_WFX => Exit::Idle,
+            EC_HVC64 => return call(syndrome, guest, 0),
+            EC_SMC64 => return call(syndrome, guest, INSTRUCTION),
             EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, translate),
+            // No guest is shown AArch32, but EL0 can get into it: whatever traps there is not there.
+            _ if guest.in_aarch32() => syndrome.refused(guest),
+            EC_WFX => return wait(syndrome, guest),
+            EC_SYSREG => return system_register(syndrome, guest),
+            EC_UNKNOWN | EC_CP15_32 | EC_CP15_64 | EC_CP14_32 | EC_CP14_LDC | EC_FP | EC_CP10
+            | EC_PAC | EC_LS64 | EC_CP14_64 | EC_SYSREG_128 | EC_SVE | EC_ERET | EC_SME => {
+                syndrome.refused(guest)
+            }
             _ => syndrome.other(),
         },
     };
-    (exit, 0)
+    Trapped::exit(exit)
+}
+
+/// A call, and the wait that it may ask for. Nobody but the virtual timer ends a wait, but a guest may be
+/// told at any time to look again (PSCI §5.4.4); one that waits for nothing comes to the end of its budget.
+fn call(syndrome: &Syndrome, guest: &Guest<'_>, length: u64) -> Trapped {
+    let Request { call, suspend } = calls::decode(guest.x, syndrome.iss() & 0xFFFF);
+    Trapped::Exit {
+        exit: Exit::Call(call),
+        call_length: length,
+        wait: suspend && !guest.timer_has_fired(),
+    }
+}
+
+/// WFI, WFE and their kin with a timeout (TI, ISS bits 1 and 0: WFI, WFE, WFIT, WFET). All but WFI go on
+/// at once: they may, for any reason (Arm ARM, D1.7). WFI goes on when the virtual timer has fired, the
+/// only thing that can interrupt a guest, and waits while it is armed. The kernel's WFI with nothing to
+/// come is the guest's end. A process waits by its kernel's leave (SCTLR_EL1.nTWI) and ends nothing.
+fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
+    let is_wfi = syndrome.iss() & 0b11 == 0;
+    if is_wfi && !guest.timer_is_armed() && !guest.at_el0() {
+        return Trapped::exit(Exit::Idle);
+    }
+    Trapped::Emulated(Emulation {
+        write: None,
+        wait: is_wfi && !guest.timer_has_fired(),
+        length: INSTRUCTION,
+    })
+}
+
+fn system_register(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
+    let access = sysregs::Access::new(syndrome.iss());
+    let Some(value) = access.value(guest.ids, guest.at_el0()) else {
+        return Trapped::exit(syndrome.refused(guest));
+    };
+    Trapped::Emulated(Emulation {
+        write: access.read.then_some((access.rt, value)),
+        wait: false,
+        length: INSTRUCTION,
+    })
 }
 
 /// What an exception of a guest at EL0 means.
@@ -184,6 +338,12 @@ fn name(class: u64) -> &'static str {
         EC_PAC => "pointer-authentication",
         EC_SYSREG => "system-register",
         EC_SVE => "sve",
+        EC_SME => "sme",
+        EC_CP15_32 | EC_CP15_64 | EC_CP14_32 | EC_CP14_LDC | EC_CP10 | EC_CP14_64 => "coprocessor",
+        EC_LS64 => "ls64",
+        EC_SYSREG_128 => "system-register-128",
+        EC_ERET => "eret",
+        EC_WFX => "wait",
         EC_INSTRUCTION_ABORT => "instruction-abort",
         EC_PC_ALIGNMENT => "pc-alignment",
         EC_DATA_ABORT => "data-abort",
@@ -192,3 +352,6 @@ fn name(class: u64) -> &'static str {
         _ => "unexpected-exception",
     }
 }
+
+#[cfg(test)]
+mod tests;

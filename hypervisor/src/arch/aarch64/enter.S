@@ -171,7 +171,7 @@ hv_aarch64_vectors:
     GUEST_VECTOR 1
     GUEST_VECTOR 2
     GUEST_VECTOR 3
-    HOST_VECTOR 0x600           // guest, AArch32: cannot be; HCR_EL2.RW, SPSR
-    HOST_VECTOR 0x680
+    HOST_VECTOR 0x600           // EL1 in AArch32: cannot be (HCR_EL2.RW). What EL0 is in does not
+    HOST_VECTOR 0x680           // matter: the level just below EL2 chooses (Arm ARM, D1.3)
     HOST_VECTOR 0x700
     HOST_VECTOR 0x780

@@ -12,13 +12,18 @@
 
 pub mod calls;
 #[cfg(target_os = "none")]
+mod confine;
+#[cfg(target_os = "none")]
 pub mod cpu;
 pub mod decode;
+pub mod exception;
 pub mod format;
+pub mod idregs;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
 mod stage1;
+pub mod sysregs;
 #[cfg(target_os = "none")]
 mod tables;
 #[cfg(target_os = "none")]

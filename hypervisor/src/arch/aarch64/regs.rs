@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 
-use super::decode::Syndrome;
+use super::{decode::Syndrome, exception};
 use crate::vm::{exit::GuestException, hostcheck::Registers};
 
 /// Reads a system register by name.
@@ -23,6 +23,8 @@ macro_rules! sysreg_write {
         ::core::arch::asm!(concat!("msr ", $register, ", {}"), in(reg) $value, options(nostack))
     };
 }
+
+pub(super) use {sysreg_read, sysreg_write};
 
 /// What a world switch saves and restores; `enter.S` knows it by the offsets. Its size and
 /// alignment are those of a stack pointer, which it is while the guest runs.
@@ -68,112 +70,12 @@ pub struct Context {
 
 /// SPSR for EL0 with no interrupt masked.
 pub const SPSR_EL0T: u64 = 0;
-/// SPSR for EL1 on SP_EL1, with D, A, I and F masked: as after a reset.
-pub const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
-
-/// HCR_EL2 for a guest at EL1. Stage-2 is on (VM); interrupts and SErrors come to EL2 (FMO, IMO,
-/// AMO); WFI, WFE, SMC, implementation-defined registers, auxiliary control, set/way cache
-/// maintenance, LORegion and error registers trap (TWI, TWE, TSC, TIDCP, TACR, TSW, TLOR, TERR);
-/// EL1 is AArch64 (RW). E2H stays, TGE goes: EL0 belongs to the guest.
-pub const HCR_GUEST: u64 = 1 << 0
-    | 1 << 3
-    | 1 << 4
-    | 1 << 5
-    | 1 << 13
-    | 1 << 14
-    | 1 << 19
-    | 1 << 20
-    | 1 << 21
-    | 1 << 22
-    | 1 << 31
-    | 1 << 34
-    | 1 << 35
-    | 1 << 36;
-
 /// VTCR_EL2: 39-bit addresses (T0SZ 25) from level 1 on (SL0 1), write-back walks, inner shareable,
 /// 4 KiB, 40-bit output (PS 2), and the bit that is always 1.
 const VTCR: u64 = 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
 
 /// The VMID of the guest in VTTBR_EL2. There is one guest at a time; 0 is left alone.
 const VMID: u64 = 1 << 48;
-
-/// SCTLR_EL1 bits that, set, give EL0 something: UMA (9), DZE (14), UCT (15), nTWI (16), nTWE (18),
-/// UCI (26). Clear, they make it a trap.
-const SCTLR_EL0_GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1 << 26;
-
-/// Takes from EL0 the cache, interrupt-mask, WFI/WFE, timer, performance and floating-point
-/// registers: each touch becomes an exit.
-pub fn confine_el0() {
-    // SAFETY: all of these bits concern EL0 only; the host is built without floating point. With
-    // CNTKCTL_EL1, PMUSERENR_EL0 and CPACR_EL1 zero there is no timer, no counter and no floating
-    // point at EL0 (CPACR_EL1.FPEN = 0 traps it for the host too, where nothing uses it).
-    unsafe {
-        asm!(
-            "mrs    {tmp}, sctlr_el1",
-            "bic    {tmp}, {tmp}, {grants}",
-            "msr    sctlr_el1, {tmp}",
-            "msr    cntkctl_el1, xzr",
-            "msr    pmuserenr_el0, xzr",
-            "msr    cpacr_el1, xzr",
-            "isb",
-            tmp = out(reg) _,
-            grants = in(reg) SCTLR_EL0_GRANTS,
-            options(nostack),
-        );
-    }
-}
-
-/// Sets the traps of a guest at EL1 that HCR_EL2 does not have: the physical timer and counter
-/// (CNTHCTL_EL2), debug and performance registers (MDCR_EL2), trace, SVE and SME (CPTR_EL2). The
-/// guest may use floating point; the host is built without it.
-pub fn confine_el1() {
-    /// MDCR_EL2: TPMCR, TPM, TDE, TDA, TDOSA, TDRA.
-    const MDCR_TRAPS: u64 = 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11;
-    /// CPTR_EL2 with E2H: TTA, and FPEN = 3 (no trap).
-    const CPTR: u64 = 1 << 28 | 3 << 20;
-    // SAFETY: these registers concern EL1 and EL0, and the host has nothing at EL0 meanwhile. With
-    // E2H set, `cntkctl_el1` is CNTHCTL_EL2 and `cpacr_el1` is CPTR_EL2. The guest sees this CPU's
-    // own identification.
-    unsafe {
-        asm!(
-            "msr    cntkctl_el1, xzr",
-            "msr    cpacr_el1, {cptr}",
-            "mrs    {tmp}, mdcr_el2",
-            "orr    {tmp}, {tmp}, {mdcr}",
-            "msr    mdcr_el2, {tmp}",
-            "mrs    {tmp}, midr_el1",
-            "msr    vpidr_el2, {tmp}",
-            "mrs    {tmp}, mpidr_el1",
-            "msr    vmpidr_el2, {tmp}",
-            "isb",
-            tmp = out(reg) _,
-            cptr = in(reg) CPTR,
-            mdcr = in(reg) MDCR_TRAPS,
-            options(nostack),
-        );
-    }
-}
-
-/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
-/// host itself is built without them. To be called when [`confine_el1`] has let them be used.
-pub fn clear_floating_point() {
-    macro_rules! clear {
-        ($($n:literal)*) => {
-            asm!(
-                ".arch_extension fp",
-                ".arch_extension simd",
-                $(concat!("movi v", $n, ".2d, #0"),)*
-                "msr    fpcr, xzr",
-                "msr    fpsr, xzr",
-                options(nostack),
-            )
-        };
-    }
-    // SAFETY: the registers hold nothing of the host's.
-    unsafe {
-        clear!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
-    }
-}
 
 /// Points Stage-2 at `root` and drops what an earlier guest with this VMID left in the TLB.
 ///
@@ -198,9 +100,32 @@ pub unsafe fn set_stage2(root: u64) {
     }
 }
 
-/// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<10> {
+/// Writes `bytes` back to memory and has instructions be fetched from there. A guest starts with its caches
+/// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
+pub fn clean_to_memory(bytes: &[u8]) {
+    // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
+    let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
+    let start = bytes.as_ptr() as usize;
+    let first = start - start % line;
+    for address in (first..start + bytes.len()).step_by(line) {
+        // SAFETY: cleaning a line changes no meaning; the address is mapped.
+        unsafe { asm!("dc civac, {}", in(reg) address, options(nostack)) };
+    }
+    // SAFETY: as above; the fetches behind the barriers see what was written.
+    unsafe {
+        asm!("dsb sy", "ic ialluis", "dsb sy", "isb", options(nostack));
+    }
+}
+
+/// The host's registers that a world switch must leave as they were; and the guest's virtual timer, which
+/// must be off while the host runs.
+pub fn host_registers() -> Registers<11> {
+    let guest_timer = match axplat_aarch64_vhe::host_is_at_el2() {
+        true => sysreg_read!("s3_5_c14_c3_1"),
+        false => 0,
+    };
     [
+        ("cntv_ctl", guest_timer),
         ("tpidr_el1", sysreg_read!("tpidr_el1")),
         ("tpidr_el0", sysreg_read!("tpidr_el0")),
         ("sp_el0", sysreg_read!("sp_el0")),
@@ -223,9 +148,12 @@ macro_rules! el1_state {
         }
 
         impl El1State {
-            /// Takes them from the CPU.
+            /// Takes them from the CPU, and disarms the virtual timer: while the host runs, and after
+            /// the guest's end, nothing of the guest's may raise an interrupt.
             pub fn save(&mut self) {
                 $(self.$name = sysreg_read!($register);)*
+                // SAFETY: the guest's own timer; `restore` arms it again.
+                unsafe { sysreg_write!("s3_5_c14_c3_1", 0_u64) };
             }
 
             /// Puts them into the CPU.
@@ -298,27 +226,16 @@ impl El1State {
     /// Fills the registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
     /// counter and PSTATE of the guest's handler.
     pub fn trap(&mut self, exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
-        /// NZCV and DIT stay as they are; PAN too, and SCTLR_EL1.SPAN clear sets it.
-        const KEPT: u64 = 0xF << 28 | 1 << 24 | PAN;
-        const PAN: u64 = 1 << 22;
-        const SCTLR_SPAN: u64 = 1 << 23;
         (self.elr, self.spsr) = (pc, pstate);
         (self.esr, self.far) = (exception.code, exception.value);
-        // The vectors by where it comes from: EL1 on SP_EL0, EL1 on SP_EL1, EL0.
-        let offset = match pstate & 0b1111 {
-            0b0100 => 0x000,
-            0b0101 => 0x200,
-            _ => 0x400,
-        };
-        let pan = if self.sctlr & SCTLR_SPAN == 0 { PAN } else { 0 };
-        let handler = self.vbar.wrapping_add(offset);
-        (handler, pstate & KEPT | pan | SPSR_EL1H_MASKED)
+        exception::entry(pstate, self.sctlr, self.vbar)
     }
 }
 
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
-/// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it.
-pub fn guest_ipa(address: u64) -> Option<u64> {
+/// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. `hcr` is the
+/// guest's HCR_EL2.
+pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
     let par: u64;
     // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and was saved.
     // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
@@ -334,7 +251,7 @@ pub fn guest_ipa(address: u64) -> Option<u64> {
             "msr    hcr_el2, {host}",
             "isb",
             host = out(reg) _,
-            guest = in(reg) HCR_GUEST,
+            guest = in(reg) hcr,
             address = in(reg) address,
             par = out(reg) par,
             options(nostack),

@@ -3,9 +3,11 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    calls,
+    calls, confine,
     cpu::Mode,
-    decode,
+    decode::{self, Emulation, Guest, Trapped},
+    exception::SPSR_EL1H_MASKED,
+    idregs::{Features, IdRegisters},
     regs::{self, Context, El1State},
 };
 use crate::{
@@ -45,6 +47,8 @@ pub struct Vcpu {
     el1: Option<El1State>,
     /// The bytes by which the guest's program counter moves on when its call is answered.
     call_length: u64,
+    /// The features that a guest at EL1 sees.
+    ids: IdRegisters,
 }
 
 impl Vcpu {
@@ -62,16 +66,18 @@ impl Vcpu {
                 // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which
                 // outlives its vCPU.
                 unsafe { regs::set_stage2(root) };
-                regs::clear_floating_point();
+                let features = Features::new(confine::hardware_id);
+                confine::clear_unswitched(features);
                 Self {
                     context: Context {
-                        guest_hcr: regs::HCR_GUEST,
-                        guest_spsr: regs::SPSR_EL1H_MASKED,
+                        guest_hcr: confine::guest_hcr(features),
+                        guest_spsr: SPSR_EL1H_MASKED,
                         guest_sp_el1: stack,
                         ..context
                     },
                     el1: Some(El1State::reset()),
                     call_length: 0,
+                    ids: IdRegisters::new(confine::hardware_id),
                 }
             }
             Mode::El0 => Self {
@@ -83,11 +89,10 @@ impl Vcpu {
                 },
                 el1: None,
                 call_length: 0,
+                ids: IdRegisters::default(),
             },
         };
-        // What was loaded as data is about to be fetched as instructions; and what an earlier
-        // guest left in the host's own regime is dropped.
-        axhal::asm::flush_icache_all();
+        // What an earlier guest left in the host's own regime is dropped.
         axhal::asm::flush_tlb(None);
         vcpu
     }
@@ -105,17 +110,39 @@ impl vcpu::Vcpu for Vcpu {
         // EL0 behind TTBR0, and either maps only what was declared for it.
         let vector = unsafe { hv_aarch64_enter(&mut self.context) };
         let syndrome = regs::read_syndrome(vector, self.el1.is_some());
-        if let Some(el1) = &mut self.el1 {
-            el1.save();
-        }
-        let (exit, call_length) = match &self.el1 {
-            Some(_) => decode::decode_el1(&syndrome, &self.context.guest_x, regs::guest_ipa),
-            None => (decode::decode_el0(&syndrome, &self.context.guest_x), 0),
+        let trapped = match &mut self.el1 {
+            Some(el1) => {
+                el1.save();
+                let guest = Guest {
+                    x: &self.context.guest_x,
+                    pstate: self.context.guest_spsr,
+                    timer: el1.cntv_ctl,
+                    ids: &self.ids,
+                };
+                let hcr = self.context.guest_hcr;
+                decode::decode_el1(&syndrome, &guest, |address| regs::guest_ipa(hcr, address))
+            }
+            None => Trapped::exit(decode::decode_el0(&syndrome, &self.context.guest_x)),
         };
-        self.call_length = call_length;
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
-        exit
+        match trapped {
+            Trapped::Exit {
+                exit,
+                call_length,
+                wait,
+            } => {
+                self.call_length = call_length;
+                if wait {
+                    wait_for_host();
+                }
+                exit
+            }
+            Trapped::Emulated(emulation) => {
+                self.emulate(&emulation);
+                Exit::Emulated
+            }
+        }
     }
 
     fn pc(&self) -> u64 {
@@ -135,6 +162,20 @@ impl Vcpu {
         }
     }
 
+    /// Carries an instruction out.
+    fn emulate(&mut self, emulation: &Emulation) {
+        // 31 is XZR: it takes the value and keeps none.
+        if let Some((register, value)) = emulation.write
+            && let Some(x) = self.context.guest_x.get_mut(register)
+        {
+            *x = value;
+        }
+        self.context.guest_elr = self.context.guest_elr.wrapping_add(emulation.length);
+        if emulation.wait {
+            wait_for_host();
+        }
+    }
+
     /// Has the guest take an exception at its program counter, to EL1 (Arm ARM, D1.3.1). A guest at
     /// EL0 has no EL1 to take it to; its decoder never refuses, it ends the guest.
     fn inject(&mut self, exception: GuestException) {
@@ -142,4 +183,9 @@ impl Vcpu {
         let (pc, pstate) = el1.trap(&exception, self.context.guest_elr, self.context.guest_spsr);
         (self.context.guest_elr, self.context.guest_spsr) = (pc, pstate);
     }
+}
+
+/// Waits until an interrupt of the host's comes: its tick does within 10 ms.
+fn wait_for_host() {
+    axhal::asm::wait_for_irqs();
 }

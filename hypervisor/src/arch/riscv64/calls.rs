@@ -34,13 +34,20 @@ pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
             failed: false,
         },
         (base::EID_BASE, function) => inquiry(function, x[A0]),
-        (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE) => write(x[A0], x[A1], x[A2]),
+        (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE) => {
+            let (gpa, len) = range(x[A0], x[A1], x[A2]);
+            Call::Write { gpa, len }
+        }
+        (dbcn::EID_DBCN, dbcn::CONSOLE_READ) => {
+            let (gpa, len) = range(x[A0], x[A1], x[A2]);
+            Call::Read { gpa, len }
+        }
         (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE_BYTE) => Call::PutByte(x[A0] as u8),
         (srst::EID_SRST, srst::SYSTEM_RESET) => reset(x[A0], x[A1]),
         _ => Call::Unknown { id: x[A7] },
     };
-    // Extensions 0 to 8 are the legacy ones, whatever a6 holds.
-    let convention = if extension <= 8 {
+    // Extensions 0 to 15 are the legacy ones, whatever a6 holds (chapter 5).
+    let convention = if extension <= 0xF {
         Convention::Legacy
     } else {
         Convention::Standard
@@ -97,27 +104,45 @@ fn is_present(extension: usize) -> bool {
     .contains(&extension)
 }
 
-/// The debug console, chapter 12: the physical address comes in two halves. A high half that is
-/// not zero is beyond 64 bits, where no RAM is; a range that cannot be RAM stands for it.
-fn write(len: u64, low: u64, high: u64) -> Call {
+/// A range of the debug console's, chapter 12, by address and length. The physical address comes in
+/// two halves. A high half that is not zero is beyond 64 bits, where no RAM is; a range that cannot be
+/// RAM stands for it.
+fn range(len: u64, low: u64, high: u64) -> (u64, u64) {
     match high {
-        0 => Call::Write { gpa: low, len },
-        _ => Call::Write {
-            gpa: u64::MAX,
-            len: u64::MAX,
-        },
+        0 => (low, len),
+        _ => (u64::MAX, u64::MAX),
     }
 }
 
-/// The reset extension, chapter 10. A reboot is not offered.
+/// The reset extension, chapter 10. Its arguments are 32 bits wide, and the upper halves of their
+/// registers do not count (chapter 3). What is reserved, or another implementation's own, is invalid. A
+/// reboot is valid, but not offered.
 fn reset(kind: u64, reason: u64) -> Call {
-    if kind != u64::from(srst::RESET_TYPE_SHUTDOWN) {
-        return Call::Unknown {
-            id: srst::EID_SRST as u64,
+    const KINDS: [u32; 3] = [
+        srst::RESET_TYPE_SHUTDOWN,
+        srst::RESET_TYPE_COLD_REBOOT,
+        srst::RESET_TYPE_WARM_REBOOT,
+    ];
+    const REASONS: [u32; 2] = [
+        srst::RESET_REASON_NO_REASON,
+        srst::RESET_REASON_SYSTEM_FAILURE,
+    ];
+    let (kind, reason) = (kind as u32, reason as u32);
+    if !KINDS.contains(&kind) || !REASONS.contains(&reason) {
+        return Call::Settled {
+            reply: Reply::InvalidParameter,
+        };
+    }
+    if kind != srst::RESET_TYPE_SHUTDOWN {
+        return Call::Settled {
+            reply: Reply::NotSupported,
         };
     }
     Call::Shutdown {
         announce: Some("SBI SRST shutdown"),
-        failed: reason != u64::from(srst::RESET_REASON_NO_REASON),
+        failed: reason != srst::RESET_REASON_NO_REASON,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,47 @@
 //! From `scause` and its companions to an [`Exit`].
 
 use super::calls;
-use crate::vm::exit::{Access, Exit, Fault, Other};
+use crate::vm::exit::{Access, Exit, Fault, GuestException, Other, Refused};
 
-/// The trap CSRs, as the guest's trap left them.
+/// The trap CSRs, as the guest's trap left them, and what else a decision needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trap {
     /// Why: the interrupt bit and the cause.
     pub scause: u64,
-    /// A virtual address, or the instruction.
+    /// A guest-virtual address, or the instruction.
     pub stval: u64,
-    /// A guest-physical address, shifted right by two.
+    /// A guest-physical address, shifted right by two; or zero.
     pub htval: u64,
-    /// The trapping instruction, transformed; or a pseudo-instruction.
+    /// The trapping instruction, transformed; a pseudo-instruction; or zero.
     pub htinst: u64,
+    /// Whether the guest was in VU-mode.
+    pub from_user: bool,
+    /// The guest's interrupts that are pending and enabled each by itself: `vsip & vsie`.
+    pub awake: u64,
+}
+
+impl Trap {
+    /// Whether the instruction that trapped is wanted, and the hart has not told it. It need not: QEMU
+    /// tells CSR instructions and WFI, but not CBO or WRS.NTO.
+    pub fn lacks_instruction(&self) -> bool {
+        self.scause == VIRTUAL_INSTRUCTION && self.stval == 0
+    }
 }
 
 const INTERRUPT: u64 = 1 << 63;
+const FETCH_ACCESS_FAULT: u64 = 1;
+const ILLEGAL_INSTRUCTION: u64 = 2;
+const LOAD_ACCESS_FAULT: u64 = 5;
+const STORE_ACCESS_FAULT: u64 = 7;
 const ECALL_FROM_VS: u64 = 10;
+const HARDWARE_ERROR: u64 = 19;
 const FETCH_GUEST_PAGE_FAULT: u64 = 20;
 const LOAD_GUEST_PAGE_FAULT: u64 = 21;
 const VIRTUAL_INSTRUCTION: u64 = 22;
 const STORE_GUEST_PAGE_FAULT: u64 = 23;
+
 const WFI: u64 = 0x1050_0073;
+const WRS_NTO: u64 = 0x00D0_0073;
 
 /// What the trap means, and, for a call, by which convention it wants its answer.
 pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
@@ -34,45 +53,99 @@ pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
         FETCH_GUEST_PAGE_FAULT => fault(trap, Access::Execute),
         LOAD_GUEST_PAGE_FAULT => fault(trap, Access::Read),
         STORE_GUEST_PAGE_FAULT => fault(trap, Access::Write),
-        // stval holds the instruction.
-        VIRTUAL_INSTRUCTION if trap.stval == WFI => Exit::Idle,
+        VIRTUAL_INSTRUCTION => virtual_instruction(trap),
+        // The address is one that we mapped, and the machine refuses the kind of access there: an
+        // atomic on a device, say. It is not delegated, so that a mapping of ours that leads nowhere
+        // is reported; without a hypervisor the guest's kernel would get the same exception.
+        FETCH_ACCESS_FAULT | LOAD_ACCESS_FAULT | STORE_ACCESS_FAULT => refused(trap, trap.scause),
         cause if cause & INTERRUPT != 0 => Exit::HostInterrupt,
-        cause => Exit::Other(Other {
-            class: class(cause),
-            code: cause,
-            info: trap.stval,
-        }),
+        _ => Exit::Other(other(trap)),
     };
     (exit, calls::Convention::Standard)
 }
 
-/// A guest page fault. htval is the guest-physical address shifted right by two; its two low bits
-/// are those of the virtual address in stval. A hart may leave htval zero, and the address would have
-/// to be found by a walk of the guest's tables; QEMU never does, and on a hart that did, the fault
-/// would count as one at address 0, where no window is, and end the guest. A pseudo-instruction in htinst (its bit 0 is clear
-/// and it is not 0) says that the walk of the guest's own tables faulted, not the access.
+/// A virtual-instruction exception: what the guest's level has on a machine without a hypervisor, or
+/// what only the hypervisor's has (RISC-V Privileged, "Virtual Instruction Exception"). `stval` holds the
+/// instruction; or zero, if the hart does not tell and the guest has it mapped no more.
+fn virtual_instruction(trap: &Trap) -> Exit {
+    match trap.stval {
+        // A hart may end this stall at any time, in user mode too (Zawrs).
+        WRS_NTO => Exit::Emulated,
+        // It goes on if an interrupt is pending that is enabled by itself, whatever sstatus.SIE says
+        // ("Wait for Interrupt"). User mode has no WFI.
+        WFI if !trap.from_user && trap.awake != 0 => Exit::Emulated,
+        WFI if !trap.from_user => Exit::Idle,
+        _ => refused(trap, ILLEGAL_INSTRUCTION),
+    }
+}
+
+/// An instruction that the guest's kernel gets `cause` for. `stval` is right as it is: for a
+/// virtual instruction it is what an illegal one leaves there.
+fn refused(trap: &Trap, cause: u64) -> Exit {
+    Exit::Refused(Refused {
+        what: other(trap),
+        from_user: trap.from_user,
+        exception: GuestException {
+            code: cause,
+            value: trap.stval,
+        },
+    })
+}
+
+/// A guest page fault. `htval` is the guest-physical address shifted right by two. Its two low bits are
+/// those of the virtual address in `stval`, which of a misaligned access is the part that faulted; those
+/// of an entry of the guest's own tables are zero.
+///
+/// A hart may also leave `htval` zero. Then the address would have to be found by a walk of the guest's
+/// tables, which is not done: the guest ends, with a class that says so. QEMU always writes it.
 fn fault(trap: &Trap, access: Access) -> Exit {
-    let during_walk = trap.htinst != 0 && trap.htinst & 1 == 0;
-    let low = if during_walk { 0 } else { trap.stval & 3 };
-    // A walk may write (A and D bits); bit 5 of the pseudo-instruction says so.
-    let access = match during_walk {
-        true if trap.htinst & 0x20 != 0 => Access::Write,
-        true => Access::Read,
-        false => access,
-    };
+    let walk = access_of_walk(trap.htinst);
+    // Both stages map whole pages, so an address that is really 0 has the offset in its page that
+    // the virtual address has.
+    if trap.htval == 0 && walk.is_none() && trap.stval & 0xFFC != 0 {
+        return Exit::Other(Other {
+            class: "guest-page-fault-without-htval",
+            ..other(trap)
+        });
+    }
+    let low = if walk.is_some() { 0 } else { trap.stval & 3 };
     Exit::Fault(Fault {
         gpa: trap.htval << 2 | low,
-        access,
-        during_walk,
+        access: walk.unwrap_or(access),
+        during_walk: walk.is_some(),
     })
+}
+
+/// What the CPU did in the guest's own tables, if `htinst` is one of the pseudo-instructions that say
+/// so (RISC-V Privileged, "Transformed Instruction or Pseudoinstruction for mtinst or htinst"): a read
+/// of an entry, or a write of its A and D bits, of 32 or 64 bits. Transformed instructions have bit 0
+/// set; values that are not known count as zero, as the manual allows.
+fn access_of_walk(htinst: u64) -> Option<Access> {
+    match htinst {
+        0x2000 | 0x3000 => Some(Access::Read),
+        0x2020 | 0x3020 => Some(Access::Write),
+        _ => None,
+    }
+}
+
+fn other(trap: &Trap) -> Other {
+    Other {
+        class: class(trap.scause),
+        code: trap.scause,
+        info: trap.stval,
+    }
 }
 
 fn class(cause: u64) -> &'static str {
     match cause {
-        1 => "instruction-access-fault",
-        5 => "load-access-fault",
-        7 => "store-access-fault",
+        FETCH_ACCESS_FAULT => "instruction-access-fault",
+        LOAD_ACCESS_FAULT => "load-access-fault",
+        STORE_ACCESS_FAULT => "store-access-fault",
+        HARDWARE_ERROR => "hardware-error",
         VIRTUAL_INSTRUCTION => "virtual-instruction",
         _ => "unexpected-trap",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,4 +10,6 @@ pub mod format;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
+mod reset;
+#[cfg(target_os = "none")]
 mod vcpu;

@@ -22,7 +22,42 @@ macro_rules! csr_write {
     };
 }
 
-pub(super) use csr_write;
+/// Tries an instruction that may trap, with a register `{operand}` that holds `$value`, and gives what
+/// the register holds behind it; none if it trapped. The trap is ours: `stvec` leads behind the instruction
+/// meanwhile.
+macro_rules! attempt {
+    ($instruction:expr, $value:expr) => {{
+        let (done, operand): (u64, u64);
+        // SAFETY: interrupts are off while `stvec` leads to the local label, so the only trap that
+        // can go there is that of the one instruction; it overwrites sepc, scause, stval and
+        // sstatus.SPP and SPIE, which hold nothing across here, and SIE, which is put back at the end.
+        // The label is aligned to 4, as stvec demands. Of the instructions, each reads or writes a CSR
+        // that does not affect HS-mode, or loads from the guest's memory as the guest does.
+        unsafe {
+            ::core::arch::asm!(
+                "csrrci {status}, sstatus, 2",
+                "la     {tmp}, 1f",
+                "csrrw  {tmp}, stvec, {tmp}",
+                "li     {done}, 0",
+                $instruction,
+                "li     {done}, 1",
+                ".p2align 2",
+                "1:",
+                "csrw   stvec, {tmp}",
+                "andi   {status}, {status}, 2",
+                "csrs   sstatus, {status}",
+                status = out(reg) _,
+                tmp = out(reg) _,
+                operand = inout(reg) $value => operand,
+                done = out(reg) done,
+                options(nostack),
+            );
+        }
+        (done == 1).then_some(operand)
+    }};
+}
+
+pub(super) use {attempt, csr_write};
 
 /// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
 /// floating-point unit in its initial state for the guest. The host is built without it.
@@ -59,9 +94,10 @@ pub const HENVCFG: u64 = 0;
 
 /// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
 /// breakpoint (3), misaligned load and store (4, 6), a call from its user mode (8), and the page
-/// faults of its own tables (12, 13, 15). Everything else comes here.
+/// faults of its own tables (12, 13, 15). Also a software check (18), which a guest can turn on for its
+/// user mode where there is Zicfilp. Everything else comes here.
 pub const HEDELEG: u64 =
-    1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 12 | 1 << 13 | 1 << 15;
+    1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 12 | 1 << 13 | 1 << 15 | 1 << 18;
 
 /// The guest's software, timer and external interrupts go to the guest.
 pub const HIDELEG: u64 = 1 << 2 | 1 << 6 | 1 << 10;
@@ -75,6 +111,23 @@ pub fn fence_guest_translations() {
             ".option push",
             ".option arch, +h",
             "hfence.gvma",
+            ".option pop",
+            options(nostack)
+        );
+    }
+}
+
+/// Drops what the TLBs know of earlier guests, of both stages. HFENCE.GVMA alone may keep what leads
+/// from guest-virtual to guest-physical addresses, and a new guest has the VMID and the ASIDs of the
+/// one before. HFENCE.VVMA is for the VMID that is in `hgatp`; on a hart without VMIDs, for all.
+pub fn forget_guests() {
+    // SAFETY: fences; they change no meaning.
+    unsafe {
+        asm!(
+            ".option push",
+            ".option arch, +h",
+            "hfence.gvma",
+            "hfence.vvma",
             ".option pop",
             options(nostack)
         );
@@ -103,31 +156,6 @@ impl SharedCsrs {
             csr_write!("senvcfg", self.senvcfg);
         }
         before
-    }
-}
-
-/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
-/// host itself is built without them and keeps the unit off.
-pub fn clear_floating_point() {
-    macro_rules! clear {
-        ($($n:literal)*) => {
-            asm!(
-                ".option push",
-                ".option arch, +d",
-                "csrrs  {tmp}, sstatus, {fs}",
-                $(concat!("fmv.d.x f", $n, ", zero"),)*
-                "fscsr  zero",
-                "csrw   sstatus, {tmp}",
-                ".option pop",
-                fs = in(reg) SSTATUS_FS,
-                tmp = out(reg) _,
-                options(nostack),
-            )
-        };
-    }
-    // SAFETY: the registers hold nothing of the host's; sstatus is put back.
-    unsafe {
-        clear!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
     }
 }
 
@@ -186,44 +214,45 @@ pub fn host_registers() -> Registers<13> {
     ]
 }
 
-/// Whether this hart has the H-extension: `misa` cannot be read from here, so `hstatus` is read
-/// with `stvec` pointing behind the read. Without the extension that is an illegal instruction.
+/// Whether this hart has the H-extension: `misa` cannot be read from here, so `hstatus` is.
 pub fn has_hypervisor_extension() -> bool {
-    let found: u64;
-    // SAFETY: interrupts are off while `stvec` leads to the local label, so the only trap that can
-    // go there is that of the one CSR read; it overwrites sepc, scause, stval and sstatus.SPP and
-    // SPIE, which hold nothing across here, and SIE, which is put back at the end. The label is
-    // aligned to 4, as stvec demands.
-    unsafe {
-        asm!(
-            "csrrci {status}, sstatus, 2",
-            "la     {tmp}, 1f",
-            "csrrw  {tmp}, stvec, {tmp}",
-            "li     {found}, 0",
-            "csrr   {junk}, hstatus",
-            "li     {found}, 1",
-            ".p2align 2",
-            "1:",
-            "csrw   stvec, {tmp}",
-            "andi   {status}, {status}, 2",
-            "csrs   sstatus, {status}",
-            status = out(reg) _,
-            tmp = out(reg) _,
-            junk = out(reg) _,
-            found = out(reg) found,
-            options(nostack),
-        );
-    }
-    found == 1
+    attempt!("csrr {operand}, hstatus", 0u64).is_some()
 }
 
 /// Reads the trap CSRs. To be done before interrupts are on again, since each trap overwrites them.
-pub fn read_trap() -> Trap {
+/// `sstatus` is as the trap left it.
+pub fn read_trap(sstatus: u64) -> Trap {
     Trap {
         scause: csr_read!("scause"),
         stval: csr_read!("stval"),
         htval: csr_read!("htval"),
         htinst: csr_read!("htinst"),
+        from_user: sstatus & SSTATUS_SPP == 0,
+        awake: csr_read!("vsip") & csr_read!("vsie"),
+    }
+}
+
+/// The instruction at the guest-virtual address `pc`, loaded as the guest fetches it (HLVX); none if the
+/// guest has it mapped no more. To be called with interrupts off, after [`read_trap`], whose CSRs it may
+/// overwrite.
+pub fn guest_instruction(pc: u64, from_user: bool) -> Option<u64> {
+    let host = csr_read!("hstatus");
+    let level = if from_user { 0 } else { HSTATUS_SPVP };
+    // SAFETY: SPVP is the level at which HLVX acts, and matters to nothing else here.
+    unsafe { csr_write!("hstatus", host & !HSTATUS_SPVP | level) };
+    // Half by half, as it may begin at the end of a page.
+    let halves = [pc, pc.wrapping_add(2)].map(|address| {
+        attempt!(
+            ".option push\n.option arch, +h\nhlvx.hu {operand}, ({operand})\n.option pop",
+            address
+        )
+    });
+    // SAFETY: it holds again what it held.
+    unsafe { csr_write!("hstatus", host) };
+    match halves {
+        [Some(low), _] if low & 3 != 3 => Some(low),
+        [Some(low), Some(high)] => Some(high << 16 | low),
+        _ => None,
     }
 }
 

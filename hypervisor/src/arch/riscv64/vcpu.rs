@@ -4,7 +4,8 @@ use core::{arch::global_asm, mem::offset_of};
 
 use super::{
     calls, decode, regs,
-    regs::{Context, SharedCsrs, csr_write},
+    regs::{Context, SharedCsrs},
+    reset,
 };
 use crate::{
     vm::exit::{Exit, GuestException, Resume},
@@ -53,30 +54,8 @@ impl Vcpu {
             guest_hstatus: regs::HSTATUS_SPV | regs::HSTATUS_SPVP | regs::HSTATUS_VTW | regs::XL_64,
             ..Context::default()
         };
-        // SAFETY: none of these CSRs affects HS-mode. hgatp points to Sv39x4 tables that the
-        // caller keeps alive while the vCPU runs.
-        unsafe {
-            csr_write!("hedeleg", regs::HEDELEG);
-            csr_write!("hideleg", regs::HIDELEG);
-            csr_write!("hcounteren", regs::HCOUNTEREN_TM);
-            csr_write!("henvcfg", regs::HENVCFG);
-            csr_write!("hvip", 0u64);
-            csr_write!("htimedelta", 0u64);
-            csr_write!(
-                "hgatp",
-                regs::HGATP_SV39X4 | regs::HGATP_VMID | (root >> 12)
-            );
-            csr_write!(
-                "vsstatus",
-                regs::XL_64 | (regs::SSTATUS_FS_INITIAL & regs::SSTATUS_FS)
-            );
-            csr_write!("vstvec", 0u64);
-            csr_write!("vsscratch", 0u64);
-            csr_write!("vsatp", 0u64);
-            csr_write!("vsie", 0u64);
-        }
-        regs::fence_guest_translations();
-        regs::clear_floating_point();
+        // SAFETY: the tables map only what was declared, and the caller keeps them while the vCPU runs.
+        unsafe { reset::new_guest(root) };
         Self {
             context,
             shared: SharedCsrs::default(),
@@ -94,12 +73,19 @@ impl vcpu::Vcpu for Vcpu {
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
         // declared for it.
         unsafe { hv_riscv64_enter(&mut self.context) };
-        let trap = regs::read_trap();
+        let mut trap = regs::read_trap(self.context.guest_sstatus);
+        if trap.lacks_instruction() {
+            let pc = self.context.guest_sepc;
+            trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
+        }
         self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         let (exit, convention) = decode::decode(&trap, &self.context.guest_x);
         self.convention = convention;
+        if exit == Exit::Emulated {
+            self.skip();
+        }
         exit
     }
 
@@ -114,11 +100,16 @@ impl Vcpu {
             Resume::Go => {}
             Resume::Reply(reply) => {
                 calls::encode(reply, self.convention, &mut self.context.guest_x);
-                // An ECALL is four bytes long, and sepc is its own address.
-                self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
+                self.skip();
             }
             Resume::Inject(exception) => self.inject(exception),
         }
+    }
+
+    /// Moves past the instruction that trapped, whose own address sepc is. ECALL, WFI and WRS.NTO are
+    /// four bytes long and have no compressed form.
+    fn skip(&mut self) {
+        self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
     }
 
     /// Has the guest take an exception at its program counter, as hardware does a delegated one
@@ -128,5 +119,11 @@ impl Vcpu {
         let from_supervisor = context.guest_sstatus & regs::SSTATUS_SPP != 0;
         context.guest_sepc = regs::trap_guest(&exception, context.guest_sepc, from_supervisor);
         context.guest_sstatus |= regs::SSTATUS_SPP;
+    }
+}
+
+impl Drop for Vcpu {
+    fn drop(&mut self) {
+        reset::end_guest();
     }
 }

@@ -1,12 +1,28 @@
-//! From a VMEXIT code (APM vol. 2, appendix C) to an [`Exit`].
+//! From a VMEXIT code (APM vol. 2, appendix C) to what it means.
+//!
+//! Some intercepts come before the check of the privilege level (VMMCALL, §15.9, and more of them in
+//! QEMU's TCG), so the level is looked at here: a process of the guest's gets what a CPU without SVM
+//! gives it.
 
-use super::calls;
-use crate::vm::exit::{Access, Exit, Fault, Other};
+use super::{
+    calls,
+    event::{ALIGNMENT, DEBUG, Event, Shutdown, meet},
+};
+use crate::vm::exit::{Access, Exit, Fault, Other, Refused};
 
+const EXCEPTION_DEBUG: u64 = 0x40 + DEBUG as u64;
+const EXCEPTION_ALIGNMENT: u64 = 0x40 + ALIGNMENT as u64;
 const INTR: u64 = 0x60;
 const NMI: u64 = 0x61;
+const SMI: u64 = 0x62;
+const INIT: u64 = 0x63;
+const CPUID: u64 = 0x72;
+const INVD: u64 = 0x76;
 const HLT: u64 = 0x78;
+const MSR: u64 = 0x7C;
+const SHUTDOWN: u64 = 0x7F;
 const VMMCALL: u64 = 0x81;
+const WBINVD: u64 = 0x89;
 const NPF: u64 = 0x400;
 
 /// VMEXIT_INVALID is -1; QEMU leaves the upper half of it zero.
@@ -20,6 +36,9 @@ const NPF_FETCH: u64 = 1 << 4;
 /// It was the walk of the guest's own tables.
 const NPF_WALK: u64 = 1 << 33;
 
+/// EXITINFO1 of an MSR exit (§15.11): it was WRMSR.
+const MSR_WRITE: u64 = 1;
+
 /// What an exit left in the VMCB and in the guest's registers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Left {
@@ -29,26 +48,128 @@ pub struct Left {
     pub info1: u64,
     /// EXITINFO2.
     pub info2: u64,
+    /// EXITINTINFO.
+    pub int_info: u64,
     /// The guest's privilege level.
     pub cpl: u8,
     /// The guest's RAX.
     pub rax: u64,
+    /// The guest's RCX.
+    pub rcx: u64,
     /// The guest's RDI.
     pub rdi: u64,
 }
 
+/// What an exit calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trapped {
+    /// What it was.
+    pub action: Action,
+    /// What the guest takes on its next entry in any case, unless the run loop raises something else.
+    pub pending: Option<Event>,
+}
+
+/// What to do about an exit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Hand it to the run loop.
+    Exit(Exit),
+    /// Carry an instruction out; what cannot be is [`refused`].
+    Emulate(Instruction),
+}
+
+/// An instruction that the vCPU carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// CPUID.
+    Cpuid,
+    /// RDMSR of this number.
+    ReadMsr(u32),
+    /// WRMSR of this number.
+    WriteMsr(u32),
+    /// INVD or WBINVD. Nothing has to be done: what a guest caches stays coherent with its memory, and
+    /// nothing is lost that INVD would be allowed to throw away.
+    FlushCaches,
+}
+
 /// What an exit means.
-pub fn decode(left: &Left) -> Exit {
-    match left.code {
+pub fn decode(left: &Left) -> Trapped {
+    let interrupted = Event::interrupted(left.int_info);
+    let raised = match left.code {
+        // What DR6 and DR7 have to show is in the VMCB already (§15.12.2).
+        EXCEPTION_DEBUG => Some(Event::exception(DEBUG, None)),
+        // Its error code is always 0 (§8.2.18).
+        EXCEPTION_ALIGNMENT => Some(Event::exception(ALIGNMENT, Some(0))),
+        _ => None,
+    };
+    match meet(interrupted, raised) {
+        Ok(pending) => Trapped {
+            action: action(left),
+            pending,
+        },
+        Err(Shutdown) => Trapped {
+            action: Action::Exit(other(&Left {
+                code: SHUTDOWN,
+                ..*left
+            })),
+            pending: None,
+        },
+    }
+}
+
+fn action(left: &Left) -> Action {
+    let exit = match left.code {
         NPF => Exit::Fault(fault(left.info1, left.info2)),
-        VMMCALL => Exit::Call(calls::decode(left.rax, left.rdi)),
-        INTR | NMI => Exit::HostInterrupt,
-        HLT => Exit::Idle,
-        code => Exit::Other(Other {
-            class: class(code),
-            code,
-            info: left.info1,
-        }),
+        // NMI, SMI and INIT are still pending and the host's own, as is an interrupt (§15.13).
+        INTR | NMI | SMI | INIT => Exit::HostInterrupt,
+        // It goes back to the guest. The exit was for the host to stay in control: the delivery of
+        // either can cause the same again, for ever, and no interrupt would come between.
+        EXCEPTION_DEBUG | EXCEPTION_ALIGNMENT => Exit::Emulated,
+        CPUID => return Action::Emulate(Instruction::Cpuid),
+        VMMCALL if left.cpl == 0 => Exit::Call(calls::decode(left.rax, left.rdi)),
+        // It exits at any level (§15.9), and is a kernel's.
+        VMMCALL => refused(left).map_or_else(|| other(left), Exit::RefusedCall),
+        HLT if left.cpl == 0 => Exit::Idle,
+        INVD | WBINVD if left.cpl == 0 => return Action::Emulate(Instruction::FlushCaches),
+        MSR if left.cpl == 0 => {
+            let number = left.rcx as u32;
+            return Action::Emulate(if left.info1 & MSR_WRITE == 0 {
+                Instruction::ReadMsr(number)
+            } else {
+                Instruction::WriteMsr(number)
+            });
+        }
+        _ => refused(left).map_or_else(|| other(left), Exit::Refused),
+    };
+    Action::Exit(exit)
+}
+
+/// The refusal of an instruction; `None` if the exit was for something else.
+pub fn refused(left: &Left) -> Option<Refused> {
+    let exception = match left.code {
+        // Its operand or its place is not allowed: CR0, RDPMC, INVD, HLT, ports, MSRs, WBINVD.
+        0x65 | 0x6F | INVD | HLT | 0x7B | MSR | WBINVD => Event::PROTECTION,
+        // There is no such instruction, and CPUID says so: INVLPGA, VMRUN, VMMCALL, VMLOAD, VMSAVE,
+        // STGI, CLGI, SKINIT, RDTSCP, MONITOR, MWAIT (two codes), XSETBV, RDPRU.
+        0x7A | 0x80..=0x87 | 0x8A..=0x8E => Event::UNDEFINED,
+        _ => return None,
+    };
+    Some(Refused {
+        what: what(left),
+        from_user: left.cpl != 0,
+        exception: exception.into(),
+    })
+}
+
+fn other(left: &Left) -> Exit {
+    Exit::Other(what(left))
+}
+
+fn what(left: &Left) -> Other {
+    Other {
+        class: class(left.code),
+        code: left.code,
+        info: left.info1,
     }
 }
 
@@ -69,29 +190,34 @@ fn fault(info: u64, gpa: u64) -> Fault {
 
 fn class(code: u64) -> &'static str {
     match code {
-        0x14 => "cr4-write",
-        0x62 => "smi",
-        0x63 => "init",
+        0x52 => "machine-check",
         0x65 => "cr0-write",
         0x6F => "rdpmc",
-        0x76 => "invd",
+        INVD => "invd",
+        HLT => "hlt",
         0x7A => "invlpga",
         0x7B => "io-port",
-        0x7C => "msr",
+        MSR => "msr",
         0x7D => "task-switch",
         0x7E => "ferr-freeze",
-        0x7F => "shutdown",
+        SHUTDOWN => "shutdown",
         0x80 => "vmrun",
+        VMMCALL => "vmmcall",
         0x82 => "vmload",
         0x83 => "vmsave",
         0x84 => "stgi",
         0x85 => "clgi",
         0x86 => "skinit",
-        0x89 => "wbinvd",
+        0x87 => "rdtscp",
+        WBINVD => "wbinvd",
         0x8A => "monitor",
-        0x8B => "mwait",
+        0x8B | 0x8C => "mwait",
         0x8D => "xsetbv",
+        0x8E => "rdpru",
         INVALID | INVALID_32 => "invalid-vmcb",
         _ => "unexpected-exit",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,11 @@
 pub mod calls;
 #[cfg(target_os = "none")]
 pub mod cpu;
+pub mod cpuid;
 pub mod decode;
+pub mod event;
 pub mod format;
+pub mod msr;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]

@@ -1,21 +1,28 @@
 //! MSRs of SVM, and the registers that a world switch saves by software.
 
-use core::arch::{asm, x86_64::__cpuid};
+use core::arch::{
+    asm,
+    x86_64::{__cpuid, __cpuid_count},
+};
 
 use x86_64::{
     instructions::tables::{sgdt, sidt},
     registers::{
-        control::{Cr3, Cr4},
+        control::{Cr3, Cr4, Cr4Flags},
         model_specific::{Efer, EferFlags, Msr},
     },
 };
 
+use super::cpuid::Leaf;
 use crate::{error::Error, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;
 /// `VM_HSAVE_PA` (§15.30.4): where VMRUN saves the host's state.
 const VM_HSAVE_PA: u32 = 0xC001_0117;
+
+/// CPUID: what of SVM there is.
+const SVM_FEATURES: u32 = 0x8000_000A;
 
 /// The guest's general-purpose registers but RAX and RSP, which the VMCB holds. `enter.S` knows
 /// them by the offsets.
@@ -42,7 +49,6 @@ pub struct GuestRegs {
 pub fn enable_svm() -> Result<(), Error> {
     const LARGEST_EXTENDED: u32 = 0x8000_0000;
     const EXTENDED_FEATURES: u32 = 0x8000_0001;
-    const SVM_FEATURES: u32 = 0x8000_000A;
     // The leaves of SVM exist only up to what the first one says.
     let svm = __cpuid(LARGEST_EXTENDED).eax >= SVM_FEATURES
         && __cpuid(EXTENDED_FEATURES).ecx & 1 << 2 != 0;
@@ -60,38 +66,77 @@ pub fn enable_svm() -> Result<(), Error> {
     if unsafe { Msr::new(VM_CR).read() } & 1 << 4 != 0 {
         return Err(Error::Machine("SVM is switched off by the firmware"));
     }
+    // SAFETY: it exists as well.
+    if unsafe { Msr::new(VM_HSAVE_PA).read() } != 0 {
+        return Err(Error::Machine(
+            "VM_HSAVE_PA is set already: somebody else runs guests on this CPU",
+        ));
+    }
     // SAFETY: SVME permits the SVM instructions and changes nothing else.
     unsafe { Efer::update(|efer| efer.insert(EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)) };
     Ok(())
 }
 
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<10> {
-    const FS_BASE: u32 = 0xC000_0100;
-    const GS_BASE: u32 = 0xC000_0101;
-    const KERNEL_GS_BASE: u32 = 0xC000_0102;
-    const LSTAR: u32 = 0xC000_0082;
-    const STAR: u32 = 0xC000_0081;
+pub fn host_registers() -> Registers<17> {
     // SAFETY: these exist on every CPU in long mode; reading them changes nothing.
     let msr = |number| unsafe { Msr::new(number).read() };
     let (gdt, idt) = (sgdt(), sidt());
     [
-        ("fs-base", msr(FS_BASE)),
-        ("gs-base", msr(GS_BASE)),
-        ("kernel-gs-base", msr(KERNEL_GS_BASE)),
-        ("lstar", msr(LSTAR)),
-        ("star", msr(STAR)),
+        ("fs-base", msr(0xC000_0100)),
+        ("gs-base", msr(0xC000_0101)),
+        ("kernel-gs-base", msr(0xC000_0102)),
+        ("star", msr(0xC000_0081)),
+        ("lstar", msr(0xC000_0082)),
+        ("cstar", msr(0xC000_0083)),
+        ("sfmask", msr(0xC000_0084)),
+        ("sysenter-cs", msr(0x174)),
+        ("sysenter-esp", msr(0x175)),
+        ("sysenter-eip", msr(0x176)),
+        ("pat", msr(0x277)),
         ("efer", Efer::read_raw()),
         ("cr3", Cr3::read_raw().0.start_address().as_u64()),
         ("cr4", Cr4::read_raw()),
+        ("dr7", debug_control()),
         ("gdt", gdt.base.as_u64()),
         ("idt", idt.base.as_u64()),
     ]
 }
 
-/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
-/// host itself is built without them and keeps SSE off.
-pub fn clear_floating_point() {
+/// DR7.
+fn debug_control() -> u64 {
+    let value;
+    // SAFETY: reading it changes nothing.
+    unsafe { asm!("mov {}, dr7", out(reg) value, options(nomem, nostack)) };
+    value
+}
+
+/// Resets what a guest can write and VMRUN does not switch, so that a guest does not find what an earlier
+/// one left: DR0 to DR3, the x87 unit with its pointers, MMX, SSE, and PKRU. The host uses none of it: it
+/// is built without floating point, keeps SSE off and sets no breakpoints.
+pub fn reset_unswitched_state() {
+    with_cr4(Cr4Flags::OSFXSR, reset_floating_point);
+    reset_breakpoints();
+    if __cpuid(1).ecx & 1 << 26 != 0 {
+        with_cr4(Cr4Flags::OSXSAVE, restrict_extended_state);
+    }
+    if __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0 {
+        with_cr4(Cr4Flags::PROTECTION_KEY_USER, reset_protection_keys);
+    }
+}
+
+/// Does `action` with a bit of CR4 set that it needs. The CPU has to have the feature.
+fn with_cr4(needed: Cr4Flags, action: fn()) {
+    let before = Cr4::read_raw();
+    // SAFETY: the bits permit instructions and change nothing that the host relies on.
+    unsafe { Cr4::write_raw(before | needed.bits()) };
+    action();
+    // SAFETY: it is what was there.
+    unsafe { Cr4::write_raw(before) };
+}
+
+/// Needs CR4.OSFXSR, without which FXRSTOR leaves the XMM registers alone.
+fn reset_floating_point() {
     /// An FXSAVE area (APM vol. 2 §11.4.4) in the initial state: FCW and MXCSR, all else zero.
     #[repr(C, align(16))]
     struct Area([u32; 128]);
@@ -101,25 +146,69 @@ pub fn clear_floating_point() {
         area[6] = 0x1F80; // MXCSR
         Area(area)
     };
-    // SAFETY: the registers hold nothing of the host's. FXRSTOR loads the XMM registers only with
-    // CR4.OSFXSR set, which is put back; CR0.EM and TS are clear, as ArceOS leaves them.
+    // SAFETY: the registers hold nothing of the host's; CR0.EM and TS are clear, as ArceOS leaves them.
+    // FXRSTOR does not load the pointers to the last instruction and its operand while no exception is
+    // pending; FNINIT zeroes them.
     unsafe {
         asm!(
-            "mov    {cr4}, cr4",
-            "mov    {on}, {cr4}",
-            "or     {on}, 0x200",
-            "mov    cr4, {on}",
+            "fninit",
             "fxrstor [{area}]",
-            "mov    cr4, {cr4}",
-            cr4 = out(reg) _,
-            on = out(reg) _,
             area = in(reg) &raw const INITIAL,
             options(nostack),
         );
     }
 }
 
-/// Tells the CPU where to save the host's state on VMRUN.
+fn reset_breakpoints() {
+    // SAFETY: DR7 enables none of them while the host runs.
+    unsafe {
+        asm!(
+            "mov    dr0, {zero}",
+            "mov    dr1, {zero}",
+            "mov    dr2, {zero}",
+            "mov    dr3, {zero}",
+            zero = in(reg) 0_u64,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+}
+
+/// Has XCR0 permit the x87 unit alone, whatever the firmware left there: a guest that sets CR4.OSXSAVE
+/// reaches no register that is not reset here. Needs CR4.OSXSAVE.
+fn restrict_extended_state() {
+    const X87: u32 = 1 << 0;
+    // SAFETY: the host uses no extended state.
+    unsafe {
+        asm!("xsetbv", in("ecx") 0, in("eax") X87, in("edx") 0, options(nomem, nostack));
+    }
+}
+
+/// Zeroes PKRU. Needs CR4.PKE.
+fn reset_protection_keys() {
+    // SAFETY: the register matters only for user pages, of which the host has none.
+    unsafe {
+        asm!("wrpkru", in("eax") 0, in("ecx") 0, in("edx") 0, options(nomem, nostack));
+    }
+}
+
+/// Executes CPUID.
+pub fn cpuid(function: u32, index: u32) -> Leaf {
+    let answer = __cpuid_count(function, index);
+    Leaf {
+        eax: answer.eax,
+        ebx: answer.ebx,
+        ecx: answer.ecx,
+        edx: answer.edx,
+    }
+}
+
+/// Whether an exit leaves the address of the next instruction in the VMCB (NRIP save, APM vol. 3
+/// appendix E, Fn8000_000A).
+pub fn saves_next_rip() -> bool {
+    __cpuid(SVM_FEATURES).edx & 1 << 3 != 0
+}
+
+/// Tells the CPU where to save the host's state on VMRUN; until [`clear_host_save_area`].
 ///
 /// # Safety
 ///
@@ -127,4 +216,10 @@ pub fn clear_floating_point() {
 pub unsafe fn set_host_save_area(hpa: u64) {
     // SAFETY: SVM is on, so the MSR exists; the page is the caller's promise.
     unsafe { Msr::new(VM_HSAVE_PA).write(hpa) };
+}
+
+/// Takes it back: the page is about to become somebody else's.
+pub fn clear_host_save_area() {
+    // SAFETY: as above; no VMRUN follows before the next vCPU has set a page of its own.
+    unsafe { Msr::new(VM_HSAVE_PA).write(0) };
 }

@@ -12,15 +12,20 @@ use x86_64::registers::{
 };
 
 use super::{
-    calls,
-    decode::{self, Left},
+    calls, cpuid,
+    decode::{self, Action, Instruction, Left, Trapped},
+    event::{self, Event},
+    msr,
     regs::{self, GuestRegs},
-    vmcb::{INTERCEPT_CR, INTERCEPT1, INTERCEPT2, Segment, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
+    vmcb::{
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, Segment, TLB_FLUSH_ALL,
+        V_INTR_MASKING, Vmcb,
+    },
 };
 use crate::{
     error::Error,
     memory::pages::{PAGE, Region},
-    vm::exit::{Exit, GuestException, Resume},
+    vm::exit::{Exit, Resume},
     vm::vcpu,
 };
 
@@ -54,6 +59,20 @@ const PAT_RESET: u64 = 0x0007_0406_0007_0406;
 
 /// RFLAGS with nothing set but bit 1, which always is.
 const RFLAGS_RESET: u64 = 2;
+/// RFLAGS: a debug exception follows each instruction; and none comes before the next one.
+const RFLAGS_TF: u64 = 1 << 8;
+const RFLAGS_RF: u64 = 1 << 16;
+
+/// No breakpoint was hit, and none is enabled (APM vol. 2 §13.1.1).
+const DR6_RESET: u64 = 0xFFFF_0FF0;
+const DR7_RESET: u64 = 0x400;
+/// DR6: the debug exception is that of RFLAGS.TF.
+const DR6_BS: u64 = 1 << 14;
+
+/// The lengths in bytes of the instructions that RIP is moved past, where the CPU does not say. A prefix,
+/// which would be ignored, makes them longer: then the guest goes on inside its own instruction.
+const VMMCALL_LENGTH: u64 = 3;
+const SHORT_LENGTH: u64 = 2;
 
 /// Set when a nested mapping was taken away.
 static FLUSH: AtomicBool = AtomicBool::new(false);
@@ -68,11 +87,34 @@ pub struct Vcpu {
     regs: GuestRegs,
     vmcb: Region,
     host_vmcb: Region,
-    /// VMRUN saves the host's state there; never touched by software.
-    _host_save: Region,
-    /// Permission maps with every bit set: no port and no MSR is the guest's.
+    _host_save: SaveArea,
+    /// Permission maps: no port is the guest's, and of the MSRs those that `msr` permits.
     _iopm: Region,
     _msrpm: Region,
+    /// What the guest takes on its next entry, unless the run loop raises something else.
+    pending: Option<Event>,
+    /// Whether the CPU says where an intercepted instruction ends.
+    saves_next_rip: bool,
+}
+
+/// The page in which VMRUN saves the host's state, never touched by software. The CPU knows its address for
+/// as long as it lives.
+struct SaveArea {
+    _page: Region,
+}
+
+impl SaveArea {
+    fn new(page: Region) -> Self {
+        // SAFETY: the page is the area's alone, which outlives every entry and takes the address back.
+        unsafe { regs::set_host_save_area(page.hpa()) };
+        Self { _page: page }
+    }
+}
+
+impl Drop for SaveArea {
+    fn drop(&mut self) {
+        regs::clear_host_save_area();
+    }
 }
 
 impl Vcpu {
@@ -87,9 +129,8 @@ impl Vcpu {
         let (mut iopm, mut msrpm) = (take(3)?, take(2)?);
         iopm.bytes_mut().fill(0xFF);
         msrpm.bytes_mut().fill(0xFF);
-        let host_save = take(1)?;
-        // SAFETY: the page belongs to the vCPU, which lives while the guest can run.
-        unsafe { regs::set_host_save_area(host_save.hpa()) };
+        msr::permit(msrpm.bytes_mut());
+        let host_save = SaveArea::new(take(1)?);
         let mut vcpu = Self {
             regs: GuestRegs::default(),
             vmcb: take(1)?,
@@ -97,10 +138,12 @@ impl Vcpu {
             _host_save: host_save,
             _iopm: iopm,
             _msrpm: msrpm,
+            pending: None,
+            saves_next_rip: regs::saves_next_rip(),
         };
         vcpu.set_controls(root);
         vcpu.set_state(entry, stack, cr3);
-        regs::clear_floating_point();
+        regs::reset_unswitched_state();
         Ok(vcpu)
     }
 
@@ -114,11 +157,11 @@ impl Vcpu {
         self.vmcb_mut().control.asid = 0;
     }
 
-    /// What the guest may do: nothing but compute, and call.
+    /// What the guest may do: nothing but compute, call, and change what the CPU switches.
     fn set_controls(&mut self, root: u64) {
         let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
         let control = &mut self.vmcb_mut().control;
-        control.intercept_cr = INTERCEPT_CR;
+        control.intercept_exceptions = INTERCEPT_EXCEPTIONS;
         control.intercept1 = INTERCEPT1;
         control.intercept2 = INTERCEPT2;
         control.iopm_base = iopm;
@@ -160,12 +203,12 @@ impl Vcpu {
         // permit are all intercepted.
         state.efer = (EferFlags::LONG_MODE_ENABLE
             | EferFlags::LONG_MODE_ACTIVE
-            | EferFlags::NO_EXECUTE_ENABLE
-            | EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE)
-            .bits();
+            | EferFlags::NO_EXECUTE_ENABLE)
+            .bits()
+            | msr::SVME;
         state.g_pat = PAT_RESET;
-        state.dr6 = 0xFFFF_0FF0;
-        state.dr7 = 0x400;
+        state.dr6 = DR6_RESET;
+        state.dr7 = DR7_RESET;
         state.rflags = RFLAGS_RESET;
         state.rip = entry;
         state.rsp = stack;
@@ -198,7 +241,13 @@ impl vcpu::Vcpu for Vcpu {
         axhal::asm::enable_irqs();
         let control = &mut self.vmcb_mut().control;
         (control.tlb_control, control.event_injection) = (0, 0);
-        decode::decode(&self.left())
+        let left = self.left();
+        let Trapped { action, pending } = decode::decode(&left);
+        self.pending = pending;
+        match action {
+            Action::Exit(exit) => exit,
+            Action::Emulate(instruction) => self.emulate(instruction, &left),
+        }
     }
 
     fn pc(&self) -> u64 {
@@ -214,8 +263,10 @@ impl Vcpu {
             code: control.exit_code,
             info1: control.exit_info1,
             info2: control.exit_info2,
+            int_info: control.exit_int_info,
             cpl: state.cpl,
             rax: state.rax,
+            rcx: self.regs.rcx,
             rdi: self.regs.rdi,
         }
     }
@@ -224,17 +275,88 @@ impl Vcpu {
         match resume {
             Resume::Go => {}
             Resume::Reply(reply) => {
-                let state = &mut self.vmcb_mut().state;
-                state.rax = calls::encode(reply);
-                // VMMCALL is three bytes long. RIP is not advanced by the intercept (§15.9).
-                state.rip = state.rip.wrapping_add(3);
+                self.vmcb_mut().state.rax = calls::encode(reply);
+                // RIP is not advanced by the intercept (§15.9).
+                self.move_past(VMMCALL_LENGTH);
             }
-            Resume::Inject(exception) => self.inject(exception),
+            // No instruction is refused while an event is delivered, so that nothing gets lost.
+            Resume::Inject(exception) => self.pending = Some(exception.into()),
+        }
+        let event = self.pending.take().map_or(0, Event::word);
+        // The guest takes it before its next instruction (§15.20).
+        self.vmcb_mut().control.event_injection = event;
+    }
+
+    /// Carries an instruction of the guest's out.
+    fn emulate(&mut self, instruction: Instruction, left: &Left) -> Exit {
+        let done = match instruction {
+            Instruction::Cpuid => {
+                self.answer_cpuid();
+                true
+            }
+            Instruction::ReadMsr(number) => self.read_msr(number),
+            Instruction::WriteMsr(number) => self.write_msr(number),
+            Instruction::FlushCaches => true,
+        };
+        if done {
+            self.move_past(SHORT_LENGTH);
+            return Exit::Emulated;
+        }
+        decode::refused(left).map_or(Exit::Emulated, Exit::Refused)
+    }
+
+    fn answer_cpuid(&mut self) {
+        let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
+        let leaf = cpuid::answer(function, index, regs::cpuid);
+        self.vmcb_mut().state.rax = leaf.eax.into();
+        self.regs.rbx = leaf.ebx.into();
+        self.regs.rcx = leaf.ecx.into();
+        self.regs.rdx = leaf.edx.into();
+    }
+
+    fn emulated_msrs(&self) -> msr::Emulated {
+        let state = &self.vmcb().state;
+        msr::Emulated {
+            efer: state.efer,
+            pat: state.g_pat,
         }
     }
 
-    /// Has the guest take an exception before its next instruction (APM vol. 2 §15.20).
-    fn inject(&mut self, exception: GuestException) {
-        self.vmcb_mut().control.event_injection = exception.code;
+    /// Gives EDX:EAX the value of an MSR; false if the guest has not got it.
+    fn read_msr(&mut self, number: u32) -> bool {
+        let Some(value) = self.emulated_msrs().read(number) else {
+            return false;
+        };
+        self.vmcb_mut().state.rax = value & 0xFFFF_FFFF;
+        self.regs.rdx = value >> 32;
+        true
+    }
+
+    /// Gives an MSR the value in EDX:EAX; false if the guest has not got it, or not with this value.
+    fn write_msr(&mut self, number: u32) -> bool {
+        let value = self.regs.rdx << 32 | self.vmcb().state.rax & 0xFFFF_FFFF;
+        let Some(msr::Emulated { efer, pat }) = self.emulated_msrs().written(number, value) else {
+            return false;
+        };
+        let state = &mut self.vmcb_mut().state;
+        (state.efer, state.g_pat) = (efer, pat);
+        true
+    }
+
+    /// Moves RIP past an instruction that was carried out, with what comes with its end: no interrupt
+    /// shadow, no RFLAGS.RF, and the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    fn move_past(&mut self, length: u64) {
+        let saves_next_rip = self.saves_next_rip;
+        let Vmcb { control, state } = self.vmcb_mut();
+        state.rip = match control.next_rip {
+            next if saves_next_rip => next,
+            _ => state.rip.wrapping_add(length),
+        };
+        control.interrupt_shadow &= !SHADOW;
+        state.rflags &= !RFLAGS_RF;
+        if state.rflags & RFLAGS_TF != 0 {
+            state.dr6 |= DR6_BS;
+            self.pending = Some(Event::exception(event::DEBUG, None));
+        }
     }
 }

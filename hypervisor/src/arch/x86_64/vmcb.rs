@@ -128,17 +128,25 @@ pub const TLB_FLUSH_ALL: u8 = 1;
 /// `virtual_interrupts`: RFLAGS.IF of the guest does not mask interrupts of the host (§15.21.1).
 pub const V_INTR_MASKING: u64 = 1 << 24;
 
-/// `intercept_cr`: writes of CR4. A guest starts with what it may have.
-pub const INTERCEPT_CR: u32 = 1 << (16 + 4);
+/// `interrupt_shadow`: the guest is behind STI or MOV SS, and takes no interrupt yet.
+pub const SHADOW: u64 = 1 << 0;
+
+/// `intercept_exceptions`: #DB and #AC, the delivery of which can cause the same again without end, and
+/// #MC, which is the machine's.
+pub const INTERCEPT_EXCEPTIONS: u32 = 1 << 1 | 1 << 17 | 1 << 18;
 
 /// Intercepts of the first word (offset 0x0C). All of what a guest must not do to the machine, and
 /// what has to bring the CPU back to the host.
+///
+/// Writes of CR4 are none of it: VMRUN and #VMEXIT switch the register, and what its bits permit is
+/// either switched as well or intercepted by itself (RDPMC, XSETBV). PKRU is reset with a vCPU.
 pub const INTERCEPT1: u32 = 1 << 0 // INTR
     | 1 << 1 // NMI
     | 1 << 2 // SMI
     | 1 << 3 // INIT
     | 1 << 5 // writes of CR0 that change more than TS and MP, such as one that leaves long mode
     | 1 << 15 // RDPMC
+    | 1 << 18 // CPUID
     | 1 << 22 // INVD
     | 1 << 24 // HLT
     | 1 << 26 // INVLPGA
@@ -156,10 +164,13 @@ pub const INTERCEPT2: u32 = 1 << 0 // VMRUN, which every guest must have interce
     | 1 << 4 // STGI
     | 1 << 5 // CLGI
     | 1 << 6 // SKINIT
+    | 1 << 7 // RDTSCP, since TSC_AUX is not the guest's
     | 1 << 9 // WBINVD
     | 1 << 10 // MONITOR
     | 1 << 11 // MWAIT
-    | 1 << 13; // XSETBV
+    | 1 << 12 // MWAIT of an armed monitor
+    | 1 << 13 // XSETBV
+    | 1 << 14; // RDPRU
 
 impl Segment {
     /// A segment over everything, with these attributes.

@@ -1,0 +1,25 @@
+//! Conformance, aarch64: the timer of a guest that has ended reaches neither the host nor the next guest.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+gkernel::guest!(run);
+
+#[cfg(all(target_os = "none", not(target_arch = "aarch64")))]
+fn run() {
+    gkernel::println!("CASE timer-dead-guest: FAILED there is no timer here");
+}
+
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+fn run() {
+    use gkernel::{arch::timer, case};
+
+    let control = timer::control();
+    // Long enough for the host's tick to come several times.
+    let until = timer::now() + timer::frequency() / 20;
+    while timer::now() < until {}
+    let later = timer::control();
+    case!(
+        "timer-dead-guest",
+        control == 0 && later == 0,
+        "CNTV_CTL_EL0 {control:#x}, {later:#x}"
+    );
+}

@@ -1,0 +1,207 @@
+//! A guest's exceptions, a shape at a time.
+
+use super::*;
+use crate::vm::exit::Reply;
+
+const EL0: u64 = 0;
+const EL1: u64 = 0x3C5;
+const AARCH32: u64 = 0x10;
+const NO_TIMER: u64 = 0;
+const ARMED: u64 = 0b001;
+const FIRED: u64 = 0b101;
+const MASKED: u64 = 0b111;
+
+fn synchronous(class: u64, iss: u64) -> Syndrome {
+    Syndrome {
+        esr: class << 26 | 1 << 25 | iss,
+        ..Syndrome::default()
+    }
+}
+
+fn decode(syndrome: &Syndrome, x0: u64, pstate: u64, timer: u64) -> Trapped {
+    let mut x = [0; 31];
+    x[0] = x0;
+    let guest = Guest {
+        x: &x,
+        pstate,
+        timer,
+        ids: &IdRegisters::new(|_, _| 0x1111_1111_1111_1111),
+    };
+    decode_el1(syndrome, &guest, |_| None)
+}
+
+fn refused(trapped: Trapped) -> Refused {
+    match trapped {
+        Trapped::Exit {
+            exit: Exit::Refused(refused),
+            ..
+        } => refused,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn emulated(trapped: Trapped) -> Emulation {
+    match trapped {
+        Trapped::Emulated(emulation) => emulation,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The ISS of an access to a system register by x5.
+fn access((op0, op1, crn, crm, op2): (u64, u64, u64, u64, u64), read: bool) -> u64 {
+    op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | 5 << 5 | crm << 1 | u64::from(read)
+}
+
+const CNTP_CTL: (u64, u64, u64, u64, u64) = (3, 3, 14, 2, 1);
+const ISAR0: (u64, u64, u64, u64, u64) = (3, 0, 0, 6, 0);
+const MDSCR: (u64, u64, u64, u64, u64) = (2, 0, 0, 2, 2);
+
+#[test]
+fn what_is_not_there_is_undefined_at_the_guests_el1() {
+    let cntp = synchronous(EC_SYSREG, access(CNTP_CTL, true));
+    for (pstate, from_user) in [(EL0, true), (EL1, false), (0x3C4, false)] {
+        let Refused {
+            what,
+            from_user: user,
+            exception,
+        } = refused(decode(&cntp, 0, pstate, NO_TIMER));
+        assert_eq!(user, from_user);
+        assert_eq!((what.class, what.code), ("system-register", 0x18));
+        assert_eq!((exception.code, exception.value), (1 << 25, 0));
+    }
+    for class in [
+        EC_UNKNOWN,
+        EC_PAC,
+        EC_SVE,
+        EC_SME,
+        EC_LS64,
+        EC_ERET,
+        EC_SYSREG_128,
+    ] {
+        assert!(refused(decode(&synchronous(class, 0), 0, EL0, NO_TIMER)).from_user);
+    }
+}
+
+#[test]
+fn whatever_traps_in_aarch32_is_undefined_with_its_own_length() {
+    for class in [EC_WFX, EC_CP14_32, EC_CP15_64, EC_CP10, EC_SYSREG] {
+        let short = Syndrome {
+            esr: class << 26,
+            ..Syndrome::default()
+        };
+        let Refused {
+            from_user,
+            exception,
+            ..
+        } = refused(decode(&short, 0, AARCH32, NO_TIMER));
+        assert!(from_user);
+        assert_eq!(exception.code, 0, "IL is clear");
+    }
+}
+
+#[test]
+fn registers_are_read_by_the_tables_and_writes_are_passed_over() {
+    let read = emulated(decode(
+        &synchronous(EC_SYSREG, access(ISAR0, true)),
+        0,
+        EL1,
+        NO_TIMER,
+    ));
+    assert_eq!(read.write, Some((5, 0x1111_1111_1011_1110)));
+    assert_eq!((read.wait, read.length), (false, 4));
+    let write = synchronous(EC_SYSREG, access(MDSCR, false));
+    assert_eq!(emulated(decode(&write, 0, EL1, NO_TIMER)).write, None);
+}
+
+#[test]
+fn the_kernels_wfi_waits_for_a_timer_that_is_armed_and_for_nothing_else() {
+    let wfi = synchronous(EC_WFX, 0);
+    for hopeless in [NO_TIMER, MASKED, 0b010, 0b100] {
+        assert_eq!(
+            decode(&wfi, 0, EL1, hopeless),
+            Trapped::exit(Exit::Idle),
+            "{hopeless:#b}"
+        );
+    }
+    assert!(emulated(decode(&wfi, 0, EL1, ARMED)).wait);
+    assert!(!emulated(decode(&wfi, 0, EL1, FIRED)).wait);
+}
+
+#[test]
+fn a_process_may_wait_and_ends_nothing() {
+    let waits = emulated(decode(&synchronous(EC_WFX, 0), 0, EL0, NO_TIMER));
+    assert_eq!((waits.wait, waits.length, waits.write), (true, 4, None));
+}
+
+#[test]
+fn wfe_and_what_has_a_timeout_go_on() {
+    for kind in [1, 2, 3] {
+        for pstate in [EL0, EL1] {
+            let goes_on = emulated(decode(&synchronous(EC_WFX, kind), 0, pstate, NO_TIMER));
+            assert!(!goes_on.wait);
+        }
+    }
+}
+
+#[test]
+fn calls_come_by_hvc_and_smc_and_only_with_immediate_0() {
+    let call = |class, immediate, x0, timer| match decode(
+        &synchronous(class, immediate),
+        x0,
+        EL1,
+        timer,
+    ) {
+        Trapped::Exit {
+            exit: Exit::Call(call),
+            call_length,
+            wait,
+        } => (call, call_length, wait),
+        other => panic!("{other:?}"),
+    };
+    let version = Call::Settled {
+        reply: Reply::Value(0x1_0001),
+    };
+    assert_eq!(
+        call(EC_HVC64, 0, 0x8400_0000, NO_TIMER),
+        (version, 0, false)
+    );
+    assert_eq!(
+        call(EC_SMC64, 0, 0x8400_0000, NO_TIMER),
+        (version, 4, false)
+    );
+    let id = 0x8400_0000;
+    assert_eq!(call(EC_HVC64, 1, id, NO_TIMER).0, Call::Unknown { id });
+    for (timer, waits) in [(NO_TIMER, true), (ARMED, true), (FIRED, false)] {
+        let (_, length, wait) = call(EC_SMC64, 0, 0xC400_0001, timer);
+        assert_eq!((length, wait), (4, waits), "CPU_SUSPEND");
+    }
+}
+
+#[test]
+fn interrupts_are_the_hosts_whatever_the_syndrome_says() {
+    for vector in [IRQ, FIQ] {
+        let syndrome = Syndrome {
+            vector,
+            ..synchronous(EC_HVC64, 0)
+        };
+        let exit = Trapped::exit(Exit::HostInterrupt);
+        assert_eq!(decode(&syndrome, 0, AARCH32, NO_TIMER), exit);
+    }
+}
+
+#[test]
+fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
+    let fault = Syndrome {
+        far: 0xFFFF_FF80_0400_0123,
+        hpfar: 0x4000 << 4,
+        // A write, translation fault of level 3.
+        ..synchronous(EC_DATA_ABORT, ISS_WRITE | 0b00_0111)
+    };
+    let expected = Fault {
+        gpa: 0x400_0123,
+        access: Access::Write,
+        during_walk: false,
+    };
+    let exit = decode(&fault, 0, EL0, NO_TIMER);
+    assert_eq!(exit, Trapped::exit(Exit::Fault(expected)));
+}

@@ -1,0 +1,297 @@
+//! What a guest sees of the CPU (CPUID, APM vol. 3 appendix E): features that it can use, and no others.
+//!
+//! A feature is shown if it is on a list here and the host has it. What is on no list is hidden, so that
+//! a feature of a later CPU is none until somebody has thought about it. Hidden is what an intercept
+//! refuses (SVM, MONITOR, XSETBV and so XSAVE and AVX, performance counters), what lives in MSRs that a
+//! guest has not got (machine checks, MTRRs, TSC_AUX and so RDTSCP, speculation controls), and devices
+//! that are not there (the local APIC).
+
+/// The four registers of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaf {
+    /// EAX.
+    pub eax: u32,
+    /// EBX.
+    pub ebx: u32,
+    /// ECX.
+    pub ecx: u32,
+    /// EDX.
+    pub edx: u32,
+}
+
+/// The first leaf that belongs to hypervisors, and the last one of ours.
+const HYPERVISOR: u32 = 0x4000_0000;
+/// Who we are, in EBX, ECX and EDX of that leaf.
+const SIGNATURE: [u8; 12] = *b"hv on ArceOS";
+
+/// The last standard leaf that is answered.
+const LARGEST: u32 = 7;
+/// The first extended leaf, and the last that is answered.
+const EXTENDED: u32 = 0x8000_0000;
+const LARGEST_EXTENDED: u32 = 0x8000_0008;
+
+/// The answer to CPUID with `function` in EAX and `index` in ECX; `host` executes it. A leaf beyond the
+/// last one is all zeros, as AMD's processors have it.
+pub fn answer(function: u32, index: u32, host: impl Fn(u32, u32) -> Leaf) -> Leaf {
+    if function == HYPERVISOR {
+        return signature();
+    }
+    let (first, last) = match function {
+        0..HYPERVISOR => (0, LARGEST),
+        EXTENDED.. => (EXTENDED, LARGEST_EXTENDED),
+        _ => return Leaf::default(),
+    };
+    let greeting = host(first, 0);
+    let largest = greeting.eax.min(last);
+    if function == first {
+        return Leaf {
+            eax: largest,
+            ..greeting
+        };
+    }
+    if function > largest {
+        return Leaf::default();
+    }
+    shown(function, index, host(function, index))
+}
+
+/// What of the host's answer a guest sees.
+fn shown(function: u32, index: u32, host: Leaf) -> Leaf {
+    let mut leaf = host;
+    match (function, index) {
+        (1, _) => {
+            // The brand and the size of a cache line; one logical processor, whose APIC ID is 0.
+            leaf.ebx = host.ebx & 0xFFFF | 1 << 16;
+            leaf.ecx = host.ecx & LEAF_1_ECX | UNDER_A_HYPERVISOR;
+            leaf.edx = host.edx & LEAF_1_EDX;
+        }
+        (7, 0) => {
+            leaf.eax = 0;
+            leaf.ebx = host.ebx & LEAF_7_EBX;
+            leaf.ecx = host.ecx & LEAF_7_ECX;
+            leaf.edx = host.edx & LEAF_7_EDX;
+        }
+        (0x8000_0001, _) => {
+            leaf.ecx = host.ecx & EXTENDED_1_ECX;
+            leaf.edx = host.edx & EXTENDED_1_EDX;
+        }
+        // The name, and the caches and TLBs.
+        (0x8000_0002..=0x8000_0006, _) => {}
+        (0x8000_0007, _) => {
+            leaf = Leaf {
+                edx: host.edx & INVARIANT_TSC,
+                ..Leaf::default()
+            };
+        }
+        (0x8000_0008, _) => {
+            leaf = Leaf {
+                eax: address_sizes(host.eax),
+                ebx: host.ebx & CLZERO,
+                ..Leaf::default()
+            };
+        }
+        _ => leaf = Leaf::default(),
+    }
+    leaf
+}
+
+/// Physical and linear address sizes in bits. Neither exceeds what four levels of nested tables and of
+/// the guest's own translate.
+fn address_sizes(eax: u32) -> u32 {
+    const FOUR_LEVELS: u32 = 48;
+    let physical = (eax & 0xFF).min(FOUR_LEVELS);
+    let linear = (eax >> 8 & 0xFF).min(FOUR_LEVELS);
+    linear << 8 | physical
+}
+
+fn signature() -> Leaf {
+    let word = |at: usize| {
+        let bytes = [0, 1, 2, 3].map(|byte| SIGNATURE[at + byte]);
+        u32::from_le_bytes(bytes)
+    };
+    Leaf {
+        eax: HYPERVISOR,
+        ebx: word(0),
+        ecx: word(4),
+        edx: word(8),
+    }
+}
+
+/// The bit that is for hypervisors to set.
+const UNDER_A_HYPERVISOR: u32 = 1 << 31;
+
+const LEAF_1_ECX: u32 = 1 << 0 // SSE3
+    | 1 << 1 // PCLMULQDQ
+    | 1 << 9 // SSSE3
+    | 1 << 13 // CMPXCHG16B
+    | 1 << 17 // PCID
+    | 1 << 19 // SSE4.1
+    | 1 << 20 // SSE4.2
+    | 1 << 22 // MOVBE
+    | 1 << 23 // POPCNT
+    | 1 << 25 // AES
+    | 1 << 30; // RDRAND
+
+const LEAF_1_EDX: u32 = 1 << 0 // FPU
+    | 1 << 1 // VME
+    | 1 << 2 // DE
+    | 1 << 3 // PSE
+    | 1 << 4 // TSC
+    | 1 << 5 // MSR
+    | 1 << 6 // PAE
+    | 1 << 8 // CMPXCHG8B
+    | 1 << 11 // SYSENTER
+    | 1 << 13 // PGE
+    | 1 << 15 // CMOV
+    | 1 << 16 // PAT
+    | 1 << 17 // PSE-36
+    | 1 << 19 // CLFLUSH
+    | 1 << 23 // MMX
+    | 1 << 24 // FXSAVE
+    | 1 << 25 // SSE
+    | 1 << 26; // SSE2
+
+const LEAF_7_EBX: u32 = 1 << 0 // FSGSBASE
+    | 1 << 3 // BMI1
+    | 1 << 7 // SMEP
+    | 1 << 8 // BMI2
+    | 1 << 9 // fast REP MOVSB
+    | 1 << 10 // INVPCID
+    | 1 << 18 // RDSEED
+    | 1 << 19 // ADX
+    | 1 << 20 // SMAP
+    | 1 << 23 // CLFLUSHOPT
+    | 1 << 24 // CLWB
+    | 1 << 29; // SHA
+const LEAF_7_ECX: u32 = 1 << 2; // UMIP
+const LEAF_7_EDX: u32 = 1 << 4; // fast short REP MOVSB
+
+const EXTENDED_1_ECX: u32 = 1 << 0 // LAHF in long mode
+    | 1 << 4 // CR8 by LOCK MOV CR0
+    | 1 << 5 // LZCNT
+    | 1 << 6 // SSE4A
+    | 1 << 7 // misaligned SSE
+    | 1 << 8; // PREFETCH
+
+/// Bits 9:0, 17:12 and 24:23 repeat those of leaf 1.
+const EXTENDED_1_EDX: u32 = LEAF_1_EDX & 0x0183_F3FF
+    | 1 << 11 // SYSCALL
+    | 1 << 20 // NX
+    | 1 << 22 // AMD's extensions of MMX
+    | 1 << 26 // pages of 1 GiB
+    | 1 << 29 // long mode
+    | 1 << 30 // extensions of 3DNow!
+    | 1 << 31; // 3DNow!
+
+const INVARIANT_TSC: u32 = 1 << 8;
+const CLZERO: u32 = 1 << 0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Leaf = Leaf {
+        eax: u32::MAX,
+        ebx: u32::MAX,
+        ecx: u32::MAX,
+        edx: u32::MAX,
+    };
+
+    /// A CPU that has everything.
+    fn everything(function: u32, _index: u32) -> Leaf {
+        match function {
+            0 => Leaf { eax: 0x20, ..ALL },
+            EXTENDED => Leaf {
+                eax: 0x8000_0026,
+                ..ALL
+            },
+            _ => ALL,
+        }
+    }
+
+    /// One that has nothing but its first leaves.
+    fn nothing(function: u32, _index: u32) -> Leaf {
+        match function {
+            0 => Leaf {
+                eax: 1,
+                ..Leaf::default()
+            },
+            EXTENDED => Leaf {
+                eax: 0x8000_0001,
+                ..Leaf::default()
+            },
+            _ => Leaf::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_intercepted_is_hidden() {
+        let one = answer(1, 0, everything);
+        for bit in [3, 21, 24, 26, 27, 28] {
+            assert_eq!(one.ecx & 1 << bit, 0, "leaf 1, ECX bit {bit}");
+        }
+        for bit in [7, 9, 12, 14, 28] {
+            assert_eq!(one.edx & 1 << bit, 0, "leaf 1, EDX bit {bit}");
+        }
+        let extended = answer(0x8000_0001, 0, everything);
+        for bit in [2, 3, 10, 11, 12, 15, 16, 22, 23, 24, 29] {
+            assert_eq!(extended.ecx & 1 << bit, 0, "leaf 80000001, ECX bit {bit}");
+        }
+        for bit in [7, 9, 12, 14, 27] {
+            assert_eq!(extended.edx & 1 << bit, 0, "leaf 80000001, EDX bit {bit}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_processor_with_apic_id_0() {
+        assert_eq!(answer(1, 0, everything).ebx >> 16, 1);
+        assert_eq!(answer(0x8000_0008, 0, everything).ecx, 0);
+    }
+
+    #[test]
+    fn nothing_is_shown_that_the_host_has_not_got() {
+        assert_eq!(answer(1, 0, nothing).ecx, UNDER_A_HYPERVISOR);
+        assert_eq!(answer(1, 0, nothing).edx, 0);
+        assert_eq!(answer(0x8000_0001, 0, nothing), Leaf::default());
+    }
+
+    #[test]
+    fn leaves_beyond_the_last_are_zero() {
+        assert_eq!(answer(0, 0, everything).eax, 7);
+        assert_eq!(answer(EXTENDED, 0, everything).eax, 0x8000_0008);
+        for function in [8, 0xB, 0xD, 0x3FFF_FFFF, 0x8000_000A, 0x8000_001F, u32::MAX] {
+            assert_eq!(answer(function, 0, everything), Leaf::default());
+        }
+        // Nor does the host's own end reach further than it says.
+        assert_eq!(answer(0, 0, nothing).eax, 1);
+        assert_eq!(answer(7, 0, |_, _| Leaf { eax: 1, ..ALL }), Leaf::default());
+    }
+
+    #[test]
+    fn subleaves_that_nobody_looked_at_are_zero() {
+        assert_eq!(answer(7, 1, everything), Leaf::default());
+        for function in [2, 3, 4, 5, 6] {
+            assert_eq!(answer(function, 0, everything), Leaf::default());
+        }
+    }
+
+    #[test]
+    fn the_hypervisor_says_who_it_is() {
+        let leaf = answer(0x4000_0000, 0, everything);
+        assert_eq!(leaf.eax, 0x4000_0000);
+        let name = [leaf.ebx, leaf.ecx, leaf.edx].map(u32::to_le_bytes);
+        assert_eq!(name.as_flattened(), b"hv on ArceOS");
+        assert_eq!(answer(0x4000_0001, 0, everything), Leaf::default());
+    }
+
+    #[test]
+    fn addresses_are_as_wide_as_four_levels() {
+        let wide = |_, _| Leaf {
+            eax: 0x8000_0008,
+            ..Leaf::default()
+        };
+        assert_eq!(answer(0x8000_0008, 0, wide).eax, 8);
+        assert_eq!(address_sizes(0x0034_3934), 48 << 8 | 48);
+        assert_eq!(address_sizes(0x3028), 48 << 8 | 40);
+    }
+}
