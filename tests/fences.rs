@@ -3,7 +3,7 @@
 
 use harness::{
     arch::Arch,
-    boot::build::{Target, build},
+    boot::build::{Ask, Target, build},
     config::machine::Machine,
 };
 use object::{Object, ObjectSection, SectionKind};
@@ -57,7 +57,12 @@ fn code(arch: Arch) -> Vec<Vec<u8>> {
         .enable_all()
         .build()
         .expect("a runtime");
-    let built = runtime.block_on(build(&root, &machine, &[Target::Hypervisor]));
+    let built = runtime.block_on(build(
+        &root,
+        &machine,
+        &[Target::Hypervisor],
+        Ask::IfChanged,
+    ));
     let [elf] = &built.unwrap_or_else(|error| panic!("{error}"))[..] else {
         panic!("one target has one ELF file");
     };
