@@ -40,9 +40,10 @@ pub const KERNEL_PROBES: &[Probe] = probes![
     // TACR.
     "mrs x9, actlr_el1", read(ACTLR) => Fate::WentOn;
     "msr actlr_el1, xzr", write_zero(ACTLR) => Fate::WentOn;
-    // TIDCP.
+    // TIDCP. The first two are there on the CPUs that QEMU's `max` descends from.
+    "mrs x9, l2ctlr_el1", read((3, 1, 11, 0, 2)) => UNDEFINED;
+    "msr cpuectlr_el1, xzr", write_zero((3, 1, 15, 2, 1)) => UNDEFINED;
     "mrs x9, s3_0_c15_c0_0", read((3, 0, 15, 0, 0)) => UNDEFINED;
-    "mrs x9, s3_0_c11_c0_0", read((3, 0, 11, 0, 0)) => UNDEFINED;
     "sys #0, c15, c0, #0", write_zero((1, 0, 15, 0, 0)) => UNDEFINED;
     // TLOR, TERR.
     "mrs x9, lorc_el1", read((3, 0, 10, 4, 3)) => UNDEFINED;

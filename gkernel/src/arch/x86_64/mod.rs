@@ -1,5 +1,6 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
+mod debug;
 mod features;
 mod maps;
 mod probe;
@@ -53,6 +54,7 @@ macro_rules! start_in_long_mode {
 
 pub use crate::start_in_long_mode as start;
 pub use bare::print;
+pub use debug::debug_exceptions;
 pub use features::check_features;
 pub use maps::try_permission_maps;
 pub use probe::{KERNEL_PROBES, try_in_kernel};

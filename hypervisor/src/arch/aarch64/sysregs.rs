@@ -31,8 +31,7 @@ impl Access {
     }
 
     /// What a read gives, where the register is there for the guest; a write to such a register is
-    /// ignored. `None` if it is not there. EL0 reaches only what architecture lets it reach without EL1's
-    /// consent.
+    /// ignored. `None` if it is not there. Of these EL0 reaches the debug communication channel only.
     pub fn value(&self, ids: &IdRegisters, from_el0: bool) -> Option<u64> {
         match (self.op0, self.op1) {
             (2, 0 | 3) => self.debug(),
