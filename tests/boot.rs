@@ -293,6 +293,42 @@ fn records_may_be_in_a_folder_of_any_name() {
     boot_into("x86_64", OsStr::from_bytes(b"not \xff UTF-8"));
 }
 
+/// A checkout, a hypervisor and a guest whose names are no text are booted, and nothing lands
+/// anywhere else.
+#[test]
+fn a_checkout_and_its_programs_may_have_any_name() {
+    let usual = boot("x86_64", &[], 0);
+    let booted = fs::read(usual.run_dir().join("run.json")).unwrap();
+    let booted: Value = serde_json::from_slice(&booted).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let checkout = parent
+        .path()
+        .join(OsStr::from_bytes(b"not \xff UTF-8, {x}"));
+    for file in [
+        "configs/machines/x86_64.toml",
+        "tests/scenarios/gkernel.toml",
+        "fixtures/flash/pfld.bin",
+    ] {
+        let copy = checkout.join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(root().join(file), copy).unwrap();
+    }
+    let mut command = command(&["run", "--arch", "x86_64", "--format", "json", "--root"]);
+    command.arg(&checkout);
+    for (option, part) in [("--image", "hypervisor"), ("--guest", "guest")] {
+        let copy = checkout
+            .join(OsStr::from_bytes(b"program \xfe of the "))
+            .with_extension(part);
+        fs::copy(booted[part]["file"].as_str().unwrap(), &copy).unwrap();
+        command.arg(option).arg(copy);
+    }
+    let ran: Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let runs = fs::read_dir(checkout.join("target/harness/runs")).unwrap();
+    assert_eq!(runs.count(), 1);
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+}
+
 fn looping_guest(arch: &str) {
     // One instruction that jumps to itself.
     let program: &[u8] = match arch {
