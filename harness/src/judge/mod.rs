@@ -4,7 +4,7 @@
 //! everything in it is tested without a machine, and a recorded run gets the verdict that the live
 //! one got.
 //!
-//! [`event`] is what it is fed, [`story`] what it compares that with, [`verdict`] what comes out.
+//! [`event`] is what it is fed, [`Story`] what it compares that with, [`verdict`] what comes out.
 //! The accounts that have to agree: the console's [`lines`], the hypervisor's own [`hvlog`], and
 //! QEMU's log as a [`witness`]; [`accounts`] holds them against each other.
 
