@@ -268,19 +268,22 @@ fn the_second_guest_is_found_where_it_hangs() {
 #[test]
 fn a_kernel_from_elsewhere_is_started_by_seabios() {
     let own = boot("x86_64", &[], 0);
-    let command = |boot: &Boot| fs::read_to_string(boot.run_dir().join("command.txt")).unwrap();
-    assert!(command(&own).contains("qboot.rom"), "{}", command(&own));
-    let booted = fs::read_to_string(own.run_dir().join("run.json")).unwrap();
-    let booted: Value = serde_json::from_str(&booted).unwrap();
+    let booted = |boot: &Boot| -> Value {
+        let text = fs::read_to_string(boot.run_dir().join("run.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let firmware = |boot: &Boot| booted(boot)["firmware"]["file"].to_string();
+    assert!(firmware(&own).contains("qboot.rom"), "{}", firmware(&own));
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = folder.path().join("kernel");
-    fs::copy(booted["hypervisor"]["file"].as_str().unwrap(), &elsewhere).unwrap();
+    fs::copy(
+        booted(&own)["hypervisor"]["file"].as_str().unwrap(),
+        &elsewhere,
+    )
+    .unwrap();
     let foreign = boot("x86_64", &["--image", &elsewhere.to_string_lossy()], 0);
-    assert!(
-        command(&foreign).contains("bios-256k.bin"),
-        "{}",
-        command(&foreign)
-    );
+    let seabios = firmware(&foreign);
+    assert!(seabios.contains("bios-256k.bin"), "{seabios}");
 }
 
 #[test]
@@ -356,6 +359,42 @@ fn records_may_be_in_a_folder_of_any_name() {
     }
     boot_into("riscv64", OsStr::from_bytes(b"not \xff UTF-8"));
     boot_into("x86_64", OsStr::from_bytes(b"not \xff UTF-8"));
+}
+
+/// A checkout, a hypervisor and a guest whose names are no text are booted, and nothing lands
+/// anywhere else.
+#[test]
+fn a_checkout_and_its_programs_may_have_any_name() {
+    let usual = boot("x86_64", &[], 0);
+    let booted = fs::read(usual.run_dir().join("run.json")).unwrap();
+    let booted: Value = serde_json::from_slice(&booted).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let checkout = parent
+        .path()
+        .join(OsStr::from_bytes(b"not \xff UTF-8, {x}"));
+    for file in [
+        "configs/machines/x86_64.toml",
+        "tests/scenarios/gkernel.toml",
+        "fixtures/flash/pfld.bin",
+    ] {
+        let copy = checkout.join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(root().join(file), copy).unwrap();
+    }
+    let mut command = command(&["run", "--arch", "x86_64", "--format", "json", "--root"]);
+    command.arg(&checkout);
+    for (option, part) in [("--image", "hypervisor"), ("--guest", "guest")] {
+        let copy = checkout
+            .join(OsStr::from_bytes(b"program \xfe of the "))
+            .with_extension(part);
+        fs::copy(booted[part]["file"].as_str().unwrap(), &copy).unwrap();
+        command.arg(option).arg(copy);
+    }
+    let ran: Ran = command.output().unwrap().into();
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let runs = fs::read_dir(checkout.join("target/harness/runs")).unwrap();
+    assert_eq!(runs.count(), 1);
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
 }
 
 fn looping_guest(arch: &str) {

@@ -114,6 +114,10 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
+    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let firmware = firmware::of(root, &machine, own, request.timeout).await?;
+    let firmware = firmware.map(Part::read).transpose()?;
+
     let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
@@ -127,6 +131,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         guest: program.as_ref().map(Part::hashed),
         second: second_program.as_ref().map(Part::hashed),
         flash: flash.hashed(),
+        firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
     let told = Told::of(request.arch, &scenario, request.timeout);
@@ -147,9 +152,6 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             guests.push((name, program.flat()?));
         }
     }
-    let own = examine::is_own_hypervisor(root, request.image.as_deref());
-    let firmware = firmware::of(root, &machine, own, request.timeout).await?;
-    let firmware = firmware.map(Part::read).transpose()?;
     let cmdline = cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?;
     let values = write_images(
         &machine,

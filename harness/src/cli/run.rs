@@ -111,8 +111,8 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, running, root);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
-    dir.write(records::VERDICT, report.json());
     report.notes.extend(finished.notes);
+    dir.write(records::VERDICT, report.json());
     let trouble = dir
         .trouble()
         .filter(|trouble| !report.text.contains(trouble));

@@ -74,6 +74,9 @@ pub struct Booted {
     pub second: Option<Hashed>,
     /// What the flash began with.
     pub flash: Hashed,
+    /// The firmware, where the machine file names candidates; else QEMU's own choice was started.
+    #[serde(default)]
+    pub firmware: Option<Hashed>,
 }
 
 /// A file, and its contents' hash.
