@@ -42,6 +42,7 @@ struct Script<'c> {
     resumes: Vec<Resume>,
     clock_ms: &'c Cell<u64>,
     turn_ms: u64,
+    wait_ms: u64,
 }
 
 impl Vcpu for Script<'_> {
@@ -51,6 +52,10 @@ impl Vcpu for Script<'_> {
         self.exits
             .pop_front()
             .expect("the loop went on after the guest's end")
+    }
+
+    fn wait(&mut self) {
+        self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
     fn pc(&self) -> u64 {
@@ -95,6 +100,8 @@ struct Stage<'a> {
     budgets: Budgets,
     refusals: Refusals,
     turn_ms: u64,
+    /// How long it waits after each turn.
+    wait_ms: u64,
 }
 
 const STAGE: Stage<'_> = Stage {
@@ -102,6 +109,7 @@ const STAGE: Stage<'_> = Stage {
     budgets: BUDGETS,
     refusals: Refusals::Kill,
     turn_ms: TURN_MS,
+    wait_ms: 0,
 };
 
 /// As [`STAGE`], with event lines.
@@ -140,6 +148,7 @@ fn play_on(
         resumes: Vec::new(),
         clock_ms: &clock_ms,
         turn_ms: stage.turn_ms,
+        wait_ms: stage.wait_ms,
     };
     let mut events = Events::new(Buffer::default(), stage.nonce.map(str::to_owned));
     let mut watch = Watch::new(stage.budgets, || clock_ms.get() * 1_000_000);
@@ -489,6 +498,19 @@ fn time_that_a_guest_did_not_get_is_not_its_cost() {
     exits.push(SHUTDOWN);
     assert_eq!(play_on(&stopped, &exits, |_| ()).outcome, Outcome::Shutdown);
     assert_eq!(overrun(&stopped, &[Exit::HostInterrupt; 6]), "cpu-ms");
+}
+
+#[test]
+fn a_guest_that_waits_uses_no_time_of_its_own_but_the_hosts() {
+    let waiting = Stage {
+        turn_ms: 0,
+        wait_ms: 3_000,
+        ..STAGE
+    };
+    let mut exits = vec![Exit::Emulated; 30];
+    exits.push(SHUTDOWN);
+    assert_eq!(play_on(&waiting, &exits, |_| ()).outcome, Outcome::Shutdown);
+    assert_eq!(overrun(&waiting, &[Exit::Emulated; 34]), "wall-ms");
 }
 
 #[test]

@@ -19,7 +19,8 @@ fn wait() {
     timer::wait();
     let suspended = arch::call_with(CPU_SUSPEND, [0; 3], false);
 
-    let (begin, delay) = (timer::now(), timer::frequency() / 20);
+    // Longer than what it may compute without progress: waiting is not computing.
+    let (begin, delay) = (timer::now(), timer::frequency() / 2);
     timer::arm(begin + delay);
     let mut waits = 0;
     while !timer::has_fired() {

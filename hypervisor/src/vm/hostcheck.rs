@@ -34,6 +34,10 @@ impl<V: Vcpu, const N: usize> Vcpu for HostCheck<V, N> {
         }
     }
 
+    fn wait(&mut self) {
+        self.vcpu.wait();
+    }
+
     fn pc(&self) -> u64 {
         self.vcpu.pc()
     }

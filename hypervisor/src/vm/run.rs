@@ -39,6 +39,8 @@ pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
             ControlFlow::Continue(resume) => resume,
             ControlFlow::Break(outcome) => return outcome,
         };
+        // Not within the turn: it is no time of the guest's own.
+        vcpu.wait();
         if let ControlFlow::Break(overrun) = watch.check(events.counts()) {
             let reason = Reason::Overrun(overrun);
             return Outcome::Killed { reason, pc };

@@ -10,6 +10,11 @@ pub trait Vcpu {
     /// of the host that come meanwhile are taken by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
 
+    /// Called after each turn that the guest survived. If its last exit was an instruction by which it waits
+    /// for an interrupt that can still come, this passes the time until the host's next interrupt; the
+    /// guest may look again then. It does not use the CPU meanwhile.
+    fn wait(&mut self) {}
+
     /// The guest's program counter: a guest-virtual address. After an exit it is that of the
     /// instruction concerned (of the one behind it, where the hardware moves on by itself).
     fn pc(&self) -> u64;

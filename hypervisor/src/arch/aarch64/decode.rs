@@ -89,9 +89,10 @@ impl Guest<'_> {
         self.timer & (ENABLE | IMASK) == ENABLE
     }
 
-    fn timer_has_fired(&self) -> bool {
+    /// Whether its virtual timer has yet to fire.
+    fn timer_is_to_come(&self) -> bool {
         const ISTATUS: u64 = 1 << 2;
-        self.timer_is_armed() && self.timer & ISTATUS != 0
+        self.timer_is_armed() && self.timer & ISTATUS == 0
     }
 }
 
@@ -197,21 +198,21 @@ pub fn decode_el1(
     Trapped::exit(exit)
 }
 
-/// A call, and the wait that it may ask for. Nobody but the virtual timer ends a wait, but a guest may be
-/// told at any time to look again (PSCI §5.4.4); one that waits for nothing comes to the end of its budget.
+/// A call, and the wait that it may ask for. A guest that suspends itself with nothing to come is told to look
+/// again at once, as it may be at any time (PSCI §5.4.4), and comes to the end of its budget.
 fn call(syndrome: &Syndrome, guest: &Guest<'_>, length: u64) -> Trapped {
     let Request { call, suspend } = calls::decode(guest.x, syndrome.iss() & 0xFFFF);
     Trapped::Exit {
         exit: Exit::Call(call),
         call_length: length,
-        wait: suspend && !guest.timer_has_fired(),
+        wait: suspend && guest.timer_is_to_come(),
     }
 }
 
 /// WFI, WFE and their kin with a timeout (TI, ISS bits 1 and 0: WFI, WFE, WFIT, WFET). All but WFI go on
 /// at once: they may, for any reason (Arm ARM, D1.7). WFI goes on when the virtual timer has fired, the
-/// only thing that can interrupt a guest, and waits while it is armed. The kernel's WFI with nothing to
-/// come is the guest's end. A process waits by its kernel's leave (SCTLR_EL1.nTWI) and ends nothing.
+/// only thing that can interrupt a guest, and waits while it is to come. The kernel's WFI with nothing to
+/// come is the guest's end. A process has its kernel's leave (SCTLR_EL1.nTWI) and ends nothing: it goes on.
 fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     let is_wfi = syndrome.iss() & 0b11 == 0;
     if is_wfi && !guest.timer_is_armed() && !guest.at_el0() {
@@ -219,7 +220,7 @@ fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     }
     Trapped::Emulated(Emulation {
         write: None,
-        wait: is_wfi && !guest.timer_has_fired(),
+        wait: is_wfi && guest.timer_is_to_come(),
         length: INSTRUCTION,
     })
 }

@@ -1,6 +1,9 @@
 //! The vCPU of aarch64.
 
-use core::{arch::global_asm, mem::offset_of};
+use core::{
+    arch::global_asm,
+    mem::{self, offset_of},
+};
 
 use super::{
     calls, confine,
@@ -47,6 +50,8 @@ pub struct Vcpu {
     el1: Option<El1State>,
     /// The bytes by which the guest's program counter moves on when its call is answered.
     call_length: u64,
+    /// Whether the guest waits, by its last exit.
+    waits: bool,
     /// The features that a guest at EL1 sees.
     ids: IdRegisters,
 }
@@ -77,6 +82,7 @@ impl Vcpu {
                     },
                     el1: Some(El1State::reset()),
                     call_length: 0,
+                    waits: false,
                     ids: IdRegisters::new(confine::hardware_id),
                 }
             }
@@ -89,6 +95,7 @@ impl Vcpu {
                 },
                 el1: None,
                 call_length: 0,
+                waits: false,
                 ids: IdRegisters::default(),
             },
         };
@@ -133,15 +140,20 @@ impl vcpu::Vcpu for Vcpu {
                 wait,
             } => {
                 self.call_length = call_length;
-                if wait {
-                    wait_for_host();
-                }
+                self.waits = wait;
                 exit
             }
             Trapped::Emulated(emulation) => {
                 self.emulate(&emulation);
                 Exit::Emulated
             }
+        }
+    }
+
+    fn wait(&mut self) {
+        if mem::take(&mut self.waits) {
+            // The host's tick comes within 10 ms.
+            axhal::asm::wait_for_irqs();
         }
     }
 
@@ -171,9 +183,7 @@ impl Vcpu {
             *x = value;
         }
         self.context.guest_elr = self.context.guest_elr.wrapping_add(emulation.length);
-        if emulation.wait {
-            wait_for_host();
-        }
+        self.waits = emulation.wait;
     }
 
     /// Has the guest take an exception at its program counter, to EL1 (Arm ARM, D1.3.1). A guest at
@@ -183,9 +193,4 @@ impl Vcpu {
         let (pc, pstate) = el1.trap(&exception, self.context.guest_elr, self.context.guest_spsr);
         (self.context.guest_elr, self.context.guest_spsr) = (pc, pstate);
     }
-}
-
-/// Waits until an interrupt of the host's comes: its tick does within 10 ms.
-fn wait_for_host() {
-    axhal::asm::wait_for_irqs();
 }

@@ -129,8 +129,11 @@ fn the_kernels_wfi_waits_for_a_timer_that_is_armed_and_for_nothing_else() {
 
 #[test]
 fn a_process_may_wait_and_ends_nothing() {
-    let waits = emulated(decode(&synchronous(EC_WFX, 0), 0, EL0, NO_TIMER));
-    assert_eq!((waits.wait, waits.length, waits.write), (true, 4, None));
+    for (timer, waits) in [(NO_TIMER, false), (ARMED, true), (FIRED, false)] {
+        let emulation = emulated(decode(&synchronous(EC_WFX, 0), 0, EL0, timer));
+        assert_eq!((emulation.wait, emulation.length), (waits, 4));
+        assert_eq!(emulation.write, None);
+    }
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn calls_come_by_hvc_and_smc_and_only_with_immediate_0() {
     );
     let id = 0x8400_0000;
     assert_eq!(call(EC_HVC64, 1, id, NO_TIMER).0, Call::Unknown { id });
-    for (timer, waits) in [(NO_TIMER, true), (ARMED, true), (FIRED, false)] {
+    for (timer, waits) in [(NO_TIMER, false), (ARMED, true), (FIRED, false)] {
         let (_, length, wait) = call(EC_SMC64, 0, 0xC400_0001, timer);
         assert_eq!((length, wait), (4, waits), "CPU_SUSPEND");
     }
