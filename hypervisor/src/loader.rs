@@ -11,6 +11,7 @@ use axstd::io::Read;
 
 use crate::{
     error::{Error, FileFault},
+    memory::addr::Gpa,
     memory::guest_memory::{GuestMemory, Translation},
     vm::params::Params,
 };
@@ -32,7 +33,7 @@ pub fn params() -> Params {
 /// Loads the image at `path` to `gpa` in the guest's RAM and returns its size in bytes.
 pub fn load<T: Translation>(
     path: &str,
-    gpa: u64,
+    gpa: Gpa,
     memory: &mut GuestMemory<T>,
 ) -> Result<usize, Error> {
     let room = memory.room_at(gpa);

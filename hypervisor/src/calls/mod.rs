@@ -3,6 +3,7 @@
 use core::ops::ControlFlow;
 
 use crate::{
+    memory::addr::Gva,
     memory::guest_memory::{GuestMemory, Translation},
     report::{Console, Events},
     vm::exit::{Call, Outcome, Reason, Reply},
@@ -15,7 +16,7 @@ pub const WRITE_LIMIT: u64 = 4096;
 /// Answers a call (`Continue`) or ends the guest (`Break`). `pc` is the guest's, in case it ends.
 pub fn answer<T: Translation, C: Console>(
     call: Call,
-    pc: u64,
+    pc: Gva,
     memory: &GuestMemory<T>,
     events: &mut Events<C>,
 ) -> ControlFlow<Outcome, Reply> {

@@ -6,7 +6,8 @@ use core::ops::Range;
 
 use crate::{
     error::Error,
-    memory::pages::{PAGE, Region},
+    memory::addr::{Gpa, Hpa, PAGE},
+    memory::pages::Region,
     vm::exit::{Access, Fault, Refusal},
 };
 
@@ -56,8 +57,8 @@ pub trait Translation {
     /// range is mapped yet.
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         permits: Permits,
         kind: Kind,
@@ -65,7 +66,7 @@ pub trait Translation {
 
     /// Takes away the mappings of `size` bytes at `gpa`, all of which are there, whole blocks where
     /// they were mapped as blocks; the TLBs have forgotten them when this returns.
-    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError>;
+    fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError>;
 }
 
 /// Why a mapping could not be made.
@@ -73,7 +74,7 @@ pub trait Translation {
 pub enum MapError {
     /// No memory for a table.
     OutOfMemory,
-    /// The guest-physical address is beyond what the tables can express.
+    /// The guest-physical address is beyond what the tables can express, or the host's beyond 64 bits.
     OutOfRange,
     /// An address or the size is not a multiple of the page size, or the range is mapped already.
     Misuse,
@@ -82,15 +83,15 @@ pub enum MapError {
 enum Backing {
     /// Memory of the guest's own, mapped when it is declared.
     Ram(Region),
-    /// A device of the machine at this host-physical address, mapped page by page on faults.
-    Device { hpa: u64 },
+    /// A device of the machine that starts here, mapped page by page on faults.
+    Device { hpa: Hpa },
     /// A copy of an image, made page by page on faults.
     Image { bytes: Vec<u8>, copies: Vec<Region> },
 }
 
 struct Window {
     name: &'static str,
-    gpas: Range<u64>,
+    gpas: Range<Gpa>,
     permits: Permits,
     backing: Backing,
 }
@@ -98,8 +99,8 @@ struct Window {
 /// A guest's memory map over the tables `T` that make it real.
 pub struct GuestMemory<T> {
     windows: Vec<Window>,
-    /// Pages (by GPA) of device and image windows that are mapped.
-    mapped: BTreeSet<u64>,
+    /// Pages of device and image windows that are mapped.
+    mapped: BTreeSet<Gpa>,
     tables: T,
 }
 
@@ -119,7 +120,7 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// Declares `size` bytes of RAM at `gpa` and maps them, zeroed.
-    pub fn add_ram(&mut self, name: &'static str, gpa: u64, size: u64) -> Result<(), Error> {
+    pub fn add_ram(&mut self, name: &'static str, gpa: Gpa, size: u64) -> Result<(), Error> {
         // Aligned to a block of the tables where it is large enough to be mapped by blocks.
         const BLOCK: u64 = 2 << 20;
         let align = if size >= BLOCK { BLOCK } else { PAGE };
@@ -138,13 +139,13 @@ impl<T: Translation> GuestMemory<T> {
     pub fn add_device(
         &mut self,
         name: &'static str,
-        gpa: u64,
+        gpa: Gpa,
         size: u64,
-        hpa: u64,
+        hpa: Hpa,
         permits: Permits,
     ) -> Result<(), Error> {
         let gpas = self.free_range(gpa, size)?;
-        if !hpa.is_multiple_of(PAGE) || hpa.checked_add(size).is_none() {
+        if !hpa.is_page_aligned() || hpa.checked_add(size).is_none() {
             return Err(Error::Layout("a device's host address is out of range"));
         }
         self.declare(name, gpas, permits, Backing::Device { hpa });
@@ -153,7 +154,7 @@ impl<T: Translation> GuestMemory<T> {
 
     /// Declares a read-only window at `gpa` that shows `bytes`; its size is theirs, rounded up to
     /// a page with zeros.
-    pub fn add_image(&mut self, name: &'static str, gpa: u64, bytes: Vec<u8>) -> Result<(), Error> {
+    pub fn add_image(&mut self, name: &'static str, gpa: Gpa, bytes: Vec<u8>) -> Result<(), Error> {
         let size = (bytes.len() as u64).next_multiple_of(PAGE);
         let gpas = self.free_range(gpa, size)?;
         self.declare(
@@ -180,14 +181,19 @@ impl<T: Translation> GuestMemory<T> {
         if !window.permits.allow(fault.access) {
             return Err(Refusal::Forbidden(name));
         }
-        let page = fault.gpa - fault.gpa % PAGE;
-        let offset = page - window.gpas.start;
+        let page = fault.gpa.page();
+        let offset = page.offset_from(window.gpas.start);
+        let offset = offset.ok_or(Refusal::Undeclared)?;
         if self.mapped.contains(&page) {
             return Err(Refusal::NoProgress(name));
         }
         let (hpa, kind) = match &mut window.backing {
             Backing::Ram(_) => return Err(Refusal::NoProgress(name)),
-            Backing::Device { hpa } => (*hpa + offset, Kind::Device),
+            Backing::Device { hpa } => {
+                // That it is there was looked at when the window was declared.
+                let hpa = hpa.checked_add(offset).ok_or(Refusal::Undeclared)?;
+                (hpa, Kind::Device)
+            }
             Backing::Image { bytes, copies } => {
                 let copy = copy_page(bytes, offset).ok_or(Refusal::OutOfMemory)?;
                 let hpa = copy.hpa();
@@ -207,7 +213,7 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// `len` bytes of RAM at `gpa`, if all of them lie in one RAM window.
-    pub fn ram(&self, gpa: u64, len: u64) -> Option<&[u8]> {
+    pub fn ram(&self, gpa: Gpa, len: u64) -> Option<&[u8]> {
         self.windows
             .iter()
             .find_map(|window| match &window.backing {
@@ -217,7 +223,7 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// As [`Self::ram`], to be changed.
-    pub fn ram_mut(&mut self, gpa: u64, len: u64) -> Option<&mut [u8]> {
+    pub fn ram_mut(&mut self, gpa: Gpa, len: u64) -> Option<&mut [u8]> {
         self.windows
             .iter_mut()
             .find_map(|window| match &mut window.backing {
@@ -230,18 +236,19 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// The number of bytes of RAM from `gpa` to the end of its window; 0 outside RAM.
-    pub fn room_at(&self, gpa: u64) -> u64 {
+    pub fn room_at(&self, gpa: Gpa) -> u64 {
         let holds = |w: &&Window| matches!(w.backing, Backing::Ram(_)) && w.gpas.contains(&gpa);
         self.windows
             .iter()
             .find(holds)
-            .map_or(0, |window| window.gpas.end - gpa)
+            .and_then(|window| window.gpas.end.offset_from(gpa))
+            .unwrap_or(0)
     }
 
     fn declare(
         &mut self,
         name: &'static str,
-        gpas: Range<u64>,
+        gpas: Range<Gpa>,
         permits: Permits,
         backing: Backing,
     ) {
@@ -254,11 +261,11 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// The range of a new window: whole pages, not empty, and over no other window.
-    fn free_range(&self, gpa: u64, size: u64) -> Result<Range<u64>, Error> {
+    fn free_range(&self, gpa: Gpa, size: u64) -> Result<Range<Gpa>, Error> {
         let end = gpa
             .checked_add(size)
             .ok_or(Error::Layout("a window wraps around"))?;
-        if size == 0 || !gpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+        if size == 0 || !gpa.is_page_aligned() || !size.is_multiple_of(PAGE) {
             return Err(Error::Layout(
                 "a window is empty or not made of whole pages",
             ));
@@ -287,12 +294,10 @@ impl From<MapError> for Error {
 }
 
 /// Where `len` bytes at `gpa` lie in a window's memory, if they all do.
-fn inside(gpas: &Range<u64>, gpa: u64, len: u64) -> Option<Range<usize>> {
-    let end = gpa.checked_add(len)?;
-    if gpa < gpas.start || end > gpas.end {
-        return None;
-    }
-    Some((gpa - gpas.start) as usize..(end - gpas.start) as usize)
+fn inside(gpas: &Range<Gpa>, gpa: Gpa, len: u64) -> Option<Range<usize>> {
+    let end = gpa.checked_add(len).filter(|end| *end <= gpas.end)?;
+    let offset = |address: Gpa| usize::try_from(address.offset_from(gpas.start)?).ok();
+    Some(offset(gpa)?..offset(end)?)
 }
 
 /// A new page with what `bytes` has at `offset`, and zeros behind their end.

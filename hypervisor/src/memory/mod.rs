@@ -1,5 +1,6 @@
 //! The guest's memory: what was declared, the tables that map it, and the pages behind it.
 
+pub mod addr;
 #[cfg(target_os = "none")]
 pub mod canary;
 pub mod guest_memory;

@@ -6,8 +6,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// The size of a page on every architecture here, in bytes.
-pub const PAGE: u64 = 4096;
+use crate::memory::addr::{Hpa, PAGE};
 
 static HELD: AtomicU64 = AtomicU64::new(0);
 static MOST: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +42,7 @@ impl Region {
     }
 
     /// The host-physical address of the first byte.
-    pub fn hpa(&self) -> u64 {
+    pub fn hpa(&self) -> Hpa {
         backend::hpa(self.start)
     }
 
@@ -95,7 +94,7 @@ impl Drop for Region {
 
 #[cfg(target_os = "none")]
 mod backend {
-    use super::PAGE;
+    use super::{Hpa, PAGE};
     use axalloc::{UsageKind, global_allocator};
     use axhal::mem::virt_to_phys;
     use core::ptr::NonNull;
@@ -111,8 +110,8 @@ mod backend {
         global_allocator().dealloc_pages(start.as_ptr() as usize, pages, UsageKind::VirtMem);
     }
 
-    pub fn hpa(start: NonNull<u8>) -> u64 {
-        virt_to_phys((start.as_ptr() as usize).into()).as_usize() as u64
+    pub fn hpa(start: NonNull<u8>) -> Hpa {
+        Hpa::new(virt_to_phys((start.as_ptr() as usize).into()).as_usize() as u64)
     }
 
     const _: () = assert!(PAGE == axhal::mem::PAGE_SIZE_4K as u64);
@@ -121,7 +120,7 @@ mod backend {
 /// On the host, for tests: the heap, with addresses that are their own physical addresses.
 #[cfg(not(target_os = "none"))]
 mod backend {
-    use super::PAGE;
+    use super::{Hpa, PAGE};
     use alloc::alloc::{alloc_zeroed, dealloc};
     use core::{alloc::Layout, ptr::NonNull};
 
@@ -142,7 +141,7 @@ mod backend {
         }
     }
 
-    pub fn hpa(start: NonNull<u8>) -> u64 {
-        start.as_ptr() as u64
+    pub fn hpa(start: NonNull<u8>) -> Hpa {
+        Hpa::new(start.as_ptr() as u64)
     }
 }

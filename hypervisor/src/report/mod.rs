@@ -6,6 +6,7 @@ use core::fmt::{self, Display, Write};
 
 use crate::{
     error::Error,
+    memory::addr::{Gpa, Gva, PAGE},
     vm::exit::{Exit, Fault, Outcome, Overrun, Reason, Refusal},
 };
 
@@ -56,9 +57,9 @@ pub enum MemoryWords {
     /// Nothing before, but the pages of the image and the place of the stack after it is loaded.
     Pages {
         /// First address of the stack.
-        stack: u64,
+        stack: Gpa,
         /// First address behind the stack.
-        stack_end: u64,
+        stack_end: Gpa,
     },
 }
 
@@ -100,7 +101,7 @@ impl<C: Console> Events<C> {
     }
 
     /// RAM of `size` bytes is about to be taken for the guest at `gpa`.
-    pub fn allocating(&mut self, words: MemoryWords, gpa: u64, size: u64) {
+    pub fn allocating(&mut self, words: MemoryWords, gpa: Gpa, size: u64) {
         match words {
             MemoryWords::Megabytes => {
                 let size = size >> 20;
@@ -124,10 +125,10 @@ impl<C: Console> Events<C> {
     }
 
     /// `len` bytes of it were loaded to `gpa`.
-    pub fn loaded(&mut self, words: MemoryWords, path: &str, len: usize, gpa: u64) {
+    pub fn loaded(&mut self, words: MemoryWords, path: &str, len: usize, gpa: Gpa) {
         match words {
             MemoryWords::Pages { stack, stack_end } => {
-                let pages = len.div_ceil(crate::memory::pages::PAGE as usize);
+                let pages = len.div_ceil(PAGE as usize);
                 self.line(format_args!(
                     "Loaded {len} bytes ({pages} pages) from {path}"
                 ));
@@ -139,7 +140,7 @@ impl<C: Console> Events<C> {
     }
 
     /// The guest is about to run, at `pc`.
-    pub fn entering(&mut self, pc: u64) {
+    pub fn entering(&mut self, pc: Gva) {
         self.line(format_args!("Entering VM run loop..."));
         self.event(format_args!("enter pc={pc:#x}"));
     }

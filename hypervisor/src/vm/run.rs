@@ -4,6 +4,7 @@ use core::ops::ControlFlow;
 
 use crate::{
     calls,
+    memory::addr::Gva,
     memory::guest_memory::{GuestMemory, Translation},
     report::{Console, Events},
     vm::budget::Watch,
@@ -50,7 +51,7 @@ pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
 
 fn handle<T: Translation, C: Console>(
     exit: Exit,
-    pc: u64,
+    pc: Gva,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
     refusals: Refusals,

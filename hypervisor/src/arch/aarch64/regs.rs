@@ -3,7 +3,10 @@
 use core::arch::asm;
 
 use super::{decode::Syndrome, exception};
-use crate::vm::{exit::GuestException, hostcheck::Registers};
+use crate::{
+    memory::addr::{Gpa, Gva, Hpa},
+    vm::{exit::GuestException, hostcheck::Registers},
+};
 
 /// Reads a system register by name.
 macro_rules! sysreg_read {
@@ -82,7 +85,7 @@ const VMID: u64 = 1 << 48;
 /// # Safety
 ///
 /// `root` must be the root of Stage-2 tables that stay alive while a guest can run.
-pub unsafe fn set_stage2(root: u64) {
+pub unsafe fn set_stage2(root: Hpa) {
     // SAFETY: the tables are the caller's promise; the host does not go through Stage-2.
     unsafe {
         asm!(
@@ -94,7 +97,7 @@ pub unsafe fn set_stage2(root: u64) {
             "dsb    ish",
             "isb",
             vtcr = in(reg) VTCR,
-            vttbr = in(reg) VMID | root,
+            vttbr = in(reg) VMID | root.get(),
             options(nostack),
         );
     }
@@ -235,7 +238,7 @@ impl El1State {
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
 /// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. `hcr` is the
 /// guest's HCR_EL2.
-pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
+pub fn guest_ipa(hcr: u64, address: Gva) -> Option<Gpa> {
     let par: u64;
     // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and was saved.
     // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
@@ -252,12 +255,12 @@ pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
             "isb",
             host = out(reg) _,
             guest = in(reg) hcr,
-            address = in(reg) address,
+            address = in(reg) address.get(),
             par = out(reg) par,
             options(nostack),
         );
     }
-    (par & 1 == 0).then_some(par & 0x000F_FFFF_FFFF_F000)
+    (par & 1 == 0).then_some(Gpa::new(par & 0x000F_FFFF_FFFF_F000))
 }
 
 /// Reads what an exception left. To be done before interrupts are on again, since each exception
