@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use hypervisor::{
     error::Error,
     memory::addr::{Gpa, Hpa, PAGE},
-    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::guest_memory::{GuestMemory, NotRam},
+    memory::mapping::{Kind, MapError, Permits, Translation},
     memory::pages::Region,
     memory::stage2::{Flush, Format, Tables},
     vm::exit::{Access, Fault, Refusal},
@@ -260,12 +261,53 @@ fn ram_is_there_from_the_start() {
     memory
         .add_ram("ram", Gpa::new(0x8000_0000), 0x4000)
         .unwrap();
-    memory.ram_mut(Gpa::new(0x8000_3fff), 1).unwrap()[0] = 7;
+    memory.write(Gpa::new(0x8000_3fff), &[7]).unwrap();
     let hpa = translate(memory.tables().root(), 0x8000_3fff).unwrap();
     // SAFETY: on the host the address is a pointer into the guest's RAM, which is alive.
     assert_eq!(unsafe { *(hpa as *const u8) }, 7);
     assert_eq!(memory.room_at(Gpa::new(0x8000_3000)), 0x1000);
     assert_eq!(memory.room_at(Gpa::new(0x8000_4000)), 0);
+}
+
+#[test]
+fn what_is_written_to_ram_is_read_there() {
+    let mut memory = GuestMemory::new(tables());
+    let ram = Gpa::new(0x8000_0000);
+    memory.add_ram("ram", ram, 0x4000).unwrap();
+    memory.write(Gpa::new(0x8000_0ffe), b"over").unwrap();
+    let mut bytes = [0xAA; 8];
+    memory.read(Gpa::new(0x8000_0ffc), &mut bytes).unwrap();
+    assert_eq!(&bytes, b"\0\0over\0\0");
+    let places: Vec<_> = memory.ram_in_host().collect();
+    let hpa = translate(memory.tables().root(), ram.get()).unwrap();
+    assert_eq!(places, [(Hpa::new(hpa), 0x4000)]);
+}
+
+#[test]
+fn a_copy_lies_in_one_window_of_ram_or_nothing_is_copied() {
+    let mut memory = GuestMemory::new(tables());
+    memory.add_ram("ram", Gpa::new(0x1000), 0x1000).unwrap();
+    // It begins where the first one ends.
+    memory.add_ram("more", Gpa::new(0x2000), 0x1000).unwrap();
+    let flash = Gpa::new(0x8000);
+    memory
+        .add_device("pflash", flash, 0x1000, Hpa::new(0x8000), Permits::READ)
+        .unwrap();
+    for gpa in [0, 0xFFE, 0x1FFE, 0x2FFD, 0x3000, 0x8000, u64::MAX - 1] {
+        let gpa = Gpa::new(gpa);
+        let mut bytes = [0xAA; 4];
+        assert_eq!(memory.read(gpa, &mut bytes), Err(NotRam), "{gpa}");
+        assert_eq!(bytes, [0xAA; 4], "{gpa}");
+        assert_eq!(memory.write(gpa, b"evil"), Err(NotRam), "{gpa}");
+        assert!(!memory.is_ram(gpa, 4), "{gpa}");
+    }
+    let mut all = [1; 0x1000];
+    for start in [0x1000, 0x2000] {
+        memory.read(Gpa::new(start), &mut all).unwrap();
+        assert!(all.iter().all(|&byte| byte == 0), "{start:#x}");
+    }
+    assert!(!memory.is_ram(Gpa::new(0x1000), u64::MAX));
+    assert!(memory.is_ram(Gpa::new(0x1000), 0));
 }
 
 #[test]
@@ -319,7 +361,7 @@ fn windows_that_make_no_sense_are_refused() {
 fn memory_is_zeroed_when_it_is_taken() {
     let mut region = Region::new(2, 2 * PAGE).unwrap();
     assert_eq!(region.hpa().get() % (2 * PAGE), 0);
-    assert!(region.bytes().iter().all(|&byte| byte == 0));
+    assert!(region.bytes_mut().iter().all(|&byte| byte == 0));
     region.bytes_mut().fill(0xA5);
     assert_eq!(region.len(), 2 * PAGE);
 }

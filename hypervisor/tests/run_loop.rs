@@ -6,7 +6,8 @@ use std::{cell::Cell, collections::VecDeque};
 use hypervisor::{
     calls::WRITE_LIMIT,
     memory::addr::{Gpa, Gva, Hpa},
-    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::{Kind, MapError, Permits, Translation},
     report::{Console, Events},
     vm::budget::{Budgets, Watch},
     vm::exit::{
@@ -307,10 +308,7 @@ fn a_write_prints_from_ram() {
         len: 6,
     });
     let played = play_on(&STAGE, &[write, SHUTDOWN], |memory| {
-        memory
-            .ram_mut(Gpa::new(RAM + 0x100), 6)
-            .unwrap()
-            .copy_from_slice(b"hello\n");
+        memory.write(Gpa::new(RAM + 0x100), b"hello\n").unwrap();
     });
     assert_eq!(played.resumes[1..], [Resume::Reply(Reply::Value(6))]);
     assert!(played.console.starts_with("hello\n"));

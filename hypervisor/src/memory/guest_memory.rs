@@ -1,5 +1,8 @@
 //! The guest's memory: RAM and device windows, declared before it runs. This is the only thing
 //! that maps, and it maps nothing but what was declared.
+//!
+//! Its contents are copied, never lent: the guest can change them whenever it runs, which no reference
+//! of Rust's would allow.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
@@ -7,78 +10,10 @@ use core::ops::Range;
 use crate::{
     error::Error,
     memory::addr::{Gpa, Hpa, PAGE},
+    memory::mapping::{Kind, MapError, Permits, Translation},
     memory::pages::Region,
-    vm::exit::{Access, Fault, Refusal},
+    vm::exit::{Fault, Refusal},
 };
-
-/// The accesses that a window permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permits {
-    /// Loads and stores, or loads only.
-    pub write: bool,
-    /// Instruction fetches.
-    pub execute: bool,
-}
-
-impl Permits {
-    /// Loads only: a flash device.
-    pub const READ: Self = Self {
-        write: false,
-        execute: false,
-    };
-    /// Everything: RAM.
-    pub const ALL: Self = Self {
-        write: true,
-        execute: true,
-    };
-
-    /// Whether `access` is among them.
-    pub const fn allow(self, access: Access) -> bool {
-        match access {
-            Access::Read => true,
-            Access::Write => self.write,
-            Access::Execute => self.execute,
-        }
-    }
-}
-
-/// What kind of memory a mapping leads to; it decides on caching and ordering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Ordinary memory.
-    Normal,
-    /// Registers of a device, or a flash chip.
-    Device,
-}
-
-/// The second stage of translation: from guest-physical to host-physical addresses.
-pub trait Translation {
-    /// Maps `size` bytes at `gpa` to `hpa`. All three are multiples of [`PAGE`]; nothing in the
-    /// range is mapped yet.
-    fn map(
-        &mut self,
-        gpa: Gpa,
-        hpa: Hpa,
-        size: u64,
-        permits: Permits,
-        kind: Kind,
-    ) -> Result<(), MapError>;
-
-    /// Takes away the mappings of `size` bytes at `gpa`, all of which are there, whole blocks where
-    /// they were mapped as blocks; the TLBs have forgotten them when this returns.
-    fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError>;
-}
-
-/// Why a mapping could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapError {
-    /// No memory for a table.
-    OutOfMemory,
-    /// The guest-physical address is beyond what the tables can express, or the host's beyond 64 bits.
-    OutOfRange,
-    /// An address or the size is not a multiple of the page size, or the range is mapped already.
-    Misuse,
-}
 
 enum Backing {
     /// Memory of the guest's own, mapped when it is declared.
@@ -95,6 +30,10 @@ struct Window {
     permits: Permits,
     backing: Backing,
 }
+
+/// Not all of a range lies in one window of RAM. Nothing was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRam;
 
 /// A guest's memory map over the tables `T` that make it real.
 pub struct GuestMemory<T> {
@@ -212,25 +151,46 @@ impl<T: Translation> GuestMemory<T> {
         }
     }
 
-    /// `len` bytes of RAM at `gpa`, if all of them lie in one RAM window.
-    pub fn ram(&self, gpa: Gpa, len: u64) -> Option<&[u8]> {
+    /// Copies what the guest's RAM holds from `gpa` on into `bytes`.
+    pub fn read(&self, gpa: Gpa, bytes: &mut [u8]) -> Result<(), NotRam> {
+        let (ram, offset) = self.ram(gpa, bytes.len() as u64).ok_or(NotRam)?;
+        ram.read(offset, bytes).ok_or(NotRam)
+    }
+
+    /// Copies `bytes` into the guest's RAM, from `gpa` on.
+    pub fn write(&mut self, gpa: Gpa, bytes: &[u8]) -> Result<(), NotRam> {
+        let len = bytes.len() as u64;
+        for window in &mut self.windows {
+            if let Some(offset) = inside(&window.gpas, gpa, len)
+                && let Backing::Ram(ram) = &mut window.backing
+            {
+                return ram.write(offset, bytes).ok_or(NotRam);
+            }
+        }
+        Err(NotRam)
+    }
+
+    /// Whether all of `len` bytes at `gpa` lie in one window of RAM.
+    pub fn is_ram(&self, gpa: Gpa, len: u64) -> bool {
+        self.ram(gpa, len).is_some()
+    }
+
+    /// Where the guest's RAM is, a window each: its first byte and its size in bytes.
+    pub fn ram_in_host(&self) -> impl Iterator<Item = (Hpa, u64)> {
         self.windows
             .iter()
-            .find_map(|window| match &window.backing {
-                Backing::Ram(ram) => ram.bytes().get(inside(&window.gpas, gpa, len)?),
+            .filter_map(|window| match &window.backing {
+                Backing::Ram(ram) => Some((ram.hpa(), ram.len())),
                 _ => None,
             })
     }
 
-    /// As [`Self::ram`], to be changed.
-    pub fn ram_mut(&mut self, gpa: Gpa, len: u64) -> Option<&mut [u8]> {
+    /// The RAM that holds all of `len` bytes at `gpa`, and the offset at which it does.
+    fn ram(&self, gpa: Gpa, len: u64) -> Option<(&Region, u64)> {
         self.windows
-            .iter_mut()
-            .find_map(|window| match &mut window.backing {
-                Backing::Ram(ram) => {
-                    let range = inside(&window.gpas, gpa, len)?;
-                    ram.bytes_mut().get_mut(range)
-                }
+            .iter()
+            .find_map(|window| match &window.backing {
+                Backing::Ram(ram) => Some((ram, inside(&window.gpas, gpa, len)?)),
                 _ => None,
             })
     }
@@ -281,23 +241,10 @@ impl<T: Translation> GuestMemory<T> {
     }
 }
 
-impl From<MapError> for Error {
-    fn from(error: MapError) -> Self {
-        match error {
-            MapError::OutOfMemory => Self::OutOfMemory {
-                purpose: "page tables",
-            },
-            MapError::OutOfRange => Self::Layout("a window is beyond the reach of the tables"),
-            MapError::Misuse => Self::Layout("a window is mapped twice or not page-aligned"),
-        }
-    }
-}
-
-/// Where `len` bytes at `gpa` lie in a window's memory, if they all do.
-fn inside(gpas: &Range<Gpa>, gpa: Gpa, len: u64) -> Option<Range<usize>> {
-    let end = gpa.checked_add(len).filter(|end| *end <= gpas.end)?;
-    let offset = |address: Gpa| usize::try_from(address.offset_from(gpas.start)?).ok();
-    Some(offset(gpa)?..offset(end)?)
+/// The offset in a window of `len` bytes at `gpa`, if all of them lie in it.
+fn inside(gpas: &Range<Gpa>, gpa: Gpa, len: u64) -> Option<u64> {
+    gpa.checked_add(len).filter(|end| *end <= gpas.end)?;
+    gpa.offset_from(gpas.start)
 }
 
 /// A new page with what `bytes` has at `offset`, and zeros behind their end.
@@ -308,6 +255,6 @@ fn copy_page(bytes: &[u8], offset: u64) -> Option<Region> {
         .and_then(|offset| bytes.get(offset..))
         .unwrap_or(&[]);
     let len = rest.len().min(PAGE as usize);
-    page.bytes_mut()[..len].copy_from_slice(&rest[..len]);
+    page.write(0, &rest[..len])?;
     Some(page)
 }

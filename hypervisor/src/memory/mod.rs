@@ -4,5 +4,6 @@ pub mod addr;
 #[cfg(target_os = "none")]
 pub mod canary;
 pub mod guest_memory;
+pub mod mapping;
 pub mod pages;
 pub mod stage2;

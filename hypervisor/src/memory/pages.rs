@@ -56,18 +56,42 @@ impl Region {
         self.pages == 0
     }
 
-    /// The contents. The guest must not run while the borrow lives; there is one CPU, and
-    /// entering the guest needs the vCPU, not this, so the run loop keeps to it by its shape.
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `start` points to `pages` pages that this region owns and that are initialised
-        // (zeroed by `new`); `&self` keeps writers away.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.pages * PAGE as usize) }
+    /// Copies what is there from `offset` on into `bytes`; `None` if that goes beyond the end.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
+        let start = self.at(offset, bytes.len())?;
+        // SAFETY: all of it is in the region, whose pages are initialised (zeroed by `new`); `bytes` is
+        // borrowed exclusively, so it is elsewhere. There is one CPU, so no guest runs meanwhile.
+        unsafe {
+            bytes
+                .as_mut_ptr()
+                .copy_from_nonoverlapping(start, bytes.len());
+        };
+        Some(())
     }
 
-    /// The contents, to be changed. As for [`Self::bytes`].
+    /// Copies `bytes` there, from `offset` on; `None` if that goes beyond the end.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
+        let start = self.at(offset, bytes.len())?;
+        // SAFETY: all of it is in the region, which is borrowed exclusively, so `bytes` is elsewhere.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Some(())
+    }
+
+    /// A pointer to `len` bytes at `offset`, if the region has them.
+    fn at(&self, offset: u64, len: usize) -> Option<*mut u8> {
+        let end = offset.checked_add(len as u64)?;
+        if end > self.len() {
+            return None;
+        }
+        // SAFETY: the offset is within the region.
+        Some(unsafe { self.start.as_ptr().add(offset as usize) })
+    }
+
+    /// The contents, of a region that no guest can reach.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`; `&mut self` makes the borrow exclusive. In `new` the pages hold
-        // arbitrary bytes, which are valid as `u8`, and are filled at once.
+        // SAFETY: `start` points to `pages` pages that this region owns, and `&mut self` makes the borrow
+        // exclusive. In `new` the pages hold arbitrary bytes, which are valid as `u8`, and are filled at
+        // once.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE as usize) }
     }
 

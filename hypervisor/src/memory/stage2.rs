@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 
 use crate::{
     memory::addr::{Gpa, Hpa, PAGE},
-    memory::guest_memory::{Kind, MapError, Permits, Translation},
+    memory::mapping::{Kind, MapError, Permits, Translation},
     memory::pages::Region,
 };
 

@@ -5,7 +5,8 @@ use core::ops::ControlFlow;
 use crate::{
     calls,
     memory::addr::Gva,
-    memory::guest_memory::{GuestMemory, Translation},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
     vm::exit::{Exit, Outcome, Reason, Refused, Resume},

@@ -8,7 +8,8 @@ pub use super::{regs::host_registers, tables::Tables};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
 };
@@ -88,9 +89,8 @@ pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
 
 /// The vCPU, at the image's entry.
 pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    for ram in LAYOUT.ram {
-        let bytes = memory.ram(ram.gpa, ram.size);
-        regs::clean_to_memory(bytes.ok_or(Error::Layout("there is less RAM than declared"))?);
+    for (hpa, size) in memory.ram_in_host() {
+        regs::clean_to_memory(hpa, size);
     }
     // Its own translation is off, so these are virtual addresses as well.
     Ok(Vcpu::new(

@@ -103,15 +103,15 @@ pub unsafe fn set_stage2(root: Hpa) {
     }
 }
 
-/// Writes `bytes` back to memory and has instructions be fetched from there. A guest starts with its caches
+/// Writes `size` bytes of RAM at `hpa` back to memory and has instructions be fetched from there. A guest starts with its caches
 /// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
-pub fn clean_to_memory(bytes: &[u8]) {
+pub fn clean_to_memory(hpa: Hpa, size: u64) {
     // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
     let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
-    let start = bytes.as_ptr() as usize;
+    let start = axhal::mem::phys_to_virt((hpa.get() as usize).into()).as_usize();
     let first = start - start % line;
-    for address in (first..start + bytes.len()).step_by(line) {
-        // SAFETY: cleaning a line changes no meaning; the address is mapped.
+    for address in (first..start + size as usize).step_by(line) {
+        // SAFETY: cleaning a line changes no meaning; all RAM is mapped.
         unsafe { asm!("dc civac, {}", in(reg) address, options(nostack)) };
     }
     // SAFETY: as above; the fetches behind the barriers see what was written.

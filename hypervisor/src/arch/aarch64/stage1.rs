@@ -5,7 +5,7 @@ use axmm::AddrSpace;
 
 use crate::memory::{
     addr::{Gpa, Hpa},
-    guest_memory::{Kind, MapError, Permits, Translation},
+    mapping::{Kind, MapError, Permits, Translation},
 };
 
 /// The first address that the tables cannot express: TCR_EL1.T0SZ is 16, so 48 bits.

@@ -5,7 +5,7 @@ use core::arch::asm;
 use super::{cpu::Mode, format::Stage2, stage1};
 use crate::{
     memory::addr::{Gpa, Hpa},
-    memory::guest_memory::{Kind, MapError, Permits, Translation},
+    memory::mapping::{Kind, MapError, Permits, Translation},
     memory::stage2,
 };
 

@@ -5,7 +5,8 @@ use super::{format::Sv39x4, regs, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},

@@ -5,7 +5,8 @@ use super::{format::NestedPaging, regs, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
@@ -114,11 +115,9 @@ fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<Gpa, Error>
     const PD: u64 = 0x3000;
     const TABLE: u64 = NestedPaging::P | NestedPaging::W;
     let mut put = |at: u64, entry: u64| {
-        let word = memory
-            .ram_mut(Gpa::new(at), 8)
-            .ok_or(Error::Layout("no room for the guest's tables"))?;
-        word.copy_from_slice(&entry.to_le_bytes());
-        Ok::<_, Error>(())
+        memory
+            .write(Gpa::new(at), &entry.to_le_bytes())
+            .map_err(|_| Error::Layout("no room for the guest's tables"))
     };
     put(PML4, PDPT | TABLE)?;
     for gigabyte in 0..4 {

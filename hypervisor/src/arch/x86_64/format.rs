@@ -2,7 +2,7 @@
 
 use crate::memory::{
     addr::Hpa,
-    guest_memory::{Kind, Permits},
+    mapping::{Kind, Permits},
     stage2,
 };
 
