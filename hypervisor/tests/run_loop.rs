@@ -5,7 +5,9 @@ use std::{cell::Cell, collections::VecDeque};
 
 use hypervisor::{
     calls::WRITE_LIMIT,
-    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::{Kind, MapError, Permits, Translation},
     report::{Console, Events},
     vm::budget::{Budgets, Watch},
     vm::exit::{
@@ -22,7 +24,7 @@ const RAM_SIZE: u64 = 0x4000;
 const FLASH: u64 = 0x2200_0000;
 const FLASH_SIZE: u64 = 0x3000;
 const WIDE: u64 = 0x3000_0000;
-const PC: u64 = 0x8020_0000;
+const PC: Gva = Gva::new(0x8020_0000);
 
 /// How long a turn of a scripted guest takes.
 const TURN_MS: u64 = 10;
@@ -58,7 +60,7 @@ impl Vcpu for Script<'_> {
         self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
-    fn pc(&self) -> u64 {
+    fn pc(&self) -> Gva {
         PC
     }
 }
@@ -70,17 +72,17 @@ struct Mappings(Vec<(u64, u64, u64)>);
 impl Translation for Mappings {
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         _permits: Permits,
         _kind: Kind,
     ) -> Result<(), MapError> {
-        self.0.push((gpa, hpa, size));
+        self.0.push((gpa.get(), hpa.get(), size));
         Ok(())
     }
 
-    fn unmap(&mut self, _gpa: u64, _size: u64) -> Result<(), MapError> {
+    fn unmap(&mut self, _gpa: Gpa, _size: u64) -> Result<(), MapError> {
         unreachable!("the run loop takes nothing away")
     }
 }
@@ -137,9 +139,15 @@ fn play_on(
     prepare: impl FnOnce(&mut GuestMemory<Mappings>),
 ) -> Played {
     let mut memory = GuestMemory::new(Mappings::default());
-    memory.add_ram("ram", RAM, RAM_SIZE).unwrap();
+    memory.add_ram("ram", Gpa::new(RAM), RAM_SIZE).unwrap();
     memory
-        .add_device("pflash", FLASH, FLASH_SIZE, FLASH, Permits::READ)
+        .add_device(
+            "pflash",
+            Gpa::new(FLASH),
+            FLASH_SIZE,
+            Hpa::new(FLASH),
+            Permits::READ,
+        )
         .unwrap();
     prepare(&mut memory);
     let clock_ms = Cell::new(0);
@@ -177,7 +185,7 @@ fn play_on(
 
 fn fault(gpa: u64, access: Access) -> Exit {
     Exit::Fault(Fault {
-        gpa,
+        gpa: Gpa::new(gpa),
         access,
         during_walk: false,
     })
@@ -243,7 +251,7 @@ fn an_undeclared_address_ends_the_guest() {
         let Reason::Fault(seen, Refusal::Undeclared) = killed(played.outcome) else {
             panic!("{gpa:#x}: {:?}", played.outcome);
         };
-        assert_eq!(seen.gpa, gpa);
+        assert_eq!(seen.gpa, Gpa::new(gpa));
         assert_eq!(played.mapped, [], "nothing is mapped for it");
         assert!(!played.console.contains("Hypervisor ok!"));
     }
@@ -296,14 +304,11 @@ fn an_unknown_call_gets_an_error_code_and_the_guest_goes_on() {
 #[test]
 fn a_write_prints_from_ram() {
     let write = Exit::Call(Call::Write {
-        gpa: RAM + 0x100,
+        gpa: Gpa::new(RAM + 0x100),
         len: 6,
     });
     let played = play_on(&STAGE, &[write, SHUTDOWN], |memory| {
-        memory
-            .ram_mut(RAM + 0x100, 6)
-            .unwrap()
-            .copy_from_slice(b"hello\n");
+        memory.write(Gpa::new(RAM + 0x100), b"hello\n").unwrap();
     });
     assert_eq!(played.resumes[1..], [Resume::Reply(Reply::Value(6))]);
     assert!(played.console.starts_with("hello\n"));
@@ -320,7 +325,12 @@ fn a_write_from_outside_ram_is_refused() {
         (RAM, u64::MAX),
     ];
     let mut exits: Vec<_> = bad
-        .map(|(gpa, len)| Exit::Call(Call::Write { gpa, len }))
+        .map(|(gpa, len)| {
+            Exit::Call(Call::Write {
+                gpa: Gpa::new(gpa),
+                len,
+            })
+        })
         .to_vec();
     exits.push(SHUTDOWN);
     let played = play(&exits);
@@ -340,7 +350,12 @@ fn a_read_finds_nothing_typed_and_looks_at_its_range() {
         (u64::MAX, u64::MAX),
     ];
     let mut exits: Vec<_> = reads
-        .map(|(gpa, len)| Exit::Call(Call::Read { gpa, len }))
+        .map(|(gpa, len)| {
+            Exit::Call(Call::Read {
+                gpa: Gpa::new(gpa),
+                len,
+            })
+        })
         .to_vec();
     exits.push(SHUTDOWN);
     let played = play(&exits);
@@ -354,7 +369,7 @@ fn a_read_finds_nothing_typed_and_looks_at_its_range() {
 #[test]
 fn one_write_prints_so_much_and_says_how_much() {
     let write = Exit::Call(Call::Write {
-        gpa: RAM,
+        gpa: Gpa::new(RAM),
         len: RAM_SIZE,
     });
     let played = play(&[write, SHUTDOWN]);
@@ -457,8 +472,14 @@ fn a_call_that_does_nothing_buys_no_time() {
 
 #[test]
 fn what_pretends_to_print_is_no_progress() {
-    let nothing = Call::Write { gpa: RAM, len: 0 };
-    let outside = Call::Write { gpa: 0, len: 1 };
+    let nothing = Call::Write {
+        gpa: Gpa::new(RAM),
+        len: 0,
+    };
+    let outside = Call::Write {
+        gpa: Gpa::new(0),
+        len: 1,
+    };
     let pretences = [
         Call::PutByte(b'\r'),
         nothing,
@@ -611,7 +632,13 @@ fn a_sweep_of_a_window_does_not_fill_the_console() {
     exits.push(SHUTDOWN);
     let played = play_on(&STAGE, &exits, |memory| {
         memory
-            .add_device("wide", WIDE, 40 * 0x1000, WIDE, Permits::READ)
+            .add_device(
+                "wide",
+                Gpa::new(WIDE),
+                40 * 0x1000,
+                Hpa::new(WIDE),
+                Permits::READ,
+            )
             .unwrap();
     });
     assert_eq!(played.mapped.len(), 40);
@@ -637,7 +664,7 @@ fn a_host_register_that_a_guest_changed_ends_it() {
             GP.set(8);
             SHUTDOWN
         }
-        fn pc(&self) -> u64 {
+        fn pc(&self) -> Gva {
             PC
         }
     }

@@ -1,6 +1,7 @@
 //! For the conformance suite: whether the host's own registers survive each turn of the guest.
 
 use crate::{
+    memory::addr::Gva,
     vm::exit::{Exit, Other, Resume},
     vm::vcpu::Vcpu,
 };
@@ -38,7 +39,7 @@ impl<V: Vcpu, const N: usize> Vcpu for HostCheck<V, N> {
         self.vcpu.wait();
     }
 
-    fn pc(&self) -> u64 {
+    fn pc(&self) -> Gva {
         self.vcpu.pc()
     }
 }

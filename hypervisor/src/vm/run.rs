@@ -4,7 +4,9 @@ use core::ops::ControlFlow;
 
 use crate::{
     calls,
-    memory::guest_memory::{GuestMemory, Translation},
+    memory::addr::Gva,
+    memory::guest_memory::GuestMemory,
+    memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
     vm::exit::{Exit, Outcome, Reason, Refused, Resume},
@@ -50,7 +52,7 @@ pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
 
 fn handle<T: Translation, C: Console>(
     exit: Exit,
-    pc: u64,
+    pc: Gva,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
     refusals: Refusals,

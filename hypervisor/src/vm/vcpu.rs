@@ -1,6 +1,9 @@
 //! The virtual CPU: what the run loop needs of an architecture.
 
-use crate::vm::exit::{Exit, Resume};
+use crate::{
+    memory::addr::Gva,
+    vm::exit::{Exit, Resume},
+};
 
 /// A virtual CPU, stopped whenever the hypervisor looks at it.
 pub trait Vcpu {
@@ -15,7 +18,7 @@ pub trait Vcpu {
     /// guest may look again then. It does not use the CPU meanwhile.
     fn wait(&mut self) {}
 
-    /// The guest's program counter: a guest-virtual address. After an exit it is that of the
+    /// The guest's program counter. After an exit it is that of the
     /// instruction concerned (of the one behind it, where the hardware moves on by itself).
-    fn pc(&self) -> u64;
+    fn pc(&self) -> Gva;
 }

@@ -7,7 +7,9 @@ use super::{confine, idregs::Features, regs, vcpu::Vcpu};
 pub use super::{regs::host_registers, tables::Tables};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
 };
@@ -29,8 +31,9 @@ impl Mode {
     pub const ALL: &[(&str, Self)] = &[("el1", Self::El1), ("el0", Self::El0)];
 }
 
-const STACK: u64 = 0x4100_0000;
-const STACK_END: u64 = 0x4100_8000;
+const STACK: Gpa = Gpa::new(0x4100_0000);
+const STACK_SIZE: u64 = 0x8000;
+const STACK_END: Gpa = Gpa::new(STACK.get() + STACK_SIZE);
 
 /// 2 MiB of RAM, the image at its first byte; the stack apart; and the second flash unit of QEMU's
 /// `virt`, 64 MiB, at the same address for host and guest.
@@ -38,21 +41,21 @@ const LAYOUT: Layout = Layout {
     ram: &[
         Ram {
             name: "ram",
-            gpa: 0x4020_0000,
+            gpa: Gpa::new(0x4020_0000),
             size: 2 << 20,
         },
         Ram {
             name: "stack",
             gpa: STACK,
-            size: STACK_END - STACK,
+            size: STACK_SIZE,
         },
     ],
     flash: Flash::Device {
-        gpa: 0x0400_0000,
+        gpa: Gpa::new(0x0400_0000),
         size: 64 << 20,
-        hpa: 0x0400_0000,
+        hpa: Hpa::new(0x0400_0000),
     },
-    entry: 0x4020_0000,
+    entry: Gpa::new(0x4020_0000),
     words: MemoryWords::Pages {
         stack: STACK,
         stack_end: STACK_END,
@@ -86,14 +89,14 @@ pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
 
 /// The vCPU, at the image's entry.
 pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    for ram in LAYOUT.ram {
-        let bytes = memory.ram(ram.gpa, ram.size);
-        regs::clean_to_memory(bytes.ok_or(Error::Layout("there is less RAM than declared"))?);
+    for (hpa, size) in memory.ram_in_host() {
+        regs::clean_to_memory(hpa, size);
     }
+    // Its own translation is off, so these are virtual addresses as well.
     Ok(Vcpu::new(
         mode,
-        LAYOUT.entry,
-        STACK_END,
+        Gva::new(LAYOUT.entry.get()),
+        Gva::new(STACK_END.get()),
         arg,
         memory.tables().root(),
     ))

@@ -1,7 +1,8 @@
 //! The entries of Stage-2.
 
 use crate::memory::{
-    guest_memory::{Kind, Permits},
+    addr::Hpa,
+    mapping::{Kind, Permits},
     stage2,
 };
 
@@ -29,8 +30,9 @@ impl stage2::Format for Stage2 {
     const LEVELS: u32 = 3;
     const ROOT_EXTRA_BITS: u32 = 0;
 
-    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64 {
-        let mut entry = hpa | Self::VALID | Self::READ | Self::ACCESSED | Self::INNER_SHAREABLE;
+    fn leaf(hpa: Hpa, level: u32, permits: Permits, kind: Kind) -> u64 {
+        let mut entry =
+            hpa.get() | Self::VALID | Self::READ | Self::ACCESSED | Self::INNER_SHAREABLE;
         if level == 0 {
             entry |= Self::TABLE;
         }
@@ -47,11 +49,11 @@ impl stage2::Format for Stage2 {
             }
     }
 
-    fn table(hpa: u64) -> u64 {
-        hpa | Self::VALID | Self::TABLE
+    fn table(hpa: Hpa) -> u64 {
+        hpa.get() | Self::VALID | Self::TABLE
     }
 
-    fn next_table(entry: u64) -> Option<u64> {
-        (entry & Self::TABLE != 0).then_some(entry & Self::ADDRESS)
+    fn next_table(entry: u64) -> Option<Hpa> {
+        (entry & Self::TABLE != 0).then_some(Hpa::new(entry & Self::ADDRESS))
     }
 }

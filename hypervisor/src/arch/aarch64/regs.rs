@@ -3,7 +3,10 @@
 use core::arch::asm;
 
 use super::{decode::Syndrome, exception};
-use crate::vm::{exit::GuestException, hostcheck::Registers};
+use crate::{
+    memory::addr::{Gpa, Gva, Hpa},
+    vm::{exit::GuestException, hostcheck::Registers},
+};
 
 /// Reads a system register by name.
 macro_rules! sysreg_read {
@@ -82,7 +85,7 @@ const VMID: u64 = 1 << 48;
 /// # Safety
 ///
 /// `root` must be the root of Stage-2 tables that stay alive while a guest can run.
-pub unsafe fn set_stage2(root: u64) {
+pub unsafe fn set_stage2(root: Hpa) {
     // SAFETY: the tables are the caller's promise; the host does not go through Stage-2.
     unsafe {
         asm!(
@@ -94,21 +97,21 @@ pub unsafe fn set_stage2(root: u64) {
             "dsb    ish",
             "isb",
             vtcr = in(reg) VTCR,
-            vttbr = in(reg) VMID | root,
+            vttbr = in(reg) VMID | root.get(),
             options(nostack),
         );
     }
 }
 
-/// Writes `bytes` back to memory and has instructions be fetched from there. A guest starts with its caches
+/// Writes `size` bytes of RAM at `hpa` back to memory and has instructions be fetched from there. A guest starts with its caches
 /// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
-pub fn clean_to_memory(bytes: &[u8]) {
+pub fn clean_to_memory(hpa: Hpa, size: u64) {
     // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
     let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
-    let start = bytes.as_ptr() as usize;
+    let start = axhal::mem::phys_to_virt((hpa.get() as usize).into()).as_usize();
     let first = start - start % line;
-    for address in (first..start + bytes.len()).step_by(line) {
-        // SAFETY: cleaning a line changes no meaning; the address is mapped.
+    for address in (first..start + size as usize).step_by(line) {
+        // SAFETY: cleaning a line changes no meaning; all RAM is mapped.
         unsafe { asm!("dc civac, {}", in(reg) address, options(nostack)) };
     }
     // SAFETY: as above; the fetches behind the barriers see what was written.
@@ -235,7 +238,7 @@ impl El1State {
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
 /// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. `hcr` is the
 /// guest's HCR_EL2.
-pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
+pub fn guest_ipa(hcr: u64, address: Gva) -> Option<Gpa> {
     let par: u64;
     // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and was saved.
     // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
@@ -252,12 +255,12 @@ pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
             "isb",
             host = out(reg) _,
             guest = in(reg) hcr,
-            address = in(reg) address,
+            address = in(reg) address.get(),
             par = out(reg) par,
             options(nostack),
         );
     }
-    (par & 1 == 0).then_some(par & 0x000F_FFFF_FFFF_F000)
+    (par & 1 == 0).then_some(Gpa::new(par & 0x000F_FFFF_FFFF_F000))
 }
 
 /// Reads what an exception left. To be done before interrupts are on again, since each exception

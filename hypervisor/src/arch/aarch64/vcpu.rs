@@ -14,6 +14,7 @@ use super::{
     regs::{self, Context, El1State},
 };
 use crate::{
+    memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
     vm::vcpu,
 };
@@ -58,11 +59,10 @@ pub struct Vcpu {
 
 impl Vcpu {
     /// A vCPU that starts at `entry` with all registers zero but the stack pointer and x1,
-    /// which is `arg`. `root` is the
-    /// physical address of its tables.
-    pub fn new(mode: Mode, entry: u64, stack: u64, arg: u64, root: u64) -> Self {
+    /// which is `arg`. `root` is that of its tables.
+    pub fn new(mode: Mode, entry: Gva, stack: Gva, arg: u64, root: Hpa) -> Self {
         let mut context = Context {
-            guest_elr: entry,
+            guest_elr: entry.get(),
             ..Context::default()
         };
         context.guest_x[1] = arg;
@@ -77,7 +77,7 @@ impl Vcpu {
                     context: Context {
                         guest_hcr: confine::guest_hcr(features),
                         guest_spsr: SPSR_EL1H_MASKED,
-                        guest_sp_el1: stack,
+                        guest_sp_el1: stack.get(),
                         ..context
                     },
                     el1: Some(El1State::reset()),
@@ -89,8 +89,8 @@ impl Vcpu {
             Mode::El0 => Self {
                 context: Context {
                     guest_spsr: regs::SPSR_EL0T,
-                    guest_sp_el0: stack,
-                    guest_ttbr0: root,
+                    guest_sp_el0: stack.get(),
+                    guest_ttbr0: root.get(),
                     ..context
                 },
                 el1: None,
@@ -157,8 +157,8 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
-    fn pc(&self) -> u64 {
-        self.context.guest_elr
+    fn pc(&self) -> Gva {
+        Gva::new(self.context.guest_elr)
     }
 }
 

@@ -4,7 +4,9 @@ pub use super::regs::host_registers;
 use super::{format::Sv39x4, regs, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
@@ -30,15 +32,15 @@ impl Mode {
 const LAYOUT: Layout = Layout {
     ram: &[Ram {
         name: "ram",
-        gpa: 0x8000_0000,
+        gpa: Gpa::new(0x8000_0000),
         size: 16 << 20,
     }],
     flash: Flash::Device {
-        gpa: 0x2200_0000,
+        gpa: Gpa::new(0x2200_0000),
         size: 32 << 20,
-        hpa: 0x2200_0000,
+        hpa: Hpa::new(0x2200_0000),
     },
-    entry: 0x8020_0000,
+    entry: Gpa::new(0x8020_0000),
     words: MemoryWords::Megabytes,
 };
 
@@ -51,7 +53,7 @@ impl stage2::Flush for Sv39x4 {
         regs::fence_guest_translations();
     }
 
-    fn invalidate(_gpa: u64) {
+    fn invalidate(_gpa: Gpa) {
         regs::fence_guest_translations();
     }
 }
@@ -78,5 +80,7 @@ pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
 
 /// The vCPU, at the image's entry.
 pub fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    Ok(Vcpu::new(LAYOUT.entry, arg, memory.tables().root()))
+    // Its own translation is off, so this is a virtual address as well.
+    let entry = Gva::new(LAYOUT.entry.get());
+    Ok(Vcpu::new(entry, arg, memory.tables().root()))
 }

@@ -1,7 +1,8 @@
 //! The entries of Sv39x4 (RISC-V Privileged, "Two-Stage Address Translation").
 
 use crate::memory::{
-    guest_memory::{Kind, Permits},
+    addr::Hpa,
+    mapping::{Kind, Permits},
     stage2,
 };
 
@@ -24,7 +25,7 @@ impl stage2::Format for Sv39x4 {
     const LEVELS: u32 = 3;
     const ROOT_EXTRA_BITS: u32 = 2;
 
-    fn leaf(hpa: u64, _level: u32, permits: Permits, _kind: Kind) -> u64 {
+    fn leaf(hpa: Hpa, _level: u32, permits: Permits, _kind: Kind) -> u64 {
         // The kind of memory comes from the machine's PMAs here. A and D are set beforehand, so
         // that no machine faults just to have them set.
         let mut entry = Self::V | Self::R | Self::U | Self::A | Self::D;
@@ -34,15 +35,15 @@ impl stage2::Format for Sv39x4 {
         if permits.execute {
             entry |= Self::X;
         }
-        entry | (hpa >> 12) << Self::PPN_SHIFT
+        entry | (hpa.get() >> 12) << Self::PPN_SHIFT
     }
 
-    fn table(hpa: u64) -> u64 {
-        Self::V | (hpa >> 12) << Self::PPN_SHIFT
+    fn table(hpa: Hpa) -> u64 {
+        Self::V | (hpa.get() >> 12) << Self::PPN_SHIFT
     }
 
-    fn next_table(entry: u64) -> Option<u64> {
+    fn next_table(entry: u64) -> Option<Hpa> {
         let leaf = entry & (Self::R | Self::W | Self::X) != 0;
-        (!leaf).then_some((entry >> Self::PPN_SHIFT) << 12)
+        (!leaf).then_some(Hpa::new((entry >> Self::PPN_SHIFT) << 12))
     }
 }

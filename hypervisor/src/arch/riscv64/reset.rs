@@ -3,14 +3,16 @@
 
 use core::arch::asm;
 
+use crate::memory::addr::Hpa;
+
 use super::regs::{self, SSTATUS_FS, SSTATUS_FS_INITIAL, XL_64, attempt, csr_write};
 
-/// Prepares this hart for a new guest, whose Sv39x4 root is at the host-physical address `root`.
+/// Prepares this hart for a new guest, whose Sv39x4 root is at `root`.
 ///
 /// # Safety
 ///
 /// `root` is that of tables which live, and map only what the guest may reach, while it can run.
-pub unsafe fn new_guest(root: u64) {
+pub unsafe fn new_guest(root: Hpa) {
     // SAFETY: none of these CSRs affects HS-mode, and the tables are as the caller says.
     unsafe {
         // First, so that no walk that the hart makes ahead of time mixes the tables of two guests
@@ -18,7 +20,7 @@ pub unsafe fn new_guest(root: u64) {
         csr_write!("vsatp", 0u64);
         csr_write!(
             "hgatp",
-            regs::HGATP_SV39X4 | regs::HGATP_VMID | (root >> 12)
+            regs::HGATP_SV39X4 | regs::HGATP_VMID | (root.get() >> 12)
         );
         csr_write!("hedeleg", regs::HEDELEG);
         csr_write!("hideleg", regs::HIDELEG);

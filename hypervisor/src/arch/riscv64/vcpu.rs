@@ -8,6 +8,7 @@ use super::{
     reset,
 };
 use crate::{
+    memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
     vm::vcpu,
 };
@@ -39,14 +40,15 @@ pub struct Vcpu {
 
 impl Vcpu {
     /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
-    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is the host-physical address of its Sv39x4 root.
-    pub fn new(entry: u64, arg: u64, root: u64) -> Self {
+    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is that of its Sv39x4
+    /// tables.
+    pub fn new(entry: Gva, arg: u64, root: Hpa) -> Self {
         const A2: usize = 12;
         let mut guest_x = [0; 32];
         guest_x[A2] = arg;
         let context = Context {
             guest_x,
-            guest_sepc: entry,
+            guest_sepc: entry.get(),
             guest_sstatus: regs::SSTATUS_SPP
                 | regs::SSTATUS_SPIE
                 | regs::SSTATUS_FS_INITIAL
@@ -75,7 +77,7 @@ impl vcpu::Vcpu for Vcpu {
         unsafe { hv_riscv64_enter(&mut self.context) };
         let mut trap = regs::read_trap(self.context.guest_sstatus);
         if trap.lacks_instruction() {
-            let pc = self.context.guest_sepc;
+            let pc = Gva::new(self.context.guest_sepc);
             trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
         }
         self.shared = host.swap_in();
@@ -89,8 +91,8 @@ impl vcpu::Vcpu for Vcpu {
         exit
     }
 
-    fn pc(&self) -> u64 {
-        self.context.guest_sepc
+    fn pc(&self) -> Gva {
+        Gva::new(self.context.guest_sepc)
     }
 }
 

@@ -4,7 +4,9 @@ pub use super::regs::host_registers;
 use super::{format::NestedPaging, regs, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
@@ -36,6 +38,12 @@ impl Mode {
 /// The end of RAM, where the guest's first stack starts.
 const RAM_END: u64 = 2 << 20;
 
+const RAM: &[Ram] = &[Ram {
+    name: "ram",
+    gpa: Gpa::new(0),
+    size: RAM_END,
+}];
+
 /// Where the image is loaded.
 const ENTRY: u64 = 0x1_0000;
 
@@ -49,23 +57,19 @@ const FLASH_SIZE: u64 = 0x3C_0000;
 /// the stack at the end; and the flash.
 pub const fn layout(mode: Mode) -> Layout {
     Layout {
-        ram: &[Ram {
-            name: "ram",
-            gpa: 0,
-            size: RAM_END,
-        }],
+        ram: RAM,
         flash: match mode {
             Mode::Svm | Mode::InvalidVmcb => Flash::Device {
-                gpa: FLASH,
+                gpa: Gpa::new(FLASH),
                 size: FLASH_SIZE,
-                hpa: FLASH,
+                hpa: Hpa::new(FLASH),
             },
             Mode::EmulatedFlash => Flash::Image {
-                gpa: FLASH,
+                gpa: Gpa::new(FLASH),
                 path: "/boot/pflash.img",
             },
         },
-        entry: ENTRY,
+        entry: Gpa::new(ENTRY),
         words: MemoryWords::Kilobytes,
     }
 }
@@ -74,7 +78,7 @@ pub const fn layout(mode: Mode) -> Layout {
 pub type Tables = stage2::Tables<NestedPaging>;
 
 impl stage2::Flush for NestedPaging {
-    fn invalidate(_gpa: u64) {
+    fn invalidate(_gpa: Gpa) {
         // There is no instruction for one page of nested translation; the next VMRUN flushes.
         vcpu::flush_on_next_entry();
     }
@@ -93,7 +97,9 @@ pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
 /// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
 pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
     let cr3 = write_identity_tables(memory)?;
-    let mut vcpu = Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())?;
+    // Its tables map these addresses to themselves.
+    let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
+    let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root())?;
     vcpu.set_argument(arg);
     if mode == Mode::InvalidVmcb {
         vcpu.invalidate();
@@ -103,17 +109,15 @@ pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Resul
 
 /// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page
 /// directories of 2 MiB pages. Returns the address of the PML4.
-fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error> {
+fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<Gpa, Error> {
     const PML4: u64 = 0x1000;
     const PDPT: u64 = 0x2000;
     const PD: u64 = 0x3000;
     const TABLE: u64 = NestedPaging::P | NestedPaging::W;
     let mut put = |at: u64, entry: u64| {
-        let word = memory
-            .ram_mut(at, 8)
-            .ok_or(Error::Layout("no room for the guest's tables"))?;
-        word.copy_from_slice(&entry.to_le_bytes());
-        Ok::<_, Error>(())
+        memory
+            .write(Gpa::new(at), &entry.to_le_bytes())
+            .map_err(|_| Error::Layout("no room for the guest's tables"))
     };
     put(PML4, PDPT | TABLE)?;
     for gigabyte in 0..4 {
@@ -122,5 +126,5 @@ fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error>
     for block in 0..4 * 512 {
         put(PD + 8 * block, (block << 21) | TABLE | NestedPaging::PS)?;
     }
-    Ok(PML4)
+    Ok(Gpa::new(PML4))
 }

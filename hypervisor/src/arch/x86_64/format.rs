@@ -1,7 +1,8 @@
 //! The entries of nested paging.
 
 use crate::memory::{
-    guest_memory::{Kind, Permits},
+    addr::Hpa,
+    mapping::{Kind, Permits},
     stage2,
 };
 
@@ -24,8 +25,8 @@ impl stage2::Format for NestedPaging {
     const LEVELS: u32 = 4;
     const ROOT_EXTRA_BITS: u32 = 0;
 
-    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64 {
-        let mut entry = Self::P | Self::U | hpa;
+    fn leaf(hpa: Hpa, level: u32, permits: Permits, kind: Kind) -> u64 {
+        let mut entry = Self::P | Self::U | hpa.get();
         if permits.write {
             entry |= Self::W;
         }
@@ -41,11 +42,11 @@ impl stage2::Format for NestedPaging {
         entry
     }
 
-    fn table(hpa: u64) -> u64 {
-        Self::P | Self::W | Self::U | hpa
+    fn table(hpa: Hpa) -> u64 {
+        Self::P | Self::W | Self::U | hpa.get()
     }
 
-    fn next_table(entry: u64) -> Option<u64> {
-        (entry & Self::PS == 0).then_some(entry & Self::ADDRESS)
+    fn next_table(entry: u64) -> Option<Hpa> {
+        (entry & Self::PS == 0).then_some(Hpa::new(entry & Self::ADDRESS))
     }
 }

@@ -14,7 +14,7 @@ use x86_64::{
 };
 
 use super::cpuid::Leaf;
-use crate::{error::Error, vm::hostcheck::Registers};
+use crate::{error::Error, memory::addr::Hpa, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;
@@ -213,9 +213,9 @@ pub fn saves_next_rip() -> bool {
 /// # Safety
 ///
 /// The page at `hpa` must be used for nothing else while a guest can run.
-pub unsafe fn set_host_save_area(hpa: u64) {
+pub unsafe fn set_host_save_area(hpa: Hpa) {
     // SAFETY: SVM is on, so the MSR exists; the page is the caller's promise.
-    unsafe { Msr::new(VM_HSAVE_PA).write(hpa) };
+    unsafe { Msr::new(VM_HSAVE_PA).write(hpa.get()) };
 }
 
 /// Takes it back: the page is about to become somebody else's.

@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    memory::pages::{PAGE, Region},
+    memory::addr::{Gpa, Gva, Hpa, PAGE},
+    memory::pages::Region,
     vm::exit::{Exit, Resume},
     vm::vcpu,
 };
@@ -118,9 +119,9 @@ impl Drop for SaveArea {
 }
 
 impl Vcpu {
-    /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is the
-    /// guest-physical address of its own tables, `root` the host-physical one of the nested tables.
-    pub fn new(entry: u64, stack: u64, cr3: u64, root: u64) -> Result<Self, Error> {
+    /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is where
+    /// its own tables are, `root` where the nested ones are.
+    pub fn new(entry: Gva, stack: Gva, cr3: Gpa, root: Hpa) -> Result<Self, Error> {
         let take = |pages| {
             Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
                 purpose: "the vCPU's control blocks",
@@ -158,24 +159,24 @@ impl Vcpu {
     }
 
     /// What the guest may do: nothing but compute, call, and change what the CPU switches.
-    fn set_controls(&mut self, root: u64) {
+    fn set_controls(&mut self, root: Hpa) {
         let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
         let control = &mut self.vmcb_mut().control;
         control.intercept_exceptions = INTERCEPT_EXCEPTIONS;
         control.intercept1 = INTERCEPT1;
         control.intercept2 = INTERCEPT2;
-        control.iopm_base = iopm;
-        control.msrpm_base = msrpm;
+        control.iopm_base = iopm.get();
+        control.msrpm_base = msrpm.get();
         control.asid = ASID;
         // What an earlier guest with the same ASID left is dropped on the first entry.
         control.tlb_control = TLB_FLUSH_ALL;
         control.virtual_interrupts = V_INTR_MASKING;
         control.nested_paging = 1;
-        control.nested_cr3 = root;
+        control.nested_cr3 = root.get();
     }
 
     /// Long mode as after a boot loader: flat segments, no descriptor tables, paging on.
-    fn set_state(&mut self, entry: u64, stack: u64, cr3: u64) {
+    fn set_state(&mut self, entry: Gva, stack: Gva, cr3: Gpa) {
         let state = &mut self.vmcb_mut().state;
         state.cs = Segment::CODE64;
         for segment in [
@@ -198,7 +199,7 @@ impl Vcpu {
         state.cr4 =
             (Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE)
                 .bits();
-        state.cr3 = cr3;
+        state.cr3 = cr3.get();
         // VMRUN refuses a guest whose EFER.SVME is clear (§15.5.1); the instructions that it would
         // permit are all intercepted.
         state.efer = (EferFlags::LONG_MODE_ENABLE
@@ -210,8 +211,8 @@ impl Vcpu {
         state.dr6 = DR6_RESET;
         state.dr7 = DR7_RESET;
         state.rflags = RFLAGS_RESET;
-        state.rip = entry;
-        state.rsp = stack;
+        state.rip = entry.get();
+        state.rsp = stack.get();
     }
 
     fn vmcb(&self) -> &Vmcb {
@@ -236,7 +237,13 @@ impl vcpu::Vcpu for Vcpu {
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts
         // are off; the guest cannot reach host memory, ports or MSRs, since the nested tables map
         // only what was declared and everything else is intercepted.
-        unsafe { hv_x86_64_enter(&mut self.regs, self.vmcb.hpa(), self.host_vmcb.hpa()) };
+        unsafe {
+            hv_x86_64_enter(
+                &mut self.regs,
+                self.vmcb.hpa().get(),
+                self.host_vmcb.hpa().get(),
+            );
+        }
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         let control = &mut self.vmcb_mut().control;
@@ -250,8 +257,8 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
-    fn pc(&self) -> u64 {
-        self.vmcb().state.rip
+    fn pc(&self) -> Gva {
+        Gva::new(self.vmcb().state.rip)
     }
 }
 

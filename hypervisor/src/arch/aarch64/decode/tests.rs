@@ -201,7 +201,7 @@ fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
         ..synchronous(EC_DATA_ABORT, ISS_WRITE | 0b00_0111)
     };
     let expected = Fault {
-        gpa: 0x400_0123,
+        gpa: Gpa::new(0x400_0123),
         access: Access::Write,
         during_walk: false,
     };
