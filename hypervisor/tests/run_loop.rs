@@ -16,7 +16,7 @@ use hypervisor::{
     },
     vm::hostcheck::HostCheck,
     vm::run::{Refusals, run},
-    vm::vcpu::Vcpu,
+    vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
 const RAM: u64 = 0x8000_0000;
@@ -47,7 +47,7 @@ struct Script<'c> {
     wait_ms: u64,
 }
 
-impl Vcpu for Script<'_> {
+impl Loaded for Script<'_> {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resumes.push(resume);
         self.clock_ms.set(self.clock_ms.get() + self.turn_ms);
@@ -655,30 +655,107 @@ fn a_sweep_of_a_window_does_not_fill_the_console() {
     );
 }
 
-#[test]
-fn a_host_register_that_a_guest_changed_ends_it() {
-    thread_local!(static GP: Cell<u64> = const { Cell::new(7) });
-    struct Clobbers;
-    impl Vcpu for Clobbers {
-        fn run(&mut self, _: Resume) -> Exit {
-            GP.set(8);
-            SHUTDOWN
-        }
-        fn pc(&self) -> Gva {
-            PC
+thread_local! {
+    /// A register of a machine: whose value is in it.
+    static REGISTER: Cell<u64> = const { Cell::new(HOSTS) };
+}
+const HOSTS: u64 = 7;
+
+/// A guest that counts in a register which is the host's between its turns.
+#[derive(Default)]
+struct Counter {
+    counted: u64,
+    /// Whether it leaves the host's register as it is when it is taken out.
+    rude: bool,
+}
+
+/// It, in the CPU.
+struct Counting<'a> {
+    guest: &'a mut Counter,
+    host: u64,
+    _cpu: &'a mut Cpu,
+}
+
+impl Vcpu for Counter {
+    type Loaded<'a> = Counting<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Counting<'a> {
+        let host = REGISTER.replace(self.counted);
+        Counting {
+            guest: self,
+            host,
+            _cpu: cpu,
         }
     }
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
-    assert_eq!(
-        exit,
-        Exit::Other(Other {
-            class: "gp",
-            code: 7,
-            info: 8
-        })
-    );
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
-    assert_eq!(exit, SHUTDOWN, "what is as it was passes through");
+
+    fn pc(&self) -> Gva {
+        PC
+    }
+}
+
+impl Loaded for Counting<'_> {
+    fn run(&mut self, _: Resume) -> Exit {
+        REGISTER.set(REGISTER.get() + 1);
+        Exit::Emulated
+    }
+
+    fn pc(&self) -> Gva {
+        PC
+    }
+}
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        self.guest.counted = REGISTER.get();
+        if !self.guest.rude {
+            REGISTER.set(self.host);
+        }
+    }
+}
+
+#[test]
+fn a_host_register_that_a_guest_changed_ends_it() {
+    let mut cpu = Cpu::take().unwrap();
+    let read = || [("gp", REGISTER.get())];
+    let mut rude = Counter {
+        rude: true,
+        ..Counter::default()
+    };
+    let exit = HostCheck::new(&mut rude, &mut cpu, read).run(Resume::Go);
+    let changed = Other {
+        class: "gp",
+        code: HOSTS,
+        info: 1,
+    };
+    assert_eq!(exit, Exit::Other(changed));
+    REGISTER.set(HOSTS);
+    let exit = HostCheck::new(&mut Counter::default(), &mut cpu, read).run(Resume::Go);
+    assert_eq!(exit, Exit::Emulated, "what is as it was passes through");
+}
+
+#[test]
+fn a_guest_that_is_loaded_again_goes_on_where_it_was() {
+    let mut cpu = Cpu::take().unwrap();
+    let (mut one, mut other) = (Counter::default(), Counter::default());
+    for turns in 1..=3 {
+        let mut checked = HostCheck::new(&mut one, &mut cpu, || [("gp", REGISTER.get())]);
+        assert_eq!(checked.run(Resume::Go), Exit::Emulated);
+        let mut loaded = other.load(&mut cpu);
+        for _ in 0..10 {
+            assert_eq!(loaded.run(Resume::Go), Exit::Emulated);
+        }
+        drop(loaded);
+        assert_eq!((one.counted, other.counted), (turns, 10 * turns));
+        assert_eq!(REGISTER.get(), HOSTS);
+    }
+}
+
+#[test]
+fn a_cpu_has_one_owner() {
+    let cpu = Cpu::take().unwrap();
+    assert!(Cpu::take().is_none());
+    drop(cpu);
+    assert!(Cpu::take().is_some());
 }
 
 #[test]

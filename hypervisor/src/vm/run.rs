@@ -10,7 +10,7 @@ use crate::{
     report::{Console, Events},
     vm::budget::Watch,
     vm::exit::{Exit, Outcome, Reason, Refused, Resume},
-    vm::vcpu::Vcpu,
+    vm::vcpu::Loaded,
 };
 
 /// What becomes of a guest's kernel that executes what it has no right to.
@@ -25,7 +25,7 @@ pub enum Refusals {
 }
 
 /// Runs the guest to its end and says what that was.
-pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
+pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,

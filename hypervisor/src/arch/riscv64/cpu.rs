@@ -1,7 +1,6 @@
 //! The machine as riscv64 gives it: what a guest gets, and the switch-on of the H-extension.
 
-pub use super::regs::host_registers;
-use super::{format::Sv39x4, regs, vcpu::Vcpu};
+use super::{format::Sv39x4, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
@@ -9,22 +8,20 @@ use crate::{
     memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
+    vm::arch::Arch,
+    vm::hostcheck::Registers,
     vm::layout::{Flash, Layout, Ram},
+    vm::vcpu::Cpu,
 };
 
-/// The architecture's name.
-pub const NAME: &str = "riscv64";
+/// A hart with the H-extension.
+pub struct Riscv64;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// In VS-mode.
     Vs,
-}
-
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("vs", Self::Vs)];
 }
 
 /// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
@@ -58,29 +55,43 @@ impl stage2::Flush for Sv39x4 {
     }
 }
 
-/// What a guest gets.
-pub const fn layout(_mode: Mode) -> Layout {
-    LAYOUT
-}
+impl Arch for Riscv64 {
+    const NAME: &'static str = "riscv64";
 
-/// Makes sure of the H-extension.
-pub fn enable(_mode: Mode) -> Result<(), Error> {
-    if regs::has_hypervisor_extension() {
-        return Ok(());
+    type Mode = Mode;
+    const MODES: &'static [(&'static str, Mode)] = &[("vs", Mode::Vs)];
+
+    /// Makes sure of the H-extension.
+    fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
+        if regs::has_hypervisor_extension() {
+            return Ok(());
+        }
+        Err(Error::Machine(
+            "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
+        ))
     }
-    Err(Error::Machine(
-        "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
-    ))
-}
 
-/// Tables that map nothing.
-pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
-    Tables::new()
-}
+    fn layout(_mode: Mode) -> Layout {
+        LAYOUT
+    }
 
-/// The vCPU, at the image's entry.
-pub fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    // Its own translation is off, so this is a virtual address as well.
-    let entry = Gva::new(LAYOUT.entry.get());
-    Ok(Vcpu::new(entry, arg, memory.tables().root()))
+    type Tables = Tables;
+
+    fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+        Tables::new()
+    }
+
+    type Vcpu = Vcpu;
+
+    fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+        // Its own translation is off, so this is a virtual address as well.
+        let entry = Gva::new(LAYOUT.entry.get());
+        Ok(Vcpu::new(entry, arg, memory.tables().root()))
+    }
+
+    type HostRegisters = Registers<HOST_REGISTERS>;
+
+    fn host_registers() -> Self::HostRegisters {
+        regs::host_registers()
+    }
 }

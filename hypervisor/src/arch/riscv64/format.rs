@@ -47,3 +47,52 @@ impl stage2::Format for Sv39x4 {
         (!leaf).then_some(Hpa::new((entry >> Self::PPN_SHIFT) << 12))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::stage2::Format;
+
+    /// D A - U X W R V, as the manual has them for the lowest byte.
+    const ENTRIES: [(bool, bool, u64); 4] = [
+        (false, false, 0b1101_0011),
+        (true, false, 0b1101_0111),
+        (false, true, 0b1101_1011),
+        (true, true, 0b1101_1111),
+    ];
+
+    #[test]
+    fn a_leaf_has_its_permissions_and_the_bits_that_a_g_stage_wants() {
+        // The PPN is in bits 53 to 10; N and PBMT (63 to 61) stay clear, so the PMAs decide.
+        for (hpa, ppn) in [
+            (0, 0),
+            (0x8020_0000, 0x8_0200 << 10),
+            ((1 << 56) - (2 << 20), 0xFFF_FFFF_FE00 << 10),
+        ] {
+            for (write, execute, byte) in ENTRIES {
+                for kind in [Kind::Normal, Kind::Device] {
+                    for level in [0, 1] {
+                        let entry =
+                            Sv39x4::leaf(Hpa::new(hpa), level, Permits { write, execute }, kind);
+                        assert_eq!(entry, ppn | byte, "{hpa:#x} {write} {execute}");
+                        assert_eq!(Sv39x4::next_table(entry), None);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_v_alone_and_leads_back_to_its_address() {
+        for hpa in [0x1000, 0x8020_3000, (1 << 56) - 0x1000] {
+            let entry = Sv39x4::table(Hpa::new(hpa));
+            assert_eq!(entry, hpa >> 12 << 10 | 1);
+            assert_eq!(Sv39x4::next_table(entry), Some(Hpa::new(hpa)));
+        }
+    }
+
+    #[test]
+    fn guest_physical_addresses_have_41_bits() {
+        assert_eq!(stage2::Tables::<Sv39x4>::LIMIT.get(), 1 << 41);
+    }
+}

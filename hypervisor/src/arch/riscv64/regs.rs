@@ -60,7 +60,7 @@ macro_rules! attempt {
     }};
 }
 
-pub(super) use {attempt, csr_write};
+pub(super) use {attempt, csr_read, csr_write};
 
 /// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
 /// floating-point unit in its initial state for the guest. The host is built without it.
@@ -186,8 +186,11 @@ pub struct Context {
     pub host_sscratch: u64,
 }
 
+/// How many [`host_registers`] there are.
+pub const HOST_REGISTERS: usize = 15;
+
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<13> {
+pub fn host_registers() -> Registers<HOST_REGISTERS> {
     macro_rules! general {
         ($name:literal) => {{
             let value: u64;
@@ -209,6 +212,8 @@ pub fn host_registers() -> Registers<13> {
         ("hstatus", csr_read!("hstatus")),
         ("hedeleg", csr_read!("hedeleg")),
         ("hideleg", csr_read!("hideleg")),
+        ("hcounteren", csr_read!("hcounteren")),
+        ("henvcfg", csr_read!("henvcfg")),
         ("hgatp", csr_read!("hgatp")),
         ("satp", csr_read!("satp")),
         ("sie", csr_read!("sie")),

@@ -1,7 +1,6 @@
 //! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
 
-pub use super::regs::host_registers;
-use super::{format::NestedPaging, regs, vcpu, vcpu::Vcpu};
+use super::{format::NestedPaging, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
@@ -9,11 +8,14 @@ use crate::{
     memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
+    vm::arch::Arch,
+    vm::hostcheck::Registers,
     vm::layout::{Flash, Layout, Ram},
+    vm::vcpu::Cpu,
 };
 
-/// The architecture's name.
-pub const NAME: &str = "x86_64";
+/// A CPU with AMD's SVM.
+pub struct X86;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +26,6 @@ pub enum Mode {
     EmulatedFlash,
     /// With a control block that VMRUN has to refuse: for the conformance suite.
     InvalidVmcb,
-}
-
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[
-        ("svm", Self::Svm),
-        ("emulated-flash", Self::EmulatedFlash),
-        ("invalid-vmcb", Self::InvalidVmcb),
-    ];
 }
 
 /// The end of RAM, where the guest's first stack starts.
@@ -55,7 +48,7 @@ const FLASH_SIZE: u64 = 0x3C_0000;
 
 /// What a guest of `mode` gets: 2 MiB of RAM, page tables in its first pages, the image at 64 KiB,
 /// the stack at the end; and the flash.
-pub const fn layout(mode: Mode) -> Layout {
+const fn layout(mode: Mode) -> Layout {
     Layout {
         ram: RAM,
         flash: match mode {
@@ -84,27 +77,51 @@ impl stage2::Flush for NestedPaging {
     }
 }
 
-/// Switches SVM on, or says what the machine lacks.
-pub fn enable(_mode: Mode) -> Result<(), Error> {
-    regs::enable_svm()
-}
+impl Arch for X86 {
+    const NAME: &'static str = "x86_64";
 
-/// Tables that map nothing.
-pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
-    Tables::new()
-}
+    type Mode = Mode;
+    const MODES: &'static [(&'static str, Mode)] = &[
+        ("svm", Mode::Svm),
+        ("emulated-flash", Mode::EmulatedFlash),
+        ("invalid-vmcb", Mode::InvalidVmcb),
+    ];
 
-/// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
-pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    let cr3 = write_identity_tables(memory)?;
-    // Its tables map these addresses to themselves.
-    let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
-    let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root())?;
-    vcpu.set_argument(arg);
-    if mode == Mode::InvalidVmcb {
-        vcpu.invalidate();
+    /// Switches SVM on, or says what the machine lacks.
+    fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
+        regs::enable_svm()
     }
-    Ok(vcpu)
+
+    fn layout(mode: Mode) -> Layout {
+        layout(mode)
+    }
+
+    type Tables = Tables;
+
+    fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+        Tables::new()
+    }
+
+    type Vcpu = Vcpu;
+
+    /// With page tables that map each of the low 4 GiB to itself.
+    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+        let cr3 = write_identity_tables(memory)?;
+        // Its tables map these addresses to themselves.
+        let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
+        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root())?;
+        vcpu.set_argument(arg);
+        if mode == Mode::InvalidVmcb {
+            vcpu.invalidate();
+        }
+        Ok(vcpu)
+    }
+
+    type HostRegisters = Registers<HOST_REGISTERS>;
+
+    fn host_registers() -> Self::HostRegisters {
+        regs::host_registers()
+    }
 }
 
 /// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page

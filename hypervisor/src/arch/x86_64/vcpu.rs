@@ -16,7 +16,7 @@ use super::{
     decode::{self, Action, Instruction, Left, Trapped},
     event::{self, Event},
     msr,
-    regs::{self, GuestRegs},
+    regs::{self, GuestRegs, Unswitched},
     vmcb::{
         INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, Segment, TLB_FLUSH_ALL,
         V_INTR_MASKING, Vmcb,
@@ -27,7 +27,7 @@ use crate::{
     memory::addr::{Gpa, Gva, Hpa, PAGE},
     memory::pages::Region,
     vm::exit::{Exit, Resume},
-    vm::vcpu,
+    vm::vcpu::{self, Cpu},
 };
 
 global_asm!(
@@ -83,12 +83,15 @@ pub fn flush_on_next_entry() {
     FLUSH.store(true, Ordering::Relaxed);
 }
 
-/// A long-mode guest on this CPU.
+/// A long-mode guest.
 pub struct Vcpu {
     regs: GuestRegs,
     vmcb: Region,
     host_vmcb: Region,
-    _host_save: SaveArea,
+    /// Where VMRUN saves the host's state; software never touches it.
+    host_save: Region,
+    /// What the CPU holds of the guest while it is loaded, besides what VMRUN switches.
+    unswitched: Unswitched,
     /// Permission maps: no port is the guest's, and of the MSRs those that `msr` permits.
     _iopm: Region,
     _msrpm: Region,
@@ -96,26 +99,6 @@ pub struct Vcpu {
     pending: Option<Event>,
     /// Whether the CPU says where an intercepted instruction ends.
     saves_next_rip: bool,
-}
-
-/// The page in which VMRUN saves the host's state, never touched by software. The CPU knows its address for
-/// as long as it lives.
-struct SaveArea {
-    _page: Region,
-}
-
-impl SaveArea {
-    fn new(page: Region) -> Self {
-        // SAFETY: the page is the area's alone, which outlives every entry and takes the address back.
-        unsafe { regs::set_host_save_area(page.hpa()) };
-        Self { _page: page }
-    }
-}
-
-impl Drop for SaveArea {
-    fn drop(&mut self) {
-        regs::clear_host_save_area();
-    }
 }
 
 impl Vcpu {
@@ -131,12 +114,12 @@ impl Vcpu {
         iopm.bytes_mut().fill(0xFF);
         msrpm.bytes_mut().fill(0xFF);
         msr::permit(msrpm.bytes_mut());
-        let host_save = SaveArea::new(take(1)?);
         let mut vcpu = Self {
             regs: GuestRegs::default(),
             vmcb: take(1)?,
             host_vmcb: take(1)?,
-            _host_save: host_save,
+            host_save: take(1)?,
+            unswitched: Unswitched::default(),
             _iopm: iopm,
             _msrpm: msrpm,
             pending: None,
@@ -144,7 +127,6 @@ impl Vcpu {
         };
         vcpu.set_controls(root);
         vcpu.set_state(entry, stack, cr3);
-        regs::reset_unswitched_state();
         Ok(vcpu)
     }
 
@@ -168,8 +150,6 @@ impl Vcpu {
         control.iopm_base = iopm.get();
         control.msrpm_base = msrpm.get();
         control.asid = ASID;
-        // What an earlier guest with the same ASID left is dropped on the first entry.
-        control.tlb_control = TLB_FLUSH_ALL;
         control.virtual_interrupts = V_INTR_MASKING;
         control.nested_paging = 1;
         control.nested_cr3 = root.get();
@@ -228,6 +208,51 @@ impl Vcpu {
 }
 
 impl vcpu::Vcpu for Vcpu {
+    type Loaded<'a> = Loaded<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
+        // SAFETY: the page is used for nothing else, and the address is taken back when this is dropped.
+        unsafe { regs::set_host_save_area(self.host_save.hpa()) };
+        self.unswitched.load();
+        // What another guest with the same ASID left is dropped on the first entry.
+        self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
+        Loaded {
+            vcpu: self,
+            _cpu: cpu,
+        }
+    }
+
+    fn pc(&self) -> Gva {
+        Gva::new(self.vmcb().state.rip)
+    }
+}
+
+/// A guest in the CPU.
+pub struct Loaded<'a> {
+    vcpu: &'a mut Vcpu,
+    _cpu: &'a mut Cpu,
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        self.vcpu.unswitched = Unswitched::save();
+        // The CPU knows the page's address no more; it is about to become somebody else's.
+        regs::clear_host_save_area();
+    }
+}
+
+impl vcpu::Loaded for Loaded<'_> {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.vcpu.run(resume)
+    }
+
+    fn pc(&self) -> Gva {
+        vcpu::Vcpu::pc(self.vcpu)
+    }
+}
+
+/// While it is loaded.
+impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
@@ -257,12 +282,6 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
-    fn pc(&self) -> Gva {
-        Gva::new(self.vmcb().state.rip)
-    }
-}
-
-impl Vcpu {
     /// What the last exit left.
     fn left(&self) -> Left {
         let Vmcb { control, state } = self.vmcb();
