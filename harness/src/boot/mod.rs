@@ -13,7 +13,7 @@ pub mod image;
 pub mod itself;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
-use crate::config::scenario::{Guest, Scenario, plain_name};
+use crate::config::scenario::{Guest, Scenario, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::files;
@@ -101,7 +101,12 @@ impl Part {
 pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
     let machine = Machine::load(root, request.arch)?;
     let by_hand = request.guest.as_ref();
-    let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
+    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let with = With {
+        guest: by_hand,
+        foreign: !own,
+    };
+    let scenario = Scenario::load_with(root, &request.scenario, &machine, &with)?;
     examine::check(&machine, &scenario, request)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
@@ -114,7 +119,6 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
-    let own = examine::is_own_hypervisor(root, request.image.as_deref());
     let firmware = firmware::of(root, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 
