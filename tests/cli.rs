@@ -225,6 +225,10 @@ fn workspace(program: &str, control: &str) -> tempfile::TempDir {
             "tests/scenarios/gkernel.toml",
             include_str!("scenarios/gkernel.toml"),
         ),
+        (
+            "tests/scenarios/base/values.toml",
+            include_str!("scenarios/base/values.toml"),
+        ),
         ("fixtures/flash/pfld.bin", "pfld"),
         ("kernel.bin", "\0\0\0\0"),
     ] {

@@ -45,6 +45,22 @@ impl Bed {
                 "tests/scenarios/gkernel.toml",
                 "tests/scenarios/gkernel.toml",
             ),
+            (
+                "tests/scenarios/base/values.toml",
+                "tests/scenarios/base/values.toml",
+            ),
+            (
+                "tests/scenarios/base/boot.toml",
+                "tests/scenarios/base/boot.toml",
+            ),
+            (
+                "tests/scenarios/base/guest.toml",
+                "tests/scenarios/base/guest.toml",
+            ),
+            (
+                "tests/scenarios/base/killed.toml",
+                "tests/scenarios/base/killed.toml",
+            ),
             ("fixtures/flash/pfld.bin", "fixtures/flash/pfld.bin"),
             ("console.log", "fixtures/consoles/riscv64/good.log"),
             (
