@@ -228,6 +228,10 @@ fn workspace(program: &str, more: &str) -> tempfile::TempDir {
             "tests/scenarios/gkernel.toml",
             include_str!("scenarios/gkernel.toml"),
         ),
+        (
+            "tests/scenarios/base/values.toml",
+            include_str!("scenarios/base/values.toml"),
+        ),
         ("kernel.bin", "\0\0\0\0"),
     ] {
         let path = folder.path().join(path);
