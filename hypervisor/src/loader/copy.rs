@@ -8,7 +8,7 @@ use crate::error::{Error, FileFault};
 const PIECE: usize = 64 << 10;
 
 /// Gives all that `read` gives, up to its first 0, to `put`, and returns how much that was, in bytes:
-/// in pieces of at most [`PIECE`] bytes, with the offset of each. `fail` makes an error of what is wrong
+/// in pieces of at most 64 KiB, with the offset of each. `fail` makes an error of what is wrong
 /// with the file: that it cannot be read, is empty, or has more than `room` bytes.
 ///
 /// A short read is normal (axfs gives at most a sector a call, whatever it is asked for).
