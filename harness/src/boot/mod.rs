@@ -10,7 +10,6 @@ pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
-pub mod itself;
 
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario, plain_name};

@@ -19,7 +19,7 @@ pub(super) struct JudgeArgs {
     #[arg(value_name = "DIR|LOG")]
     log: PathBuf,
     /// Of which architecture a console is
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = super::arch())]
     arch: Option<Arch>,
     /// The scenario that a console is to tell [default: gkernel]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod doctor;
+mod itself;
 mod judge;
 mod list;
 mod live;
@@ -9,7 +10,7 @@ mod output;
 mod run;
 mod signals;
 
-use crate::arch::Arch;
+use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
 use crate::config::machine::Machine;
 use crate::config::scenario;
@@ -17,7 +18,9 @@ use crate::error::Error;
 use crate::project::{self, find_root};
 use crate::suggest;
 use crate::tools::mutants;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+pub use itself::arguments;
 pub use output::complain;
 use output::{say, say_error};
 use signals::Requests;
@@ -107,7 +110,7 @@ struct MutantsArgs {
 #[derive(Debug, Args)]
 struct What {
     /// The architecture
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = arch())]
     arch: Arch,
     /// The scenario: its name in tests/scenarios, or a file
     #[arg(
@@ -150,6 +153,18 @@ enum Format {
     Json,
 }
 
+/// Takes an architecture's name, and lists them all in the help.
+fn arch() -> impl TypedValueParser<Value = Arch> {
+    let values = Arch::ALL.map(|arch| {
+        PossibleValue::new(arch.name()).help(match arch {
+            Arch::Riscv64 => "RISC-V 64 with the H-extension",
+            Arch::Aarch64 => "Arm 64",
+            Arch::X86_64 => "x86-64 with AMD SVM",
+        })
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Arch>())
+}
+
 #[derive(Debug, Clone)]
 struct Arches(Vec<Arch>);
 
@@ -157,9 +172,9 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
     if text == "all" {
         return Ok(Arches(Arch::ALL.to_vec()));
     }
-    Arch::from_str(text, false)
+    text.parse()
         .map(|arch| Arches(vec![arch]))
-        .map_err(|_| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
+        .map_err(|_: UnknownArch| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
 }
 
 /// The command line, as clap describes it: every command and option.
