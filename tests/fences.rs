@@ -2,6 +2,7 @@
 //! it flushes all of its TLB whenever a guest is entered or left. So they are looked for in the image.
 
 use harness::{
+    Project,
     arch::Arch,
     boot::build::{Ask, Target, build},
     config::machine::Machine,
@@ -51,14 +52,14 @@ fn has(arch: Arch, instructions: &[u32]) -> bool {
 
 /// The machine code of the hypervisor, built if need be, a section each.
 fn code(arch: Arch) -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let machine = Machine::load(&root, arch).unwrap_or_else(|error| panic!("{error}"));
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let machine = Machine::load(&project, arch).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     let built = runtime.block_on(build(
-        &root,
+        &project,
         &machine,
         &[Target::Hypervisor],
         Ask::IfChanged,

@@ -66,9 +66,13 @@ mod tests {
             assert_eq!(arch.to_string().parse(), Ok(arch));
         }
         let error = "x86-64".parse::<Arch>().unwrap_err().to_string();
-        let expected = "no architecture `x86-64`; did you mean `x86_64`? there are: riscv64, aarch64, x86_64";
+        let expected =
+            "no architecture `x86-64`; did you mean `x86_64`? there are: riscv64, aarch64, x86_64";
         assert_eq!(error, expected);
         let error = "m68k".parse::<Arch>().unwrap_err().to_string();
-        assert!(error.starts_with("no architecture `m68k`; there are: riscv64"), "{error}");
+        assert!(
+            error.starts_with("no architecture `m68k`; there are: riscv64"),
+            "{error}"
+        );
     }
 }

@@ -23,3 +23,5 @@ pub mod records;
 pub mod shown;
 pub mod suggest;
 pub mod tools;
+
+pub use project::Project;

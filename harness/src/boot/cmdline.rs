@@ -48,15 +48,16 @@ mod tests {
     use crate::arch::Arch;
     use crate::config::Source;
     use crate::config::machine::Machine;
+    use crate::project::Project;
     use std::path::Path;
 
     fn scenario() -> Scenario {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let machine = Machine::load(root, Arch::Riscv64).unwrap();
+        let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        let machine = Machine::load(&project, Arch::Riscv64).unwrap();
         let text = "arches = ['riscv64']\nend = 'shutdown'\nguest = 'two-vms-first'\n\
                     then = 'two-vms'\nparams.arg = '0x10'\n[[step]]\nname = 'a'\npattern = 'a'\n";
         let source = Source::from_text("x.toml", text);
-        Scenario::resolve("x".into(), root, &source, &machine, None).unwrap()
+        Scenario::resolve("x".into(), &project, &source, &machine, None).unwrap()
     }
 
     #[test]

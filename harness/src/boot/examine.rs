@@ -9,6 +9,7 @@ use crate::config::machine::{KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::error::Error;
 use crate::files;
+use crate::project::Project;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
@@ -322,9 +323,9 @@ pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Resul
 
 /// Whether what is booted is the workspace's own hypervisor: built for this run, or named where builds
 /// are put.
-pub fn is_own_hypervisor(root: &Path, image: Option<&Path>) -> bool {
+pub fn is_own_hypervisor(project: &Project, image: Option<&Path>) -> bool {
     let Some(image) = image else { return true };
-    let built = root.join("target/hypervisor").canonicalize();
+    let built = project.builds_of("hypervisor").canonicalize();
     let image = image.canonicalize().ok().zip(built.ok());
     image.is_some_and(|(image, built)| image.starts_with(built))
 }

@@ -1,6 +1,6 @@
 //! The firmware of a machine, without asking QEMU for its folders each time.
 //!
-//! The answer is kept in `target/harness`, and holds while QEMU's program is the same file and the
+//! The answer is kept where the [project](Project::firmware_note) has a place for it, and holds while QEMU's program is the same file and the
 //! firmware is there. Only the candidate that comes first is kept: another one may be there only
 //! until the first is installed.
 
@@ -8,6 +8,7 @@ use super::freshness::{self, Identity};
 use crate::config::machine::{Machine, Qemu};
 use crate::error::Error;
 use crate::machine::firmware_image;
+use crate::project::Project;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,18 +26,24 @@ struct Known {
 /// The machine's firmware for its own hypervisor, or for any other; none if it needs none. QEMU has to
 /// answer within `patience` if it is asked.
 pub async fn of(
-    root: &Path,
+    project: &Project,
     machine: &Machine,
     own: bool,
     patience: Duration,
 ) -> Result<Option<PathBuf>, Error> {
     let whose = if own { "own-firmware" } else { "firmware" };
-    let kept = root.join(format!("target/harness/{whose}-{}.json", machine.arch));
-    find(&kept, &machine.qemu, &machine.firmware_for(own), patience).await
+    let kept = project.firmware_note(&format!("{whose}-{}", machine.arch));
+    find(
+        kept.as_deref(),
+        &machine.qemu,
+        &machine.firmware_for(own),
+        patience,
+    )
+    .await
 }
 
 async fn find(
-    kept: &Path,
+    kept: Option<&Path>,
     qemu: &Qemu,
     candidates: &[String],
     patience: Duration,
@@ -53,7 +60,7 @@ async fn find(
             file,
         })
     };
-    let then = fs::read(kept).ok();
+    let then = kept.and_then(|kept| fs::read(kept).ok());
     let then = then.and_then(|bytes| serde_json::from_slice::<Known>(&bytes).ok());
     if let Some(then) = then.filter(|then| then.file.is_file())
         && known(then.file.clone()).as_ref() == Some(&then)
@@ -62,9 +69,9 @@ async fn find(
     }
     let found = firmware_image::find(&qemu.program, qemu.oldest, candidates, patience).await?;
     let keep = found.clone().filter(|file| file.ends_with(first));
-    if let Some(bytes) = keep
-        .and_then(known)
-        .and_then(|known| serde_json::to_vec(&known).ok())
+    if let Some(kept) = kept
+        && let Some(known) = keep.and_then(known)
+        && let Ok(bytes) = serde_json::to_vec(&known)
     {
         // If it cannot be kept, QEMU is asked again.
         let _ = freshness::write_whole(kept, &bytes);
@@ -112,7 +119,7 @@ mod tests {
         let candidates = ["best.rom", "other.bin"].map(str::to_owned);
         let asked = || fs::read_to_string(at("log")).map_or(0, |log| log.lines().count());
         let find = async || {
-            find(&at("kept"), &emulator, &candidates, PATIENCE)
+            find(Some(&at("kept")), &emulator, &candidates, PATIENCE)
                 .await
                 .unwrap()
                 .unwrap()
@@ -129,7 +136,7 @@ mod tests {
         fs::remove_file(at("best.rom")).unwrap();
         assert_eq!((find().await, asked()), (at("other.bin"), 4));
         fs::remove_file(at("other.bin")).unwrap();
-        let none = super::find(&at("kept"), &emulator, &candidates, PATIENCE).await;
+        let none = super::find(Some(&at("kept")), &emulator, &candidates, PATIENCE).await;
         assert!(none.is_err());
     }
 }

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::files;
 use crate::machine::Launch;
 use crate::machine::process::{LOG_FD, QMP_FD, SERIAL_FD};
+use crate::project::Project;
 use crate::records::stopped::Programs;
 use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, Hashed, RunDir};
@@ -97,15 +98,15 @@ impl Part {
 }
 
 /// Builds and writes all that a run needs.
-pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
-    let machine = Machine::load(root, request.arch)?;
+pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
+    let machine = Machine::load(project, request.arch)?;
     let by_hand = request.guest.as_ref();
-    let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
+    let scenario = Scenario::load_with(project, &request.scenario, &machine, by_hand)?;
     examine::check(&machine, &scenario, request)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let (kernel, program, second_program) =
-        programs(root, &machine, request, [guest.as_ref(), second]).await?;
+        programs(project, &machine, request, [guest.as_ref(), second]).await?;
     let flash = Part::read(
         scenario
             .flash
@@ -113,12 +114,12 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
-    let own = examine::is_own_hypervisor(root, request.image.as_deref());
-    let firmware = firmware::of(root, &machine, own, request.timeout).await?;
+    let own = examine::is_own_hypervisor(project, request.image.as_deref());
+    let firmware = firmware::of(project, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 
     let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
-    let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
+    let mut dir = RunDir::create(project, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
         version: VERSION,
@@ -183,7 +184,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
 
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
 async fn programs(
-    root: &Path,
+    project: &Project,
     machine: &Machine,
     request: &Request,
     guests: [Option<&Guest>; 2],
@@ -197,7 +198,7 @@ async fn programs(
             targets.push(Target::Guest(name.clone()));
         }
     }
-    let mut built = build::build(root, machine, &targets, request.ask)
+    let mut built = build::build(project, machine, &targets, request.ask)
         .await?
         .into_iter();
     let mut next_built = || built.next().expect("one file for each target");

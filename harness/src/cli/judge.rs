@@ -1,10 +1,10 @@
 //! `harness judge`.
 
+use super::find_project;
 use super::{DEFAULT_SCENARIO, Format, in_mode, run::publish, text_of};
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::files;
-use crate::project::find_root;
 use crate::records::replay;
 use clap::Args;
 use std::ffi::OsString;
@@ -46,13 +46,13 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
         let message = "a recorded console does not tell its architecture: add --arch";
         return Err(Error::Usage(message.into()));
     };
-    let root = find_root(root)?;
+    let project = find_project(root)?;
     let scenario = match &args.scenario {
         Some(scenario) => text_of("--scenario", scenario)?,
         None => DEFAULT_SCENARIO,
     };
-    let scenario = in_mode(&root, scenario, args.mode.as_deref())?;
-    let report = replay::console(&root, arch, &scenario, console, &args.log)?;
+    let scenario = in_mode(&project, scenario, args.mode.as_deref())?;
+    let report = replay::console(&project, arch, &scenario, console, &args.log)?;
     publish(&report, args.format)
 }
 

@@ -5,24 +5,23 @@ use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::scenario;
 use crate::error::Error;
-use crate::project;
+use crate::project::Project;
 use crate::tools::conformance;
-use std::path::Path;
 
 /// Shows what there is; or, as `markdown`, the conformance suite's page.
-pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
+pub(super) fn list(project: &Project, markdown: bool) -> Result<u8, Error> {
     if markdown {
-        say(conformance::page(root)?.trim_end())?;
+        say(conformance::page(project)?.trim_end())?;
         return Ok(0);
     }
     say("architectures:")?;
     for arch in Arch::ALL {
-        let machine = Machine::load(root, arch)?;
+        let machine = Machine::load(project, arch)?;
         say(&format!("  {arch:<10} {}", machine.qemu.program.display()))?;
     }
     say("scenarios:")?;
-    for name in scenario::names(root) {
-        let summary = scenario::summary(root, &name)?;
+    for name in project.scenario_names() {
+        let summary = scenario::summary(project, &name)?;
         let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
         say(&format!(
             "  {name:<22} {} [{}]",
@@ -35,7 +34,7 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
         }
     }
     say("guests:")?;
-    for name in project::guests(root) {
+    for name in project.guests() {
         say(&format!("  {name}"))?;
     }
     Ok(0)

@@ -13,16 +13,15 @@ mod signals;
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
 use crate::config::machine::Machine;
-use crate::config::scenario;
 use crate::error::Error;
-use crate::project::{self, find_root};
+use crate::project::Project;
 use crate::suggest;
 use crate::tools::mutants;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub use itself::arguments;
 pub use output::complain;
-use output::{say, say_error};
+use output::{say, say_aside, say_error};
 use signals::Requests;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -174,7 +173,9 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
     }
     text.parse()
         .map(|arch| Arches(vec![arch]))
-        .map_err(|_: UnknownArch| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
+        .map_err(|_: UnknownArch| {
+            format!("there are {}, all", Arch::ALL.map(Arch::name).join(", "))
+        })
 }
 
 /// The command line, as clap describes it: every command and option.
@@ -262,29 +263,59 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), &args));
         return judging.await.expect("judging does not panic");
     }
-    let root = find_root(cli.root.as_deref())?;
+    let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
     } else {
         Ask::IfChanged
     };
     match cli.command {
-        Command::Run(args) => run::run(&root, args, ask).await,
-        Command::Build { arch } => build_all(&root, &arch.0, ask).await,
+        Command::Run(args) => run::run(&project, args, ask).await,
+        Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_) => unreachable!("it was taken above"),
-        Command::Mutants(args) => try_mutants(&root, args).await,
-        Command::Doctor(args) => doctor::doctor(&root, &args).await,
-        Command::Bench(args) => bench::bench(&root, &args).await,
-        Command::List { markdown } => list::list(&root, markdown),
+        Command::Mutants(args) => try_mutants(&project, args).await,
+        Command::Doctor(args) => doctor::doctor(&project, &args).await,
+        Command::Bench(args) => bench::bench(&project, &args).await,
+        Command::List { markdown } => list::list(&project, markdown),
     }
 }
 
+/// The project: the workspace that `--root` or `HARNESS_ROOT` names; else the first one upwards of the
+/// current folder; else, and this is said on stderr, the first upwards of this program; else the
+/// current folder, which is none.
+///
+/// A checkout may have been copied with its target folder, so it counts where the program lies, and
+/// not where it was built.
+fn find_project(given: Option<&Path>) -> Result<Project, Error> {
+    if let Some(root) = given {
+        let root = std::path::absolute(root)
+            .map_err(|e| Error::Usage(format!("--root `{}`: {e}", root.display())))?;
+        return Project::workspace(&root);
+    }
+    let here = Project::discover();
+    if here.as_ref().is_ok_and(Project::is_workspace) {
+        return here;
+    }
+    let program = own_program().ok();
+    let Some(elsewhere) = program.and_then(|program| Project::above(&program)) else {
+        return here;
+    };
+    say_aside(&format!("workspace: {}", elsewhere.folder().display()));
+    Ok(elsewhere)
+}
+
+/// The file of this program.
+fn own_program() -> Result<PathBuf, Error> {
+    let program = std::env::current_exe();
+    program.map_err(|e| Error::io("find", Path::new("this program"), &e))
+}
+
 /// A scenario's name, in the mode that was asked for.
-fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
+fn in_mode(project: &Project, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
     let Some(mode) = mode else {
         return Ok(scenario.to_owned());
     };
-    let (start, names) = (format!("{scenario}-"), scenario::names(root));
+    let (start, names) = (format!("{scenario}-"), project.scenario_names());
     let name = format!("{start}{mode}");
     if names.contains(&name) {
         return Ok(name);
@@ -299,20 +330,21 @@ fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Er
     )))
 }
 
-async fn build_all(root: &Path, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
+async fn build_all(project: &Project, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
     for &arch in arches {
-        let machine = Machine::load(root, arch)?;
+        let machine = Machine::load(project, arch)?;
         let mut targets = vec![Target::Hypervisor];
-        targets.extend(project::guests(root).into_iter().map(Target::Guest));
-        for file in build::build(root, &machine, &targets, ask).await? {
-            let file = file.strip_prefix(root).unwrap_or(&file);
+        targets.extend(project.guests().into_iter().map(Target::Guest));
+        for file in build::build(project, &machine, &targets, ask).await? {
+            let file = project.short(&file);
             say(&file.display().to_string())?;
         }
     }
     Ok(0)
 }
 
-async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
+async fn try_mutants(project: &Project, args: MutantsArgs) -> Result<u8, Error> {
+    let program = own_program()?;
     let human = args.format == Format::Human;
     let mut said = Ok(());
     let tell = |row: &mutants::Row| {
@@ -320,7 +352,7 @@ async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
             said = say(&row.human());
         }
     };
-    let table = mutants::run(root, &args.arch.0, &args.cases, tell).await?;
+    let table = mutants::run(project, &program, &args.arch.0, &args.cases, tell).await?;
     said?;
     match args.format {
         Format::Human => say(&table.summary())?,

@@ -9,12 +9,13 @@ use crate::config::scenario::Guest;
 use crate::error::Error;
 use crate::judge::trial::Trial;
 use crate::machine::session::{self, Limits};
+use crate::project::Project;
 use crate::records;
 use crate::records::report::Report;
 use crate::records::stopped;
 use clap::Args;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Its options.
@@ -44,19 +45,19 @@ pub(super) struct RunArgs {
 }
 
 /// Builds, boots and judges; the verdict's exit code.
-pub(super) async fn run(root: &Path, args: RunArgs, ask: Ask) -> Result<u8, Error> {
+pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8, Error> {
     let format = args.what.format;
-    let guest = args.guest.map(|word| Guest::named(root, &word));
+    let guest = args.guest.map(|word| Guest::named(project, &word));
     let request = Request {
         arch: args.what.arch,
-        scenario: super::in_mode(root, args.what.scenario()?, args.what.mode.as_deref())?,
+        scenario: super::in_mode(project, args.what.scenario()?, args.what.mode.as_deref())?,
         timeout: args.timeout,
         image: args.image,
         guest: guest.transpose()?,
         report_dir: args.report_dir,
         ask,
     };
-    let result = match boot(root, &request, format).await {
+    let result = match boot(project, &request, format).await {
         Ok(report) => Ok(report),
         // Who asked for JSON gets JSON for everything that is a verdict, and this is one.
         Err(error) => match Report::of_error(request.arch, &request.scenario, &error) {
@@ -70,8 +71,8 @@ pub(super) async fn run(root: &Path, args: RunArgs, ask: Ask) -> Result<u8, Erro
     published.await.expect("printing does not panic")
 }
 
-async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, Error> {
-    let mut prepared = prepare(root, request).await?;
+async fn boot(project: &Project, request: &Request, format: Format) -> Result<Report, Error> {
+    let mut prepared = prepare(project, request).await?;
     let limits = Limits {
         timeout: request.timeout,
         silence: prepared.scenario.silence,
@@ -108,7 +109,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     )
     .took(finished.duration);
     let running = finished.trial.hypervisor().running();
-    report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, running, root);
+    report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, running, project);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     report.notes.extend(finished.notes);

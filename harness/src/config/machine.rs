@@ -6,9 +6,10 @@ use crate::arch::Arch;
 use crate::error::ConfigError;
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
+use crate::project::Project;
 use serde::Deserialize;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use toml::Spanned;
 
 /// Placeholders that a QEMU argument may use.
@@ -126,10 +127,14 @@ pub struct Witness {
 
 impl Machine {
     /// Reads the machine file of an architecture.
-    pub fn load(root: &Path, arch: Arch) -> Result<Self, ConfigError> {
-        let path = Self::path(root, arch);
-        let source = Source::read(&path)?;
-        source.parse::<raw::Machine>()?.resolve(root, arch, &source)
+    pub fn load(project: &Project, arch: Arch) -> Result<Self, ConfigError> {
+        let source = match project.machine(arch.name()) {
+            Some(path) => Source::read(&path)?,
+            None => built_in(arch),
+        };
+        source
+            .parse::<raw::Machine>()?
+            .resolve(project, arch, &source)
     }
 
     /// The firmware images for the workspace's own hypervisor, or for any other kernel: the first of
@@ -138,18 +143,24 @@ impl Machine {
         let own: &[String] = if own { &self.own_firmware } else { &[] };
         [own, &self.firmware].concat()
     }
+}
 
-    /// Where the machine file of an architecture is.
-    pub fn path(root: &Path, arch: Arch) -> PathBuf {
-        root.join("configs/machines").join(format!("{arch}.toml"))
-    }
+/// The machine file of an architecture that comes with the harness.
+fn built_in(arch: Arch) -> Source {
+    let text = match arch {
+        Arch::Riscv64 => include_str!("../../machines/riscv64.toml"),
+        Arch::Aarch64 => include_str!("../../machines/aarch64.toml"),
+        Arch::X86_64 => include_str!("../../machines/x86_64.toml"),
+    };
+    Source::from_text(format!("{arch}.toml, built in"), text)
 }
 
 /// A program as it can be started from any folder. A name is looked up in `PATH`, whose folders may
-/// be relative to the current one; anything else is a path, as seen from `root`.
-fn program(name: &str, root: &Path, path: Option<OsString>) -> PathBuf {
+/// be relative to the current one; anything else is a path, as seen from the
+/// project.
+fn program(name: &str, project: &Project, path: Option<OsString>) -> PathBuf {
     if name.contains('/') {
-        return root.join(name);
+        return project.at(name);
     }
     let folders = path.iter().flat_map(std::env::split_paths);
     let mut found = folders.map(|folder| folder.join(name));
@@ -290,7 +301,7 @@ mod raw {
     impl Machine {
         pub fn resolve(
             self,
-            root: &Path,
+            project: &Project,
             arch: Arch,
             source: &Source,
         ) -> Result<super::Machine, ConfigError> {
@@ -323,12 +334,16 @@ mod raw {
                 arch,
                 build: super::Build {
                     target: self.build.target,
-                    axconfig: root.join(self.build.axconfig),
-                    guest_axconfig: self.build.guest_axconfig.map(|path| root.join(path)),
+                    axconfig: project.at(self.build.axconfig),
+                    guest_axconfig: self.build.guest_axconfig.map(|path| project.at(path)),
                     kernel_format: self.build.kernel_format,
                 },
                 qemu: super::Qemu {
-                    program: program(self.qemu.program.get_ref(), root, std::env::var_os("PATH")),
+                    program: program(
+                        self.qemu.program.get_ref(),
+                        project,
+                        std::env::var_os("PATH"),
+                    ),
                     oldest: version(self.qemu.oldest.get_ref()).ok_or_else(|| {
                         source.bad_value("oldest", &self.qemu.oldest, "is not a version like 7.2")
                     })?,
@@ -353,7 +368,7 @@ mod raw {
                     .map_or_else(Vec::new, |firmware| firmware.candidates),
                 flash: super::Flash {
                     size: flash_size,
-                    content: root.join(self.flash.content),
+                    content: project.at(self.flash.content),
                 },
                 witness: match self.witness {
                     Some(raw) => Some(raw.resolve(source, arguments)?),
@@ -404,28 +419,32 @@ mod raw {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn a_program_is_found_from_any_folder() {
         let root = tempfile::tempdir().unwrap();
-        let found = |name, path: &str| program(name, root.path(), Some(path.into()));
+        let found = |name, path: &str| program(name, &Project::new(root.path()), Some(path.into()));
         assert_eq!(found("qemu", "/usr/bin"), Path::new("qemu"));
         assert_eq!(found("./qemu", "/usr/bin"), root.path().join("./qemu"));
         assert_eq!(found("/opt/qemu", ""), Path::new("/opt/qemu"));
         let here = std::env::current_dir().unwrap();
         assert_eq!(found("Cargo.toml", "/usr/bin:."), here.join("./Cargo.toml"));
-        assert_eq!(program("qemu", root.path(), None), Path::new("qemu"));
+        assert_eq!(
+            program("qemu", &Project::new(root.path()), None),
+            Path::new("qemu")
+        );
     }
 
     /// The x86_64 machine file with a change to it, parsed.
     fn machine(from: &str, to: &str) -> Result<Machine, String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let path = Machine::path(root, Arch::X86_64);
+        let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        let path = project.machine("x86_64").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{from:?} is not in the file");
         let source = Source::from_text("m.toml", text.replacen(from, to, 1));
         let raw = source.parse::<raw::Machine>().map_err(|e| e.to_string())?;
-        raw.resolve(root, Arch::X86_64, &source)
+        raw.resolve(&project, Arch::X86_64, &source)
             .map_err(|e| e.to_string())
     }
 

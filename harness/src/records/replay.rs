@@ -9,6 +9,7 @@ use crate::judge::Story;
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, Verdict};
 use crate::judge::witness::Format;
+use crate::project::Project;
 use crate::records::report::Report;
 use crate::records::version::Told;
 use crate::records::{self, Booted};
@@ -81,14 +82,14 @@ fn other_architecture(booted: &Booted, told: &Told) -> Option<String> {
 
 /// Judges a recorded console, which comes from `log`, as if it were that of a scenario's run.
 pub fn console(
-    root: &Path,
+    project: &Project,
     arch: Arch,
     scenario: &str,
     console: impl Read,
     log: &Path,
 ) -> Result<Report, Error> {
-    let machine = Machine::load(root, arch)?;
-    let scenario = Scenario::load(root, scenario, &machine)?;
+    let machine = Machine::load(project, arch)?;
+    let scenario = Scenario::load(project, scenario, &machine)?;
     let start = Instant::now();
     let mut trial = Trial::new(&scenario.story);
     trial

@@ -6,6 +6,7 @@ use crate::config::machine::Machine;
 use crate::error::Error;
 use crate::machine::ask::{self, ask, version};
 use crate::machine::firmware_image;
+use crate::project::Project;
 use serde::Serialize;
 use std::path::Path;
 
@@ -62,24 +63,24 @@ impl Check {
 }
 
 /// Looks at everything.
-pub async fn examine(root: &Path) -> Vec<Check> {
+pub async fn examine(project: &Project) -> Vec<Check> {
     let mut checks = vec![
-        Check::new("rustc", compiler(root).await),
-        Check::new("cargo", version_line(root, Path::new("cargo")).await),
-        Check::new("target folder", writable(root)),
+        Check::new("rustc", compiler(project).await),
+        Check::new("cargo", version_line(project, Path::new("cargo")).await),
+        Check::new("target folder", writable(project)),
     ];
     for arch in Arch::ALL {
-        match Machine::load(root, arch) {
-            Ok(machine) => checks.extend(machine_checks(root, &machine).await),
+        match Machine::load(project, arch) {
+            Ok(machine) => checks.extend(machine_checks(project, &machine).await),
             Err(error) => checks.push(Check::new(format!("{arch}: machine"), Err(error.into()))),
         }
     }
     checks
 }
 
-async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
+async fn machine_checks(project: &Project, machine: &Machine) -> Vec<Check> {
     let Machine { arch, qemu, .. } = machine;
-    let core = build::core(root, &machine.build.target).await;
+    let core = build::core(project, &machine.build.target).await;
     let core = core.map(|core| {
         match core {
             Core::Installed => "installed",
@@ -89,7 +90,7 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
     });
     let mut checks = vec![
         Check::new(format!("{arch}: core"), core),
-        Check::new(format!("{arch}: QEMU"), emulator(root, machine).await),
+        Check::new(format!("{arch}: QEMU"), emulator(project, machine).await),
     ];
     for own in [true, false] {
         let candidates = machine.firmware_for(own);
@@ -106,9 +107,9 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
 }
 
 /// The compiler, which has to be the pinned one: the images use what only that version has.
-async fn compiler(root: &Path) -> Result<String, Error> {
-    let found = version_line(root, Path::new("rustc")).await?;
-    let pin = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap_or_default();
+async fn compiler(project: &Project) -> Result<String, Error> {
+    let found = version_line(project, Path::new("rustc")).await?;
+    let pin = std::fs::read_to_string(project.toolchain()).unwrap_or_default();
     let pinned = pin.lines().find_map(|line| {
         let (_, value) = line.trim().strip_prefix("channel")?.split_once('=')?;
         Some(value.trim().trim_matches('"').to_owned())
@@ -123,9 +124,9 @@ async fn compiler(root: &Path) -> Result<String, Error> {
 }
 
 /// QEMU, which has to be of a version that tells the whole story.
-async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
+async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error> {
     let qemu = &machine.qemu;
-    let found = version_line(root, &qemu.program).await?;
+    let found = version_line(project, &qemu.program).await?;
     let (major, minor) = qemu.oldest;
     if version(&found).is_some_and(|version| version >= qemu.oldest) {
         return Ok(format!("{found} ({major}.{minor} or later)"));
@@ -137,8 +138,8 @@ async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
 }
 
 /// The first line that a program says of its version.
-async fn version_line(root: &Path, program: &Path) -> Result<String, Error> {
-    let answer = ask(program, &["--version"], root, ask::PATIENCE).await?;
+async fn version_line(project: &Project, program: &Path) -> Result<String, Error> {
+    let answer = ask(program, &["--version"], project.folder(), ask::PATIENCE).await?;
     match answer.first_line() {
         Some(line) if answer.status.success() => Ok(line),
         _ => {
@@ -152,8 +153,8 @@ async fn version_line(root: &Path, program: &Path) -> Result<String, Error> {
 }
 
 /// Whether builds and records can be written.
-fn writable(root: &Path) -> Result<String, Error> {
-    let target = root.join("target");
+fn writable(project: &Project) -> Result<String, Error> {
+    let target = project.target();
     let tried = std::fs::create_dir_all(&target).and_then(|()| tempfile::tempfile_in(&target));
     match tried {
         Ok(_) => Ok(target.display().to_string()),

@@ -5,15 +5,12 @@ use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::judge::Story;
-use crate::project;
+use crate::project::Project;
 use crate::suggest;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Where the scenarios that come with the workspace are.
-pub const FOLDER: &str = "tests/scenarios";
 
 /// A scenario, resolved for one architecture.
 #[derive(Debug)]
@@ -95,9 +92,9 @@ impl Guest {
     }
 
     /// The guest that a word on the command line means: a file, or else a guest program's name.
-    pub fn named(root: &Path, word: &OsStr) -> Result<Self, Error> {
+    pub fn named(project: &Project, word: &OsStr) -> Result<Self, Error> {
         let path = Path::new(word);
-        let programs = project::guests(root);
+        let programs = project.guests();
         let is_name = |name: &&str| !name.contains('/') && !path.is_file();
         match word.to_str().filter(is_name) {
             Some(name) if programs.iter().any(|program| program == name) => {
@@ -115,13 +112,13 @@ impl Guest {
 
 impl Scenario {
     /// Reads a scenario: by its name under `tests/scenarios`, or a file.
-    pub fn load(root: &Path, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
-        Self::load_with(root, name_or_file, machine, None)
+    pub fn load(project: &Project, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
+        Self::load_with(project, name_or_file, machine, None)
     }
 
     /// Reads a scenario that is to be run with another guest than its own.
     pub fn load_with(
-        root: &Path,
+        project: &Project,
         name_or_file: &str,
         machine: &Machine,
         by_hand: Option<&Guest>,
@@ -130,12 +127,12 @@ impl Scenario {
         let path = if by_path {
             PathBuf::from(name_or_file)
         } else {
-            root.join(FOLDER).join(format!("{name_or_file}.toml"))
+            project.scenario(name_or_file)
         };
         if !by_path && !path.is_file() {
             return Err(Error::Usage(format!(
                 "no scenario `{name_or_file}`; {}",
-                suggest::instead(name_or_file, &names(root))
+                suggest::instead(name_or_file, &project.scenario_names())
             )));
         }
         let source = Source::read(&path)?;
@@ -144,13 +141,13 @@ impl Scenario {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Self::resolve(name, root, &source, machine, by_hand)
+        Self::resolve(name, project, &source, machine, by_hand)
     }
 
     /// Resolves a scenario's text, for a run with its own guest or with another one.
     pub fn resolve(
         name: String,
-        root: &Path,
+        project: &Project,
         source: &Source,
         machine: &Machine,
         by_hand: Option<&Guest>,
@@ -168,7 +165,7 @@ impl Scenario {
                 }
             )));
         }
-        Ok(raw.resolve(name, root, source, machine, by_hand)?)
+        Ok(raw.resolve(name, project, source, machine, by_hand)?)
     }
 }
 
@@ -179,21 +176,9 @@ pub fn plain_name(name: &str) -> String {
     chars.map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
-/// The names of the scenarios that come with the workspace.
-pub fn names(root: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(root.join(FOLDER))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned()))
-        .collect();
-    names.sort();
-    names
-}
-
 /// What `harness list` shows of a scenario without resolving it.
-pub fn summary(root: &Path, name: &str) -> Result<Summary, ConfigError> {
-    let source = Source::read(&root.join(FOLDER).join(format!("{name}.toml")))?;
+pub fn summary(project: &Project, name: &str) -> Result<Summary, ConfigError> {
+    let source = Source::read(&project.scenario(name))?;
     let raw: raw::Scenario = source.parse()?;
     Ok(Summary {
         name: name.to_owned(),

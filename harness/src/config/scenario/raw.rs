@@ -1,7 +1,7 @@
 //! A scenario as it is written, and how it is resolved.
 
 use super::accounts::{Hv, Witness, Word};
-use super::{Case, DiskFault, FOLDER, Guest, Scenario as Resolved};
+use super::{Case, DiskFault, Guest, Scenario as Resolved};
 use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
@@ -9,10 +9,11 @@ use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
 use crate::judge::{By, Forbidden, HvExpected, Plan, Step, Story};
-use crate::{project, suggest};
+use crate::project::Project;
+use crate::suggest;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -97,24 +98,21 @@ impl Scenario {
     pub fn resolve(
         self,
         name: String,
-        root: &Path,
+        project: &Project,
         source: &Source,
         machine: &Machine,
         by_hand: Option<&Guest>,
     ) -> Result<Resolved, ConfigError> {
         let Some(base_name) = self.extends.clone() else {
-            return self.resolve_story(name, root, [source, source], machine, by_hand);
+            return self.resolve_story(name, project, [source, source], machine, by_hand);
         };
         if !self.steps.is_empty() || !self.forbidden.is_empty() {
             let message =
                 "an extending scenario tells the other's story: it has no [[step]] or [[forbid]]";
             return Err(source.bad_value("extends", &base_name, message));
         }
-        let path = root
-            .join(FOLDER)
-            .join(format!("{}.toml", base_name.get_ref()));
-        let base_source = Source::read(&path).map_err(|_| {
-            let instead = suggest::instead(base_name.get_ref(), &super::names(root));
+        let base_source = Source::read(&project.scenario(base_name.get_ref())).map_err(|_| {
+            let instead = suggest::instead(base_name.get_ref(), &project.scenario_names());
             let message = format!("there is no such scenario; {instead}");
             source.bad_value("extends", &base_name, message)
         })?;
@@ -124,7 +122,7 @@ impl Scenario {
             return Err(source.bad_value("extends", &base_name, message));
         }
         self.over(base)
-            .resolve_story(name, root, [source, &base_source], machine, by_hand)
+            .resolve_story(name, project, [source, &base_source], machine, by_hand)
     }
 
     /// What is said here, and for the rest what is said in `base`.
@@ -164,7 +162,7 @@ impl Scenario {
     fn resolve_story(
         self,
         name: String,
-        root: &Path,
+        project: &Project,
         sources: [&Source; 2],
         machine: &Machine,
         by_hand: Option<&Guest>,
@@ -177,7 +175,7 @@ impl Scenario {
         };
         let guest = self
             .guest
-            .map(|raw| own.guest("guest", &raw, root))
+            .map(|raw| own.guest("guest", &raw, project))
             .transpose()?;
         let mut values = machine.values.clone();
         values.extend(self.values);
@@ -187,7 +185,7 @@ impl Scenario {
         let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), Guest::name);
         let second = match self.second {
             Some(raw) => {
-                let second = own.guest("then", &raw, root)?;
+                let second = own.guest("then", &raw, project)?;
                 let same_name = second.name().eq_ignore_ascii_case(&name_on_disk);
                 if same_name && by_hand.or(guest.as_ref()) != Some(&second) {
                     let message = format!("the first guest is /sbin/{name_on_disk} too");
@@ -233,7 +231,7 @@ impl Scenario {
             mode,
             params,
             disk_fault: self.disk_fault,
-            flash: self.flash.map(|path| root.join(path)),
+            flash: self.flash.map(|path| project.at(path)),
             silence: self
                 .silence
                 .map(|v| own.duration("silence", &v))
@@ -400,16 +398,21 @@ impl Context<'_> {
     }
 
     /// A guest: a file, if there is a `/` in its name, or else a program.
-    fn guest(&self, key: &str, raw: &Spanned<String>, root: &Path) -> Result<Guest, ConfigError> {
+    fn guest(
+        &self,
+        key: &str,
+        raw: &Spanned<String>,
+        project: &Project,
+    ) -> Result<Guest, ConfigError> {
         let text = raw.get_ref();
         if text.contains('/') {
-            return Ok(Guest::File(root.join(text)));
+            return Ok(Guest::File(project.at(text)));
         }
         if !is_word(text) || text.contains('.') {
             let message = "is neither a program's name nor a path";
             return Err(self.source.bad_value(key, raw, message));
         }
-        let programs = project::guests(root);
+        let programs = project.guests();
         // Where there are none at all, as in a workspace that only boots, one is given by hand.
         if !programs.is_empty() && !programs.contains(text) {
             let message = format!(

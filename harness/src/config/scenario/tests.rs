@@ -1,10 +1,10 @@
 use super::*;
 
 fn resolve(text: &str) -> Result<Scenario, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let source = Source::from_text("s.toml", text);
-    Scenario::resolve("s".into(), root, &source, &machine, None).map_err(|e| e.to_string())
+    Scenario::resolve("s".into(), &project, &source, &machine, None).map_err(|e| e.to_string())
 }
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";

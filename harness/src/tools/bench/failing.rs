@@ -58,7 +58,7 @@ pub(super) async fn measure(
 
 /// The usual scenario, in which a line of its own story is forbidden.
 fn scenario_that_forbids(harness: &HarnessRun) -> Result<PathBuf, Error> {
-    let usual = harness.root.join("tests/scenarios/gkernel.toml");
+    let usual = harness.project.scenario("gkernel");
     let text = std::fs::read_to_string(&usual).map_err(|e| Error::io("read", &usual, &e))?;
     let file = harness.records.join("forbids.toml");
     let forbid = format!("\n[[forbid]]\npattern = '^{LINE}$'\n");

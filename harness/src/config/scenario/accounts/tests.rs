@@ -6,16 +6,17 @@ use crate::judge::accounts::Wanted;
 use crate::judge::hvlog::Access;
 use crate::judge::verdict::EndKind;
 use crate::judge::{HvExpected, Plan};
+use crate::project::Project;
 use std::path::Path;
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";
 const STEP: &str = "[[step]]\nname = 'a'\npattern = 'x'\n";
 
 fn resolve(text: &str) -> Result<Plan, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let source = Source::from_text("s.toml", text);
-    let scenario = Scenario::resolve("s".into(), root, &source, &machine, None);
+    let scenario = Scenario::resolve("s".into(), &project, &source, &machine, None);
     scenario
         .map(|scenario| scenario.story.plan().clone())
         .map_err(|e| e.to_string())
@@ -167,11 +168,11 @@ fn every_mistake_is_refused_with_its_line() {
 
 #[test]
 fn a_machine_without_a_log_cannot_be_asked() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let mut machine = Machine::load(&project, Arch::Riscv64).unwrap();
     machine.witness = None;
     let source = Source::from_text("s.toml", format!("{HEAD}[witness]\nnpf = 1\n{STEP}"));
-    let error = Scenario::resolve("s".into(), root, &source, &machine, None).unwrap_err();
+    let error = Scenario::resolve("s".into(), &project, &source, &machine, None).unwrap_err();
     let expected = "s.toml:4: key `witness`: configs/machines/riscv64.toml does not say";
     assert!(error.to_string().starts_with(expected), "{error}");
 }
