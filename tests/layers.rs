@@ -40,6 +40,13 @@ const HARNESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "run",
+        &[
+            "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
+            "shown", "suggest",
+        ],
+    ),
+    (
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
@@ -50,7 +57,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "shown", "suggest", "tools",
+            "run", "shown", "suggest", "tools",
         ],
     ),
 ];
@@ -190,7 +197,7 @@ fn none(found: Vec<String>) {
 
 #[test]
 fn nothing_imports_upwards_in_the_harness() {
-    none(trespasses("harness/src", HARNESS, &["lib", "main", "run"]));
+    none(trespasses("harness/src", HARNESS, &["lib", "main"]));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 //!
 //! A flat binary has no mark of its own. So what is nothing else is taken for one.
 
-use super::Request;
 use crate::arch::Arch;
 use crate::config::machine::{KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
@@ -285,7 +284,12 @@ fn is_text(bytes: &[u8]) -> bool {
 /// Looks at the files that a run is to boot, before anything is built. What the command line names has
 /// to be what a machine can run. What a scenario names may be any bytes, so as to see what a hypervisor
 /// makes of them; but an ELF file has to be for this architecture.
-pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Result<(), Error> {
+pub fn check(
+    machine: &Machine,
+    scenario: &Scenario,
+    image: Option<&Path>,
+    by_hand: Option<&Guest>,
+) -> Result<(), Error> {
     let refused = |option: &str, file: &Path, why: String| {
         Err(Error::Usage(format!("{option} {}: {why}", file.display())))
     };
@@ -294,19 +298,19 @@ pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Resul
             files::read(file, files::IMAGE_LIMIT).map_err(|e| format!("cannot be read: {e}"))?;
         Kind::of(&bytes)
     };
-    if let Some(file) = &request.image {
+    if let Some(file) = image {
         let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("--image", file, why);
         }
     }
-    if let Some(Guest::File(file)) = &request.guest {
+    if let Some(Guest::File(file)) = by_hand {
         let objection = kind(file).map(|kind| kind.objection_as_guest(machine.arch));
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("--guest", file, why);
         }
     }
-    let first = scenario.guest.as_ref().filter(|_| request.guest.is_none());
+    let first = scenario.guest.as_ref().filter(|_| by_hand.is_none());
     for guest in first.iter().copied().chain(&scenario.second) {
         let Guest::File(file) = guest else { continue };
         let objection = kind(file).map(|kind| match kind {

@@ -1,6 +1,5 @@
 //! From what the user asks for to a machine that can be started: builds, images, the command.
 
-use crate::arch::Arch;
 pub mod build;
 pub mod cargo;
 pub mod cmdline;
@@ -10,7 +9,9 @@ pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
+pub mod request;
 
+use crate::config::Source;
 use crate::config::machine::{FlashSize, KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario, plain_name};
 use crate::config::template::{self, Values};
@@ -23,37 +24,21 @@ use crate::records::stopped::Programs;
 use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, Hashed, RunDir};
 use build::Target;
+pub use request::Request;
+use request::Wanted;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The flash's contents on the disk: whole pages, so that the hypervisor can copy pages.
 const PAGE: usize = 4096;
 
-/// What a run is asked to be.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The architecture.
-    pub arch: Arch,
-    /// The scenario's name or file.
-    pub scenario: String,
-    /// How long the run may take.
-    pub timeout: Duration,
-    /// A hypervisor to boot instead of the workspace's own.
-    pub image: Option<PathBuf>,
-    /// A guest to run instead of the scenario's.
-    pub guest: Option<Guest>,
-    /// Where the run's directory is made.
-    pub report_dir: Option<PathBuf>,
-    /// Whether cargo is started even if nothing has changed.
-    pub ask: build::Ask,
-}
-
 /// A machine that can be started.
 #[derive(Debug)]
 pub struct Prepared {
+    /// The machine it is.
+    pub machine: Machine,
     /// The scenario it is for.
     pub scenario: Scenario,
     /// How to start it.
@@ -99,10 +84,14 @@ impl Part {
 
 /// Builds and writes all that a run needs.
 pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
-    let machine = Machine::load(project, request.arch)?;
     let by_hand = request.guest.as_ref();
-    let scenario = Scenario::load_with(project, &request.scenario, &machine, by_hand)?;
-    examine::check(&machine, &scenario, request)?;
+    let by_hand = by_hand
+        .map(|word| Guest::named(project, word))
+        .transpose()?;
+    let (image, by_hand) = (request.image.as_deref(), by_hand.as_ref());
+    let machine = Machine::load(project, request.wanted_arch()?)?;
+    let scenario = scenario(project, request, &machine, by_hand)?;
+    examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let (kernel, program, second_program) =
@@ -114,17 +103,17 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
             .unwrap_or_else(|| machine.flash.content.clone()),
     )?;
 
-    let own = examine::is_own_hypervisor(project, request.image.as_deref());
+    let own = examine::is_own_hypervisor(project, image);
     let firmware = firmware::of(project, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 
-    let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
-    let mut dir = RunDir::create(project, request.report_dir.as_deref(), &label)?;
+    let label = format!("{}-{}", machine.arch, plain_name(&scenario.name));
+    let mut dir = RunDir::create(project, request.records.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
         version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
-        arch: request.arch,
+        arch: machine.arch,
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
         hypervisor: kernel.hashed(),
@@ -134,7 +123,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let told = Told::of(request.arch, &scenario, request.timeout);
+    let told = Told::of(machine.arch, &scenario, request.timeout);
     dir.write_json(records::STORY, &told);
     let mut programs = Programs {
         hypervisor: kernel.file.clone(),
@@ -173,6 +162,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     );
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
+        machine,
         scenario,
         launch,
         by_hand,
@@ -180,6 +170,22 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         dir,
         programs,
     })
+}
+
+/// The scenario that is asked for.
+fn scenario(
+    project: &Project,
+    request: &Request,
+    machine: &Machine,
+    by_hand: Option<&Guest>,
+) -> Result<Scenario, Error> {
+    match &request.scenario {
+        Wanted::Named(name) => Scenario::load_with(project, name, machine, by_hand),
+        Wanted::Text { name, text } => {
+            let source = Source::from_text(name, text);
+            Scenario::resolve(name.clone(), project, &source, machine, by_hand)
+        }
+    }
 }
 
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).

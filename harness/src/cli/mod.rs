@@ -15,6 +15,7 @@ use crate::boot::build::{self, Ask, Target};
 use crate::config::machine::Machine;
 use crate::error::Error;
 use crate::project::Project;
+use crate::run::{event_loop, no_thread};
 use crate::suggest;
 use crate::tools::mutants;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -28,7 +29,6 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 /// What is run when nothing else is asked for.
@@ -239,21 +239,6 @@ fn obey(cli: Cli, stopped: oneshot::Receiver<()>) -> ExitCode {
     });
     runtime.shutdown_background(); // a console that is still being judged is not waited for
     code
-}
-
-fn event_loop() -> Result<Runtime, Error> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().map_err(|error| {
-        let what = format!("the event loop could not be started: {error}");
-        Error::infrastructure(what, "check the limits on open files")
-    })
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    Error::infrastructure(
-        format!("a thread could not be started: {error}"),
-        "check the limits on processes",
-    )
 }
 
 async fn execute(cli: Cli) -> Result<u8, Error> {

@@ -18,6 +18,7 @@ pub mod hvlog;
 )]
 mod judge;
 pub mod lines;
+pub mod observer;
 mod patterns;
 mod story;
 pub mod trial;

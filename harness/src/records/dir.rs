@@ -21,6 +21,7 @@ use crate::arch::Arch;
 use crate::error::Error;
 use crate::files;
 use crate::judge::event::{Event, Record};
+use crate::judge::observer::Observer;
 use crate::judge::witness;
 use crate::project::Project;
 use crate::records::head_and_tail::HeadAndTail;
@@ -208,29 +209,6 @@ impl RunDir {
         self.note(result);
     }
 
-    /// Keeps an event; [`flush`](Self::flush) writes what was kept.
-    pub fn event(&mut self, at: Duration, event: &Event<'_>) {
-        let log = match event {
-            Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
-            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
-            _ => None,
-        };
-        if let Some((log, text)) = log {
-            log.extend_from_slice(text.as_bytes());
-            log.push(b'\n');
-        }
-        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
-        serde_json::to_writer(
-            &mut self.pending,
-            &Record {
-                t,
-                event: event.clone(),
-            },
-        )
-        .expect("an event is plain data");
-        self.pending.push(b'\n');
-    }
-
     /// Writes the events kept since the last time.
     pub fn flush(&mut self) {
         let results = [
@@ -262,6 +240,31 @@ impl RunDir {
             let trouble = format!("{} is incomplete: {error}", self.path.display());
             self.trouble.get_or_insert(trouble);
         }
+    }
+}
+
+impl Observer for RunDir {
+    /// Keeps an event; [`flush`](RunDir::flush) writes what was kept.
+    fn event(&mut self, at: Duration, event: &Event<'_>) {
+        let log = match event {
+            Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
+            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
+            _ => None,
+        };
+        if let Some((log, text)) = log {
+            log.extend_from_slice(text.as_bytes());
+            log.push(b'\n');
+        }
+        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
+        serde_json::to_writer(
+            &mut self.pending,
+            &Record {
+                t,
+                event: event.clone(),
+            },
+        )
+        .expect("an event is plain data");
+        self.pending.push(b'\n');
     }
 }
 

@@ -14,7 +14,7 @@ use crate::records::report::Report;
 use crate::records::version::Told;
 use crate::records::{self, Booted};
 use crate::shown;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
@@ -90,12 +90,20 @@ pub fn console(
 ) -> Result<Report, Error> {
     let machine = Machine::load(project, arch)?;
     let scenario = Scenario::load(project, scenario, &machine)?;
+    judge_console(&machine, &scenario, console).map_err(|e| Error::io("read", log, &e))
+}
+
+/// Judges a recorded console of a machine as if it were that of a scenario's run. The error is the
+/// reader's.
+pub fn judge_console(
+    machine: &Machine,
+    scenario: &Scenario,
+    console: impl Read,
+) -> io::Result<Report> {
     let start = Instant::now();
     let mut trial = Trial::new(&scenario.story);
-    trial
-        .replay_console(console)
-        .map_err(|e| Error::io("read", log, &e))?;
-    let report = Report::new(arch, &scenario.name, &scenario.story, &trial);
+    trial.replay_console(console)?;
+    let report = Report::new(machine.arch, &scenario.name, &scenario.story, &trial);
     let mut report = report.took(start.elapsed());
     report.notes.push(
         "a recorded console does not tell how the machine ended, nor which @hv lines are genuine"

@@ -116,6 +116,17 @@ impl Scenario {
         Self::load_with(project, name_or_file, machine, None)
     }
 
+    /// A scenario that has that name in reports and that text, which is what a scenario's file holds.
+    pub fn from_text(
+        project: &Project,
+        machine: &Machine,
+        name: &str,
+        text: &str,
+    ) -> Result<Self, Error> {
+        let source = Source::from_text(name, text);
+        Self::resolve(name.to_owned(), project, &source, machine, None)
+    }
+
     /// Reads a scenario that is to be run with another guest than its own.
     pub fn load_with(
         project: &Project,

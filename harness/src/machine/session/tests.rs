@@ -92,7 +92,15 @@ fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
             said: Vec::new(),
         };
         let trial = Trial::of_run(&story, "nonce");
-        let finished = go(started, &launch(), trial, limits, &mut dir, &mut |_| {}).await;
+        let finished = go(
+            started,
+            &launch(),
+            trial,
+            limits,
+            &mut dir,
+            &mut |_, _: &Event<'_>| {},
+        )
+        .await;
         playing.abort();
         finished.unwrap()
     });

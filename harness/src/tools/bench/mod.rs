@@ -10,7 +10,6 @@ mod logging;
 pub mod soak;
 
 use crate::arch::Arch;
-use crate::boot::build::Ask;
 use crate::boot::image;
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
@@ -21,7 +20,7 @@ use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::process::Command;
 
 /// What a warm `./x run` may cost over QEMU's own time, in seconds.
@@ -132,15 +131,7 @@ pub async fn measure(
     runs: usize,
 ) -> Result<Figures, Error> {
     let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
-    let request = Request {
-        arch,
-        scenario: "gkernel".into(),
-        timeout: Duration::from_secs(30),
-        image: None,
-        guest: None,
-        report_dir: Some(records.path().to_owned()),
-        ask: Ask::IfChanged,
-    };
+    let request = Request::new("gkernel").arch(arch).records(records.path());
     let prepared = prepare(project, &request).await?;
     let (disk_image, disk_kib) = disk_image(records.path())?;
     let mut harness = HarnessRun::new(project, program, arch, records.path());

@@ -2,14 +2,12 @@
 
 use super::{HarnessRun, median};
 use crate::arch::Arch;
-use crate::boot::build::Ask;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
 use crate::project::Project;
 use crate::records::report::lossy_path;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
@@ -68,19 +66,8 @@ pub async fn soak(
     boots: usize,
 ) -> Result<Soaked, Error> {
     let records = project.soaks();
-    let prepared = prepare(
-        project,
-        &Request {
-            arch,
-            scenario: "gkernel".into(),
-            timeout: Duration::from_secs(30),
-            image: None,
-            guest: None,
-            report_dir: Some(records.clone()),
-            ask: Ask::IfChanged,
-        },
-    )
-    .await?;
+    let request = Request::new("gkernel").arch(arch).records(&records);
+    let prepared = prepare(project, &request).await?;
     let _ = std::fs::remove_dir_all(prepared.dir.path()); // it was made to have things built
     let harness = HarnessRun::new(project, program, arch, &records);
     let (mut verdicts, mut processes, mut flakes) = (Vec::new(), Vec::new(), Vec::new());
