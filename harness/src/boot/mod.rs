@@ -197,6 +197,13 @@ async fn programs(
 ) -> Result<(Part, Option<Part>, Option<Part>), Error> {
     let mut targets = Vec::new();
     if request.image.is_none() {
+        if !project.is_workspace() {
+            return Err(Error::Usage(format!(
+                "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
+                 name a file, with --image or Request::hypervisor",
+                project.folder().display()
+            )));
+        }
         targets.push(Target::Hypervisor);
     }
     for guest in guests {
