@@ -68,11 +68,11 @@ impl Other {
         self.wants(Request::new("smoke"))
     }
 
-    /// A scenario whose run fails: a line of its own story is forbidden.
-    fn failing(&self) -> Request {
+    /// The same with other words in its text, which is to have the old ones.
+    fn changed(&self, name: &str, from: &str, to: &str) -> Request {
         let smoke = fs::read_to_string(self.project().scenario("smoke")).unwrap();
-        let text = smoke + "\n[[forbid]]\npattern = '^Entering VM run loop'\nby = 'hypervisor'\n";
-        self.wants(Request::with_text("failing", text))
+        assert!(smoke.contains(from), "{from:?} is not in the scenario");
+        self.wants(Request::with_text(name, smoke.replacen(from, to, 1)))
     }
 
     /// Processes that work in a folder of the project's.
@@ -250,14 +250,23 @@ fn observers_see_the_lines_the_steps_and_the_end_in_order() {
 /// Where a call panics, and with what.
 fn panic_of(call: impl FnOnce() + std::panic::UnwindSafe) -> String {
     let panic = std::panic::catch_unwind(call).expect_err("it panics");
-    let text = panic.downcast::<String>().map(|text| *text);
-    text.expect("it panics with a text")
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast_ref::<&str>()
+            .map(|&text| text.into())
+            .expect("a text"),
+    }
 }
 
 #[test]
 fn of_a_run_that_fails_all_is_told() {
     let other = Other::new();
-    let report = harness::run(&other.project(), other.failing()).unwrap();
+    let step = "[[step]]\nname    = \"enter\"\nby      = \"hypervisor\"\n\
+                pattern = '^Entering VM run loop\\.\\.\\.$'\nunique  = true\n";
+    let forbidden = "[[forbid]]\nby      = \"hypervisor\"\npattern = '^Entering VM run loop'\n";
+    let request = other.changed("failing", step, forbidden);
+    let report = harness::run(&other.project(), request).unwrap();
     let Verdict::ForbiddenOutput { line, rule } = &report.verdict else {
         panic!("{:?}", report.verdict);
     };
@@ -313,7 +322,8 @@ fn exit_codes_tell_whose_fault_it_is() {
     let unwritable = error(other.smoke().records(&records));
     assert_eq!(unwritable.exit_code(), 4);
 
-    let late = other.smoke().timeout(Duration::from_millis(20));
+    let never = "[[step]]\nname = \"never\"\nwithin = \"50ms\"\npattern = '^never$'\n\n[[step]]\n";
+    let late = other.changed("late", "[[step]]\n", never);
     let late = harness::run(&project, late).unwrap();
     assert!(matches!(late.verdict, Verdict::Timeout { .. }), "{late:?}");
     assert_eq!(late.exit_code, 3);
@@ -347,7 +357,7 @@ fn a_panic_of_an_observer_is_the_callers() {
     let project = other.project();
     let request = other
         .smoke()
-        .observe(|_, _: &Event<'_>| panic!("I do not like {}", "this"));
+        .observe(|_, _: &Event<'_>| panic!("I do not like this"));
     let text = panic_of(std::panic::AssertUnwindSafe(|| {
         let _ = harness::run(&project, request);
     }));
