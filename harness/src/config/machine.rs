@@ -25,6 +25,7 @@ pub const PLACEHOLDERS: [&str; 7] = [
 
 /// A machine, resolved: all paths absolute, all placeholders known.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Machine {
     /// The architecture it is.
     pub arch: Arch,

@@ -68,6 +68,7 @@ pub struct Report {
 
 /// A step that did not come.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Awaited {
     /// Its name.
     pub step: String,

@@ -64,11 +64,17 @@ impl Check {
 
 /// Looks at everything.
 pub async fn examine(project: &Project) -> Vec<Check> {
-    let mut checks = vec![
-        Check::new("rustc", compiler(project).await),
-        Check::new("cargo", version_line(project, Path::new("cargo")).await),
-        Check::new("target folder", writable(project)),
-    ];
+    let mut checks = Vec::new();
+    if project.is_workspace() {
+        checks.push(Check::new("rustc", compiler(project).await));
+        checks.push(Check::new(
+            "cargo",
+            version_line(project, Path::new("cargo")).await,
+        ));
+        checks.push(Check::new("target folder", target(project)));
+    } else {
+        checks.push(Check::new("folder for records", writable(project.folder())));
+    }
     for arch in Arch::ALL {
         match Machine::load(project, arch) {
             Ok(machine) => checks.extend(machine_checks(project, &machine).await),
@@ -80,18 +86,17 @@ pub async fn examine(project: &Project) -> Vec<Check> {
 
 async fn machine_checks(project: &Project, machine: &Machine) -> Vec<Check> {
     let Machine { arch, qemu, .. } = machine;
-    let core = build::core(project, &machine.build.target).await;
-    let core = core.map(|core| {
-        match core {
-            Core::Installed => "installed",
-            Core::Source => "built from the toolchain's source",
-        }
-        .to_owned()
-    });
-    let mut checks = vec![
-        Check::new(format!("{arch}: core"), core),
-        Check::new(format!("{arch}: QEMU"), emulator(project, machine).await),
-    ];
+    let mut checks = Vec::new();
+    if project.is_workspace() {
+        let core = build::core(project, &machine.build.target).await;
+        let core = core.map(|core| match core {
+            Core::Installed => "installed".to_owned(),
+            Core::Source => "built from the toolchain's source".to_owned(),
+        });
+        checks.push(Check::new(format!("{arch}: core"), core));
+    }
+    let found = emulator(project, machine).await;
+    checks.push(Check::new(format!("{arch}: QEMU"), found));
     for own in [true, false] {
         let candidates = machine.firmware_for(own);
         if candidates.is_empty() || own && machine.own_firmware.is_empty() {
@@ -153,13 +158,18 @@ async fn version_line(project: &Project, program: &Path) -> Result<String, Error
 }
 
 /// Whether builds and records can be written.
-fn writable(project: &Project) -> Result<String, Error> {
+fn target(project: &Project) -> Result<String, Error> {
     let target = project.target();
-    let tried = std::fs::create_dir_all(&target).and_then(|()| tempfile::tempfile_in(&target));
-    match tried {
-        Ok(_) => Ok(target.display().to_string()),
+    let _ = std::fs::create_dir_all(&target); // if it is not there, it cannot be written to
+    writable(&target)
+}
+
+/// Whether a folder can be written to.
+fn writable(folder: &Path) -> Result<String, Error> {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(folder.display().to_string()),
         Err(error) => Err(Error::infrastructure(
-            format!("{} cannot be written to: {error}", target.display()),
+            format!("{} cannot be written to: {error}", folder.display()),
             "make it writable; recorded consoles can be judged without it, and what is built \
              already can be run with --image, --guest and --report-dir",
         )),

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// A scenario, resolved for one architecture.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Scenario {
     /// Its name: the file's, without the ending.
     pub name: String,
