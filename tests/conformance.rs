@@ -3,6 +3,7 @@
 
 mod support;
 
+use harness::Project;
 use harness::tools::conformance;
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use support::{harness, root};
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = vec![Trial::test("the_page_is_up_to_date", page_is_up_to_date)];
-    for case in conformance::cases(&root()).expect("the scenarios can be read") {
+    for case in conformance::cases(&Project::new(root())).expect("the scenarios can be read") {
         for arch in case.arches {
             let scenario = case.name.clone();
             let name = format!("{scenario}::{arch}");
@@ -43,10 +44,12 @@ fn passes(scenario: &str, arch: &str) -> Result<(), Failed> {
 }
 
 fn page_is_up_to_date() -> Result<(), Failed> {
-    let kept = std::fs::read_to_string(root().join(conformance::PAGE)).unwrap_or_default();
-    if kept == conformance::page(&root())? {
+    let project = Project::new(root());
+    let kept = std::fs::read_to_string(project.conformance_page()).unwrap_or_default();
+    if kept == conformance::page(&project)? {
         return Ok(());
     }
-    let page = conformance::PAGE;
+    let page = project.conformance_page();
+    let page = project.short(&page).display();
     Err(format!("{page} is not what the scenarios say: ./x list --markdown > {page}").into())
 }

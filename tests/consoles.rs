@@ -1,5 +1,6 @@
 //! Recorded consoles, good and bad, each held to its exact verdict without a machine.
 
+use harness::Project;
 use harness::arch::Arch;
 use harness::config::machine::Machine;
 use harness::config::scenario::Scenario;
@@ -178,14 +179,14 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
 
 /// The verdict on a console that is read in pieces of some size.
 fn judge(name: &str, piece: usize) -> (Verdict, Fault) {
-    let root = root();
+    let (root, project) = (root(), Project::new(root()));
     let (arch, _) = name.split_once('/').expect("architecture/name");
     let arch = Arch::ALL
         .into_iter()
         .find(|a| a.name() == arch)
         .expect("an architecture");
-    let machine = Machine::load(&root, arch).expect("the machine file is right");
-    let scenario = Scenario::load(&root, "gkernel", &machine).expect("the scenario is right");
+    let machine = Machine::load(&project, arch).expect("the machine file is right");
+    let scenario = Scenario::load(&project, "gkernel", &machine).expect("the scenario is right");
     let log = fs::read(root.join(format!("fixtures/consoles/{name}.log"))).expect(name);
     let mut trial = Trial::new(&scenario.story);
     trial
@@ -249,9 +250,10 @@ fn every_console_is_in_the_table() {
 #[test]
 fn losing_any_line_of_the_story_loses_the_pass() {
     for arch in Arch::ALL {
-        let root = root();
-        let machine = Machine::load(&root, arch).expect("the machine file is right");
-        let scenario = Scenario::load(&root, "gkernel", &machine).expect("the scenario is right");
+        let (root, project) = (root(), Project::new(root()));
+        let machine = Machine::load(&project, arch).expect("the machine file is right");
+        let scenario =
+            Scenario::load(&project, "gkernel", &machine).expect("the scenario is right");
         let log = fs::read_to_string(root.join(format!("fixtures/consoles/{arch}/good.log")));
         let log = log.expect("a good console");
         let steps = {

@@ -1,6 +1,7 @@
 //! Properties: the verdict on a console does not depend on how its bytes were cut, nor on what is
 //! printed between the steps; and whatever is printed, a pass has the whole story.
 
+use harness::Project;
 use harness::arch::Arch;
 use harness::config::machine::Machine;
 use harness::config::scenario::Scenario;
@@ -13,9 +14,9 @@ use std::io::Read;
 use std::path::Path;
 
 fn scenario(arch: Arch) -> Scenario {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let machine = Machine::load(&root, arch).expect("the machine file is right");
-    Scenario::load(&root, "gkernel", &machine).expect("the scenario is right")
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let machine = Machine::load(&project, arch).expect("the machine file is right");
+    Scenario::load(&project, "gkernel", &machine).expect("the scenario is right")
 }
 
 fn good_console(arch: Arch) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! it flushes all of its TLB whenever a guest is entered or left. So they are looked for in the image.
 
 use harness::{
+    Project,
     arch::Arch,
     boot::build::{Ask, Target, build},
     config::recipe::Recipe,
@@ -51,13 +52,18 @@ fn has(arch: Arch, instructions: &[u32]) -> bool {
 
 /// The machine code of the hypervisor, built if need be, a section each.
 fn code(arch: Arch) -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let recipe = Recipe::load(&root, arch).unwrap_or_else(|error| panic!("{error}"));
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let recipe = Recipe::load(&project, arch).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let built = runtime.block_on(build(&root, &recipe, &[Target::Hypervisor], Ask::IfChanged));
+    let built = runtime.block_on(build(
+        &project,
+        &recipe,
+        &[Target::Hypervisor],
+        Ask::IfChanged,
+    ));
     let [elf] = &built.unwrap_or_else(|error| panic!("{error}"))[..] else {
         panic!("one target has one ELF file");
     };

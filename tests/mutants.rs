@@ -7,7 +7,8 @@ use support::{harness, root};
 
 #[test]
 fn every_case_has_a_mutant_that_still_applies() {
-    let without = harness::tools::mutants::check(&root()).unwrap_or_else(|error| panic!("{error}"));
+    let without = harness::tools::mutants::check(&harness::Project::new(root()))
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(without, Vec::<String>::new());
 }
 

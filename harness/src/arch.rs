@@ -1,22 +1,14 @@
 //! The architectures, by name. What else is to be known of one is in its machine files.
 
+use crate::suggest;
 use std::fmt;
+use std::str::FromStr;
 
 /// An architecture that a machine file describes.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    clap::ValueEnum,
-    serde::Serialize,
-    serde::Deserialize,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-#[value(rename_all = "lowercase")]
 pub enum Arch {
     /// RISC-V 64 with the H-extension.
     Riscv64,
@@ -24,7 +16,6 @@ pub enum Arch {
     Aarch64,
     /// x86-64 with AMD SVM.
     #[serde(rename = "x86_64")]
-    #[value(name = "x86_64")]
     X86_64,
 }
 
@@ -51,5 +42,43 @@ impl Arch {
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// A name that is no architecture's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no architecture `{name}`; {}", suggest::instead(name, &Arch::ALL.map(Arch::name)))]
+pub struct UnknownArch {
+    name: String,
+}
+
+impl FromStr for Arch {
+    type Err = UnknownArch;
+
+    /// The architecture of that [name](Arch::name).
+    fn from_str(name: &str) -> Result<Self, UnknownArch> {
+        let known = Arch::ALL.into_iter().find(|arch| arch.name() == name);
+        known.ok_or_else(|| UnknownArch { name: name.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_architecture_has_its_name_and_a_name_that_is_like_one_is_told() {
+        for arch in Arch::ALL {
+            assert_eq!(arch.to_string().parse(), Ok(arch));
+        }
+        let error = "x86-64".parse::<Arch>().unwrap_err().to_string();
+        let expected =
+            "no architecture `x86-64`; did you mean `x86_64`? there are: riscv64, aarch64, x86_64";
+        assert_eq!(error, expected);
+        let error = "m68k".parse::<Arch>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("no architecture `m68k`; there are: riscv64"),
+            "{error}"
+        );
     }
 }

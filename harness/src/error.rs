@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A file of the user's says something impossible.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! The harness's program; all of it is in the library.
 
 fn main() -> std::process::ExitCode {
-    match harness::boot::itself::arguments(std::env::args_os().collect()) {
+    match harness::cli::arguments(std::env::args_os().collect()) {
         Ok(arguments) => harness::cli::main(arguments),
         Err(error) => harness::cli::complain(&error),
     }

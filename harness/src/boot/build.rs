@@ -12,6 +12,7 @@ use super::cargo;
 use super::freshness::{self, Moment, Stamp};
 use crate::config::recipe::Recipe;
 use crate::error::Error;
+use crate::project::Project;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
@@ -63,33 +64,33 @@ pub enum Ask {
 
 /// Builds some targets at the same time; the ELF files, in their order.
 pub async fn build(
-    root: &Path,
+    project: &Project,
     recipe: &Recipe,
     targets: &[Target],
     ask: Ask,
 ) -> Result<Vec<PathBuf>, Error> {
-    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(root, recipe, target);
+    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(project, recipe, target);
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
-        ask_cargo(root, recipe, &stale).await?;
+        ask_cargo(project, recipe, &stale).await?;
     }
     Ok(targets
         .iter()
-        .map(|target| elf_path(root, recipe, target))
+        .map(|target| elf_path(project, recipe, target))
         .collect())
 }
 
 /// Whether a target is certainly what cargo would make of it now.
-fn is_fresh(root: &Path, recipe: &Recipe, target: &Target) -> bool {
-    let Some(stamp) = Stamp::read(&elf_path(root, recipe, target)) else {
+fn is_fresh(project: &Project, recipe: &Recipe, target: &Target) -> bool {
+    let Some(stamp) = Stamp::read(&elf_path(project, recipe, target)) else {
         return false;
     };
     Core::of(&stamp.sysroot, &recipe.target)
-        .is_ok_and(|core| stamp.holds(&described(root, recipe, target, core)))
+        .is_ok_and(|core| stamp.holds(&described(project, recipe, target, core)))
 }
 
-async fn ask_cargo(root: &Path, recipe: &Recipe, targets: &[&Target]) -> Result<(), Error> {
-    let sysroot = sysroot(root).await?;
+async fn ask_cargo(project: &Project, recipe: &Recipe, targets: &[&Target]) -> Result<(), Error> {
+    let sysroot = sysroot(project).await?;
     let core = Core::of(&sysroot, &recipe.target)?;
     let mut running = tokio::task::JoinSet::new();
     for &target in targets {
@@ -99,10 +100,10 @@ async fn ask_cargo(root: &Path, recipe: &Recipe, targets: &[&Target]) -> Result<
                 "check its name in configs/build.toml",
             ));
         }
-        let command = command(root, recipe, target, core);
-        let build = described(root, recipe, target, core);
+        let command = command(project, recipe, target, core);
+        let build = described(project, recipe, target, core);
         let label = format!("{} for {}", target.program(), recipe.arch);
-        let (folder, sysroot) = (target_dir(root, recipe, target), sysroot.clone());
+        let (folder, sysroot) = (target_dir(project, recipe, target), sysroot.clone());
         running.spawn(async move {
             // Held until the stamp is written, so that it is of what this cargo built.
             let _alone = cargo::alone_in(&folder, &label).await?;
@@ -119,22 +120,20 @@ async fn ask_cargo(root: &Path, recipe: &Recipe, targets: &[&Target]) -> Result<
     Ok(())
 }
 
-fn target_dir(root: &Path, recipe: &Recipe, target: &Target) -> PathBuf {
-    root.join("target")
-        .join(target.package())
-        .join(recipe.arch.name())
+fn target_dir(project: &Project, recipe: &Recipe, target: &Target) -> PathBuf {
+    project.target_of(target.package(), recipe.arch.name())
 }
 
-fn elf_path(root: &Path, recipe: &Recipe, target: &Target) -> PathBuf {
-    target_dir(root, recipe, target)
+fn elf_path(project: &Project, recipe: &Recipe, target: &Target) -> PathBuf {
+    target_dir(project, recipe, target)
         .join(&recipe.target)
         .join("image")
         .join(target.program())
 }
 
 /// The build as its stamp describes it.
-fn described(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> freshness::Build {
-    let command = command(root, recipe, target, core);
+fn described(project: &Project, recipe: &Recipe, target: &Target, core: Core) -> freshness::Build {
+    let command = command(project, recipe, target, core);
     let mut environment: BTreeMap<_, _> = std::env::vars_os().collect();
     for (name, value) in command.as_std().get_envs() {
         match value {
@@ -143,8 +142,8 @@ fn described(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> fresh
         };
     }
     freshness::Build {
-        root: root.to_owned(),
-        artefact: elf_path(root, recipe, target),
+        root: project.folder().to_owned(),
+        artefact: elf_path(project, recipe, target),
         arguments: command.as_std().get_args().map(Into::into).collect(),
         environment,
         triple: Some(recipe.target.clone()),
@@ -157,14 +156,14 @@ fn described(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> fresh
     }
 }
 
-fn command(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> Command {
+fn command(project: &Project, recipe: &Recipe, target: &Target, core: Core) -> Command {
     let mut command = Command::new("cargo");
     command
-        .current_dir(root)
+        .current_dir(project.folder())
         .args(["build", "--profile", "image", "--target"]);
     command.args([recipe.target.as_str(), "--package", target.package()]);
     command.args(["--bin", target.program(), "--target-dir"]);
-    command.arg(target_dir(root, recipe, target));
+    command.arg(target_dir(project, recipe, target));
     command.args(core.flags());
     // What an outer `cargo run` or `cargo test` sets is about the harness, not about these builds.
     for (name, _) in std::env::vars_os() {
@@ -235,15 +234,15 @@ impl Core {
 }
 
 /// How cargo gets `core` and `alloc` for a target.
-pub async fn core(root: &Path, target: &str) -> Result<Core, Error> {
-    Core::of(&sysroot(root).await?, target)
+pub async fn core(project: &Project, target: &str) -> Result<Core, Error> {
+    Core::of(&sysroot(project).await?, target)
 }
 
 /// The folder of the compiler that rustup, or PATH, has for the workspace.
-async fn sysroot(root: &Path) -> Result<PathBuf, Error> {
+async fn sysroot(project: &Project) -> Result<PathBuf, Error> {
     let output = Command::new("rustc")
         .args(["--print", "sysroot"])
-        .current_dir(root)
+        .current_dir(project.folder())
         .kill_on_drop(true)
         .output()
         .await

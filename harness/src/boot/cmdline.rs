@@ -48,15 +48,17 @@ mod tests {
     use crate::arch::Arch;
     use crate::config::machine::Machine;
     use crate::config::scenario::With;
+    use crate::project::Project;
     use std::path::Path;
 
     fn scenario() -> Scenario {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let machine = Machine::load(root, Arch::Riscv64).unwrap();
+        let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+        let machine = Machine::load(&project, Arch::Riscv64).unwrap();
         let text = "arches = ['riscv64']\nend = 'shutdown'\nguest = 'two-vms-first'\n\
                     then = 'two-vms'\nparams.arg = '0x10'\n[[step]]\nname = 'a'\npattern = 'a'\n";
-        Scenario::from_text("x", text)
-            .resolve(root, &machine, &With::default())
+        let scenario = Scenario::from_text("x", text);
+        scenario
+            .resolve(&project, &machine, &With::default())
             .unwrap()
     }
 

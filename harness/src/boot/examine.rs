@@ -3,12 +3,12 @@
 //!
 //! A flat binary has no mark of its own. So what is nothing else is taken for one.
 
-use super::Request;
 use crate::arch::Arch;
 use crate::config::machine::{KernelFormat, Machine};
 use crate::config::scenario::{Guest, Scenario};
 use crate::error::Error;
 use crate::files;
+use crate::project::Project;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
@@ -291,7 +291,12 @@ fn is_text(bytes: &[u8]) -> bool {
 /// Looks at the files that a run is to boot, before anything is built. What the command line names has
 /// to be what a machine can run. What a scenario names may be any bytes, so as to see what a hypervisor
 /// makes of them; but an ELF file has to be for this architecture.
-pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Result<(), Error> {
+pub fn check(
+    machine: &Machine,
+    scenario: &Scenario,
+    image: Option<&Path>,
+    by_hand: Option<&Guest>,
+) -> Result<(), Error> {
     let refused = |option: &str, file: &Path, why: String| {
         Err(Error::Usage(format!("{option} {}: {why}", file.display())))
     };
@@ -300,19 +305,19 @@ pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Resul
             files::read(file, files::IMAGE_LIMIT).map_err(|e| format!("cannot be read: {e}"))?;
         Kind::of(&bytes)
     };
-    if let Some(file) = &request.image {
+    if let Some(file) = image {
         let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("--hypervisor", file, why);
         }
     }
-    if let Some(Guest::File(file)) = &request.guest {
+    if let Some(Guest::File(file)) = by_hand {
         let objection = kind(file).map(|kind| kind.objection_as_guest(machine.arch));
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("--guest", file, why);
         }
     }
-    let first = scenario.guest.as_ref().filter(|_| request.guest.is_none());
+    let first = scenario.guest.as_ref().filter(|_| by_hand.is_none());
     for guest in first.iter().copied().chain(&scenario.second) {
         let Guest::File(file) = guest else { continue };
         let objection = kind(file).map(|kind| match kind {
@@ -353,9 +358,9 @@ pub fn is_loaded_where_it_says(bytes: &[u8]) -> bool {
 
 /// Whether what is booted is the workspace's own hypervisor: built for this run, or named where builds
 /// are put.
-pub fn is_own_hypervisor(root: &Path, image: Option<&Path>) -> bool {
+pub fn is_own_hypervisor(project: &Project, image: Option<&Path>) -> bool {
     let Some(image) = image else { return true };
-    let built = root.join("target/hypervisor").canonicalize();
+    let built = project.builds_of("hypervisor").canonicalize();
     let image = image.canonicalize().ok().zip(built.ok());
     image.is_some_and(|(image, built)| image.starts_with(built))
 }

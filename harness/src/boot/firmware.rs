@@ -1,6 +1,6 @@
 //! The firmware of a machine, without asking QEMU for its folders each time.
 //!
-//! The answer is kept in `target/harness`, and holds while QEMU's program is the same file and the
+//! The answer is kept where the [project](Project::firmware_note) has a place for it, and holds while QEMU's program is the same file and the
 //! firmware is there. Only the candidate that comes first is kept: another one may be there only
 //! until the first is installed.
 
@@ -9,7 +9,7 @@ use crate::config::machine::{Machine, Qemu};
 use crate::config::scenario::plain_name;
 use crate::error::Error;
 use crate::machine::firmware_image;
-use crate::project;
+use crate::project::Project;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ struct Known {
 /// The machine's firmware for its own hypervisor, or for any other; none if it needs none. QEMU has to
 /// answer within `patience` if it is asked.
 pub async fn of(
-    root: &Path,
+    project: &Project,
     machine: &Machine,
     own: bool,
     patience: Duration,
@@ -37,9 +37,7 @@ pub async fn of(
     }
     let whose = if own { "own-firmware" } else { "firmware" };
     let name = plain_name(&machine.name);
-    // Only a workspace has a folder for what is kept.
-    let kept = project::is_workspace(root)
-        .then(|| root.join(format!("target/harness/{whose}-{name}.json")));
+    let kept = project.firmware_note(&format!("{whose}-{name}"));
     let candidates = machine.firmware_for(own);
     find(kept.as_deref(), &machine.qemu, &candidates, patience).await
 }
@@ -71,10 +69,10 @@ async fn find(
     }
     let found = firmware_image::find(&qemu.program, qemu.oldest, candidates, patience).await?;
     let keep = found.clone().filter(|file| file.ends_with(first));
-    let keep = keep
-        .and_then(known)
-        .and_then(|known| serde_json::to_vec(&known).ok());
-    if let Some((kept, bytes)) = kept.zip(keep) {
+    if let Some(kept) = kept
+        && let Some(known) = keep.and_then(known)
+        && let Ok(bytes) = serde_json::to_vec(&known)
+    {
         // If it cannot be kept, QEMU is asked again.
         let _ = freshness::write_whole(kept, &bytes);
     }

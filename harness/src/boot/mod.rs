@@ -1,6 +1,5 @@
 //! From what the user asks for to a machine that can be started: builds, images, the command.
 
-use crate::arch::Arch;
 pub mod build;
 pub mod cargo;
 pub mod cmdline;
@@ -11,7 +10,7 @@ pub mod freshness;
 pub mod guard;
 pub mod image;
 mod images;
-pub mod itself;
+pub mod request;
 
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
@@ -19,41 +18,21 @@ use crate::config::scenario::{Guest, Scenario, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
-use crate::project;
+use crate::project::Project;
 use crate::records::stopped::Programs;
 use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
 use images::{Part, Parts};
-use std::ffi::OsString;
+pub use request::Request;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// What a run is asked to be.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The architecture.
-    pub arch: Arch,
-    /// The machine's name or file; without one it is the machine named after the architecture.
-    pub machine: Option<OsString>,
-    /// The scenario's name or file.
-    pub scenario: String,
-    /// How long the run may take.
-    pub timeout: Duration,
-    /// A hypervisor to boot instead of the workspace's own.
-    pub image: Option<PathBuf>,
-    /// A guest to run instead of the scenario's.
-    pub guest: Option<Guest>,
-    /// Where the run's directory is made.
-    pub report_dir: Option<PathBuf>,
-    /// Whether cargo is started even if nothing has changed.
-    pub ask: build::Ask,
-}
+use std::path::Path;
 
 /// A machine that can be started.
 #[derive(Debug)]
 pub struct Prepared {
+    /// The machine it is.
+    pub machine: Machine,
     /// What the reader is told of the machine.
     pub note: Option<String>,
     /// The scenario it is for.
@@ -70,39 +49,30 @@ pub struct Prepared {
     pub programs: Programs,
 }
 
-impl Request {
-    /// The machine that is asked for.
-    ///
-    /// # Errors
-    ///
-    /// There is no such machine, its file is not right, or it is of another architecture.
-    pub fn machine(&self, root: &Path) -> Result<Machine, Error> {
-        match &self.machine {
-            Some(name) => Machine::named_of(root, name, self.arch),
-            None => Machine::load(root, self.arch),
-        }
-    }
-}
-
 /// Builds and writes all that a run needs.
-pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
-    let machine = request.machine(root)?;
+pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
     let by_hand = request.guest.as_ref();
-    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let by_hand = by_hand
+        .map(|word| Guest::named(project, word))
+        .transpose()?;
+    let (image, by_hand) = (request.image.as_deref(), by_hand.as_ref());
+    let machine = request.wanted_machine(project)?;
+    let own = examine::is_own_hypervisor(project, image);
     let with = With {
         guest: by_hand,
         foreign: !own,
     };
-    let scenario = Scenario::load_with(root, &request.scenario, &machine, &with)?;
-    examine::check(&machine, &scenario, request)?;
+    let definition = request.definition(project)?;
+    let scenario = definition.resolve(project, &machine, &with)?;
+    examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let disk = images::disk(&machine, None, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario)?;
     let (kernel, program, second_program) =
-        programs(root, request, [guest.as_ref(), second]).await?;
+        programs(project, &machine, request, [guest.as_ref(), second]).await?;
 
-    let firmware = firmware::of(root, &machine, own, request.timeout).await?;
+    let firmware = firmware::of(project, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 
     let label = format!(
@@ -110,12 +80,12 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         plain_name(&machine.name),
         plain_name(&scenario.name)
     );
-    let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
+    let mut dir = RunDir::create(project, request.records.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
         version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
-        arch: request.arch,
+        arch: machine.arch,
         machine: Some(MachineUsed::of(&machine)),
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
@@ -126,7 +96,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let told = Told::of(request.arch, &scenario, request.timeout);
+    let told = Told::of(machine.arch, &scenario, request.timeout);
     dir.write_json(records::STORY, &told);
     let mut programs = Programs {
         hypervisor: kernel.file.clone(),
@@ -163,7 +133,8 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
         .collect();
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
-        note: note(root, &machine),
+        note: note(project, &machine),
+        machine,
         scenario,
         launch,
         by_hand,
@@ -174,19 +145,27 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
 }
 
 /// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
-fn note(root: &Path, machine: &Machine) -> Option<String> {
-    let usual = machine.name == machine.arch.name() && project::is_workspace(root);
+fn note(project: &Project, machine: &Machine) -> Option<String> {
+    let usual = machine.name == machine.arch.name() && project.is_workspace();
     (!usual).then(|| format!("the machine is {}: {}", machine.name, machine.origin()))
 }
 
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
 async fn programs(
-    root: &Path,
+    project: &Project,
+    machine: &Machine,
     request: &Request,
     guests: [Option<&Guest>; 2],
 ) -> Result<(Part, Option<Part>, Option<Part>), Error> {
     let mut targets = Vec::new();
     if request.image.is_none() {
+        if !project.is_workspace() {
+            return Err(Error::Usage(format!(
+                "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
+                 name a file, with --hypervisor FILE or Request::hypervisor",
+                project.folder().display()
+            )));
+        }
         targets.push(Target::Hypervisor);
     }
     for guest in guests {
@@ -197,8 +176,8 @@ async fn programs(
     let built = if targets.is_empty() {
         Vec::new()
     } else {
-        let recipe = Recipe::load(root, request.arch)?;
-        build::build(root, &recipe, &targets, request.ask).await?
+        let recipe = Recipe::load(project, machine.arch)?;
+        build::build(project, &recipe, &targets, request.ask).await?
     };
     let mut built = built.into_iter();
     let mut next_built = || built.next().expect("one file for each target");

@@ -2,9 +2,9 @@
 
 use super::{Arches, Format, one_or_all, output};
 use crate::error::Error;
+use crate::project::Project;
 use crate::tools::bench::{self, soak};
 use clap::Args;
-use std::path::Path;
 
 /// Its options.
 #[derive(Debug, Args)]
@@ -34,17 +34,18 @@ pub(super) struct BenchArgs {
 }
 
 /// Measures and reports; whether all was as it should be, as an exit code.
-pub(super) async fn bench(root: &Path, args: &BenchArgs) -> Result<u8, Error> {
+pub(super) async fn bench(project: &Project, args: &BenchArgs) -> Result<u8, Error> {
+    let program = super::own_program()?;
     let mut all_well = true;
     for &arch in &args.arch.0 {
         all_well &= match args.soak {
             Some(boots) => {
-                let soaked = soak::soak(root, arch, boots.into()).await?;
+                let soaked = soak::soak(project, &program, arch, boots.into()).await?;
                 report(args.format, &soaked.human(), &soaked)?;
                 soaked.flakes.is_empty()
             }
             None => {
-                let figures = bench::measure(root, arch, args.runs.into()).await?;
+                let figures = bench::measure(project, &program, arch, args.runs.into()).await?;
                 report(args.format, &figures.human(), &figures)?;
                 figures.within_budget()
             }

@@ -2,10 +2,10 @@
 
 use super::{Format, output};
 use crate::error::Error;
+use crate::project::Project;
 use crate::tools::doctor;
 use clap::Args;
 use std::ffi::OsString;
-use std::path::Path;
 
 /// Its options.
 #[derive(Debug, Args)]
@@ -19,8 +19,8 @@ pub(super) struct DoctorArgs {
 }
 
 /// Looks and reports; whether all is there, as an exit code.
-pub(super) async fn doctor(root: &Path, args: &DoctorArgs) -> Result<u8, Error> {
-    let checks = doctor::examine(root, args.machine.as_deref()).await;
+pub(super) async fn doctor(project: &Project, args: &DoctorArgs) -> Result<u8, Error> {
+    let checks = doctor::examine(project, args.machine.as_deref()).await;
     match args.format {
         Format::Human => {
             let lines: Vec<_> = checks.iter().map(doctor::Check::human).collect();

@@ -1,10 +1,9 @@
 //! `harness judge`.
 
-use super::{DEFAULT_SCENARIO, Format, in_mode, machine_of, run::publish, text_of};
+use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, machine_of, run::publish, text_of};
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::files;
-use crate::project::find_root;
 use crate::records::replay;
 use clap::Args;
 use std::ffi::OsString;
@@ -19,7 +18,7 @@ pub(super) struct JudgeArgs {
     #[arg(value_name = "DIR|LOG")]
     log: PathBuf,
     /// Of which architecture a console is
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = super::arch())]
     arch: Option<Arch>,
     /// Of which machine a console is: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
@@ -51,14 +50,14 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
         let message = "a recorded console does not tell its architecture: add --arch, or --machine";
         return Err(Error::Usage(message.into()));
     }
-    let root = find_root(root)?;
-    let machine = machine_of(&root, args.arch, args.machine.as_deref())?;
+    let project = find_project(root)?;
+    let machine = machine_of(&project, args.arch, args.machine.as_deref())?;
     let scenario = match &args.scenario {
         Some(scenario) => text_of("--scenario", scenario)?,
         None => DEFAULT_SCENARIO,
     };
-    let scenario = in_mode(&root, scenario, args.mode.as_deref())?;
-    let report = replay::console(&root, &machine, &scenario, console, &args.log)?;
+    let scenario = in_mode(&project, scenario, args.mode.as_deref())?;
+    let report = replay::console(&project, &machine, &scenario, console, &args.log)?;
     publish(&report, args.format)
 }
 

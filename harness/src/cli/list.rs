@@ -4,27 +4,22 @@ use super::say;
 use crate::config::machine::{self, Machine, Origin};
 use crate::config::scenario;
 use crate::error::Error;
-use crate::project;
+use crate::project::Project;
 use crate::tools::conformance;
 use std::ffi::OsStr;
-use std::path::Path;
 
 /// Shows what there is; or, as `markdown`, the conformance suite's page.
-pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
+pub(super) fn list(project: &Project, markdown: bool) -> Result<u8, Error> {
     if markdown {
-        say(conformance::page(root)?.trim_end())?;
+        say(conformance::page(project)?.trim_end())?;
         return Ok(0);
     }
     say("machines:")?;
-    for name in machine::names(root) {
-        let machine = Machine::named(root, OsStr::new(&name))?;
+    for name in machine::names(project) {
+        let machine = Machine::named(project, OsStr::new(&name))?;
         let (program, origin) = (machine.qemu.program.display(), machine.origin());
         let origin = match origin {
-            Origin::File(file) => file
-                .strip_prefix(root)
-                .unwrap_or(file)
-                .display()
-                .to_string(),
+            Origin::File(file) => project.short(file).display().to_string(),
             Origin::BuiltIn(_) => "built in".to_owned(),
         };
         say(&format!(
@@ -33,8 +28,8 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
         ))?;
     }
     say("scenarios:")?;
-    for name in scenario::names(root) {
-        let summary = scenario::summary(root, &name)?;
+    for name in project.scenario_names() {
+        let summary = scenario::summary(project, &name)?;
         let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
         say(&format!(
             "  {name:<22} {} [{}]",
@@ -47,7 +42,7 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
         }
     }
     say("guests:")?;
-    for name in project::guests(root) {
+    for name in project.guests() {
         say(&format!("  {name}"))?;
     }
     Ok(0)

@@ -1,8 +1,11 @@
 //! The console as it comes, on standard output. The judge does not wait for whoever reads that: a
 //! pager that stands still must hold up neither the clocks nor an interrupt.
 
+use crate::judge::event::Event;
+use crate::judge::observer::{Beginning, Observer};
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How much waits for a reader; what comes beyond that is not shown.
@@ -44,10 +47,12 @@ impl Live {
         Self { queue, printed }
     }
 
-    /// Takes a line.
-    pub(super) fn line(&self, line: &str) {
-        self.queue.state().take(line);
-        self.queue.changed.notify_one();
+    /// What takes the lines of a run's console.
+    pub(super) fn console(&self) -> Console {
+        Console {
+            queue: Arc::clone(&self.queue),
+            event_line: None,
+        }
     }
 
     /// Waits until everything is printed, or the reader has gone; the error is why something could
@@ -59,6 +64,39 @@ impl Live {
         self.printed
             .await
             .unwrap_or_else(|e| Err(io::Error::other(e)))
+    }
+}
+
+/// Shows the console of a run, but for the hypervisor's own event lines: these are for the judge. A
+/// forged one is shown like any other line.
+pub(super) struct Console {
+    queue: Arc<Queue>,
+    /// How the event lines begin.
+    event_line: Option<String>,
+}
+
+impl Console {
+    /// Takes a line.
+    fn line(&self, line: &str) {
+        self.queue.state().take(line);
+        self.queue.changed.notify_one();
+    }
+}
+
+impl Observer for Console {
+    fn begins(&mut self, run: &Beginning<'_>) {
+        self.event_line = Some(format!("@hv {} ", run.nonce));
+    }
+
+    fn event(&mut self, _: Duration, event: &Event<'_>) {
+        if let Event::Line { text } | Event::Partial { text } = event
+            && !self
+                .event_line
+                .as_ref()
+                .is_some_and(|start| text.starts_with(start))
+        {
+            self.line(text);
+        }
     }
 }
 
@@ -145,11 +183,11 @@ mod tests {
         let (go, may) = sync_channel(100);
         let (got, written) = sync_channel(100);
         let live = Live::start(Slow { may, got });
-        live.line("first");
+        live.console().line("first");
         go.send(()).unwrap();
         assert_eq!(written.recv().unwrap(), b"first\n");
         let long = "x".repeat(WAITING / 4);
-        (0..20).for_each(|_| live.line(&long));
+        (0..20).for_each(|_| live.console().line(&long));
         for _ in 0..100 {
             let _ = go.send(());
         }
@@ -166,7 +204,7 @@ mod tests {
         let (got, _written) = sync_channel(1);
         let live = Live::start(Slow { may, got });
         drop(go);
-        live.line("lost");
+        live.console().line("lost");
         finished(live).unwrap();
     }
 
@@ -174,7 +212,7 @@ mod tests {
     fn a_disk_that_is_full_is_told() {
         let full = std::fs::File::options().write(true).open("/dev/full");
         let live = Live::start(full.unwrap());
-        live.line("lost");
+        live.console().line("lost");
         let error = finished(live).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }

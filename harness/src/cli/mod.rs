@@ -2,6 +2,7 @@
 
 mod bench;
 mod doctor;
+mod itself;
 mod judge;
 mod list;
 mod live;
@@ -9,25 +10,26 @@ mod output;
 mod run;
 mod signals;
 
-use crate::arch::Arch;
+use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
 use crate::config::machine::{Machine, names};
 use crate::config::recipe::Recipe;
-use crate::config::scenario;
 use crate::error::Error;
-use crate::project::{self, find_root};
+use crate::project::Project;
+use crate::run::{event_loop, no_thread};
 use crate::suggest;
 use crate::tools::mutants;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+pub use itself::arguments;
 pub use output::complain;
-use output::{say, say_error};
+use output::{say, say_aside, say_error};
 use signals::Requests;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 /// What is run when nothing else is asked for.
@@ -108,7 +110,7 @@ struct MutantsArgs {
 #[derive(Debug, Args)]
 struct What {
     /// The architecture: the machine that is named so
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = arch())]
     arch: Option<Arch>,
     /// The machine: its name (harness list), or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
@@ -137,14 +139,18 @@ impl What {
 }
 
 /// The machine that the options name.
-fn machine_of(root: &Path, arch: Option<Arch>, machine: Option<&OsStr>) -> Result<Machine, Error> {
+fn machine_of(
+    project: &Project,
+    arch: Option<Arch>,
+    machine: Option<&OsStr>,
+) -> Result<Machine, Error> {
     match (arch, machine) {
-        (Some(arch), None) => Machine::load(root, arch),
-        (None, Some(name)) => Machine::named(root, name),
-        (Some(arch), Some(name)) => Machine::named_of(root, name, arch),
+        (Some(arch), None) => Machine::load(project, arch),
+        (None, Some(name)) => Machine::named(project, name),
+        (Some(arch), Some(name)) => Machine::named_of(project, name, arch),
         (None, None) => Err(Error::Usage(format!(
             "on which machine? add --machine NAME|FILE ({}), or --arch ARCH for the machine of that name",
-            names(root).join(", ")
+            names(project).join(", ")
         ))),
     }
 }
@@ -167,6 +173,18 @@ enum Format {
     Json,
 }
 
+/// Takes an architecture's name, and lists them all in the help.
+fn arch() -> impl TypedValueParser<Value = Arch> {
+    let values = Arch::ALL.map(|arch| {
+        PossibleValue::new(arch.name()).help(match arch {
+            Arch::Riscv64 => "RISC-V 64 with the H-extension",
+            Arch::Aarch64 => "Arm 64",
+            Arch::X86_64 => "x86-64 with AMD SVM",
+        })
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Arch>())
+}
+
 #[derive(Debug, Clone)]
 struct Arches(Vec<Arch>);
 
@@ -174,9 +192,11 @@ fn one_or_all(text: &str) -> Result<Arches, String> {
     if text == "all" {
         return Ok(Arches(Arch::ALL.to_vec()));
     }
-    Arch::from_str(text, false)
+    text.parse()
         .map(|arch| Arches(vec![arch]))
-        .map_err(|_| format!("there are {}, all", Arch::ALL.map(Arch::name).join(", ")))
+        .map_err(|_: UnknownArch| {
+            format!("there are {}, all", Arch::ALL.map(Arch::name).join(", "))
+        })
 }
 
 /// The command line, as clap describes it: every command and option.
@@ -242,21 +262,6 @@ fn obey(cli: Cli, stopped: oneshot::Receiver<()>) -> ExitCode {
     code
 }
 
-fn event_loop() -> Result<Runtime, Error> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().map_err(|error| {
-        let what = format!("the event loop could not be started: {error}");
-        Error::infrastructure(what, "check the limits on open files")
-    })
-}
-
-fn no_thread(error: &std::io::Error) -> Error {
-    Error::infrastructure(
-        format!("a thread could not be started: {error}"),
-        "check the limits on processes",
-    )
-}
-
 async fn execute(cli: Cli) -> Result<u8, Error> {
     // A run's directory needs no workspace.
     if let Command::Judge(args) = cli.command {
@@ -264,29 +269,59 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), &args));
         return judging.await.expect("judging does not panic");
     }
-    let root = find_root(cli.root.as_deref())?;
+    let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
     } else {
         Ask::IfChanged
     };
     match cli.command {
-        Command::Run(args) => run::run(&root, args, ask).await,
-        Command::Build { arch } => build_all(&root, &arch.0, ask).await,
+        Command::Run(args) => run::run(&project, args, ask).await,
+        Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_) => unreachable!("it was taken above"),
-        Command::Mutants(args) => try_mutants(&root, args).await,
-        Command::Doctor(args) => doctor::doctor(&root, &args).await,
-        Command::Bench(args) => bench::bench(&root, &args).await,
-        Command::List { markdown } => list::list(&root, markdown),
+        Command::Mutants(args) => try_mutants(&project, args).await,
+        Command::Doctor(args) => doctor::doctor(&project, &args).await,
+        Command::Bench(args) => bench::bench(&project, &args).await,
+        Command::List { markdown } => list::list(&project, markdown),
     }
 }
 
+/// The project: the workspace that `--root` or `HARNESS_ROOT` names; else the first one upwards of the
+/// current folder; else, and this is said on stderr, the first upwards of this program; else the
+/// current folder, which is none.
+///
+/// A checkout may have been copied with its target folder, so it counts where the program lies, and
+/// not where it was built.
+fn find_project(given: Option<&Path>) -> Result<Project, Error> {
+    if let Some(root) = given {
+        let root = std::path::absolute(root)
+            .map_err(|e| Error::Usage(format!("--root `{}`: {e}", root.display())))?;
+        return Project::workspace(&root);
+    }
+    let here = Project::discover();
+    if here.as_ref().is_ok_and(Project::is_workspace) {
+        return here;
+    }
+    let program = own_program().ok();
+    let Some(elsewhere) = program.and_then(|program| Project::above(&program)) else {
+        return here;
+    };
+    say_aside(&format!("workspace: {}", elsewhere.folder().display()));
+    Ok(elsewhere)
+}
+
+/// The file of this program.
+fn own_program() -> Result<PathBuf, Error> {
+    let program = std::env::current_exe();
+    program.map_err(|e| Error::io("find", Path::new("this program"), &e))
+}
+
 /// A scenario's name, in the mode that was asked for.
-fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
+fn in_mode(project: &Project, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
     let Some(mode) = mode else {
         return Ok(scenario.to_owned());
     };
-    let (start, names) = (format!("{scenario}-"), scenario::names(root));
+    let (start, names) = (format!("{scenario}-"), project.scenario_names());
     let name = format!("{start}{mode}");
     if names.contains(&name) {
         return Ok(name);
@@ -301,20 +336,21 @@ fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Er
     )))
 }
 
-async fn build_all(root: &Path, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
+async fn build_all(project: &Project, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
     for &arch in arches {
-        let recipe = Recipe::load(root, arch)?;
+        let recipe = Recipe::load(project, arch)?;
         let mut targets = vec![Target::Hypervisor];
-        targets.extend(project::guests(root).into_iter().map(Target::Guest));
-        for file in build::build(root, &recipe, &targets, ask).await? {
-            let file = file.strip_prefix(root).unwrap_or(&file);
+        targets.extend(project.guests().into_iter().map(Target::Guest));
+        for file in build::build(project, &recipe, &targets, ask).await? {
+            let file = project.short(&file);
             say(&file.display().to_string())?;
         }
     }
     Ok(0)
 }
 
-async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
+async fn try_mutants(project: &Project, args: MutantsArgs) -> Result<u8, Error> {
+    let program = own_program()?;
     let human = args.format == Format::Human;
     let mut said = Ok(());
     let tell = |row: &mutants::Row| {
@@ -322,7 +358,7 @@ async fn try_mutants(root: &Path, args: MutantsArgs) -> Result<u8, Error> {
             said = say(&row.human());
         }
     };
-    let table = mutants::run(root, &args.arch.0, &args.cases, tell).await?;
+    let table = mutants::run(project, &program, &args.arch.0, &args.cases, tell).await?;
     said?;
     match args.format {
         Format::Human => say(&table.summary())?,

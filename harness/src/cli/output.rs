@@ -52,6 +52,11 @@ pub(super) fn say_error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {text}");
 }
 
+/// Says something besides, on standard error. Nobody has to listen.
+pub(super) fn say_aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints clap's answer to a command line that asks for help, or that it cannot read; the exit code.
 pub(super) fn answer(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {

@@ -4,12 +4,10 @@
 use super::Source;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
+use crate::project::Project;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// Where it is in a workspace.
-pub const FILE: &str = "configs/build.toml";
+use std::path::PathBuf;
 
 /// How the programs for an architecture are built.
 #[derive(Debug, Clone)]
@@ -38,8 +36,8 @@ impl Recipe {
     /// # Errors
     ///
     /// There is no such file, it is not right, or it has no table for the architecture.
-    pub fn load(root: &Path, arch: Arch) -> Result<Self, Error> {
-        let path = root.join(FILE);
+    pub fn load(project: &Project, arch: Arch) -> Result<Self, Error> {
+        let path = project.recipe();
         if path.symlink_metadata().is_err() {
             return Err(Error::Usage(format!(
                 "there is nothing to build here, since {} does not exist; name what is to be booted \
@@ -52,7 +50,7 @@ impl Recipe {
         let Some(raw) = tables.remove(&arch) else {
             return Err(no_table(&source, arch).into());
         };
-        let folder = path.parent().unwrap_or(root);
+        let folder = path.parent().unwrap_or(project.folder());
         Ok(Self {
             arch,
             target: raw.target,

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// A console line, normalised.
     Line {

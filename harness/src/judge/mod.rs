@@ -19,6 +19,7 @@ pub mod hvlog;
 )]
 mod judge;
 pub mod lines;
+pub mod observer;
 mod patterns;
 mod plan;
 mod story;

@@ -22,6 +22,7 @@ const RECORD_LIMIT: u64 = 4 << 20;
 
 /// A step that was reached, and when.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct StepReached {
     /// The step's name.
     pub step: String,

@@ -28,6 +28,7 @@ impl fmt::Display for EndKind {
 /// How a machine really ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum MachineEnd {
     /// As QEMU reported it over QMP.
     Reported {
@@ -58,6 +59,7 @@ impl fmt::Display for MachineEnd {
 /// The clocks that can run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Clock {
     /// The whole run, `--timeout`.
     Run,
@@ -80,6 +82,7 @@ impl fmt::Display for Clock {
 /// Whose business a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Fault {
     /// Nobody's: a pass.
     Nobody,
@@ -109,6 +112,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[must_use = "a verdict that nobody looks at is a test that cannot fail"]
+#[non_exhaustive]
 pub enum Verdict {
     /// Every step in order, no forbidden line, the expected end, and the witness agrees.
     Pass,

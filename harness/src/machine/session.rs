@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::judge::event::Event;
 use crate::judge::firmware_lines::FirmwareFilter;
 use crate::judge::lines::LineAssembler;
+use crate::judge::observer::Observer;
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, MachineEnd, Verdict};
 use crate::judge::witness::Reader;
@@ -55,16 +56,17 @@ pub struct Finished<'s> {
     pub notes: Vec<String>,
 }
 
-/// Boots a machine and follows it to a verdict. QEMU is gone when this returns.
+/// Boots a machine and follows it to a verdict. The records in `dir` are told what happens, and then so
+/// is `observer`. QEMU is gone when this returns.
 pub async fn run<'s>(
     launch: &Launch,
     trial: Trial<'s>,
     limits: Limits,
     dir: &mut RunDir,
-    live: &mut dyn FnMut(&str),
+    observer: &mut dyn Observer,
 ) -> Result<Finished<'s>, Error> {
     let started = start::start(launch, limits.timeout).await?;
-    go(started, launch, trial, limits, dir, live).await
+    go(started, launch, trial, limits, dir, observer).await
 }
 
 /// Sets the machine of a started QEMU going, and follows it.
@@ -74,7 +76,7 @@ async fn go<'s>(
     trial: Trial<'s>,
     limits: Limits,
     dir: &mut RunDir,
-    live: &mut dyn FnMut(&str),
+    observer: &mut dyn Observer,
 ) -> Result<Finished<'s>, Error> {
     let Started {
         mut qemu,
@@ -85,7 +87,7 @@ async fn go<'s>(
     let mut session = Session {
         trial,
         dir,
-        live,
+        observer,
         limits,
         started: now,
         pulse: Pulse::new(),
@@ -126,7 +128,7 @@ async fn go<'s>(
 struct Session<'s, 'r> {
     trial: Trial<'s>,
     dir: &'r mut RunDir,
-    live: &'r mut dyn FnMut(&str),
+    observer: &'r mut dyn Observer,
     limits: Limits,
     started: Instant,
     pulse: Pulse,
@@ -290,7 +292,6 @@ impl Session<'_, '_> {
     fn half_a_line(&mut self) {
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.finish(|line| {
-            (self.live)(&line);
             self.feed(&Event::Partial {
                 text: line.as_ref().into(),
             });

@@ -22,8 +22,9 @@ use crate::config::machine::{Machine, Origin};
 use crate::error::Error;
 use crate::files;
 use crate::judge::event::{Event, Record};
+use crate::judge::observer::Observer;
 use crate::judge::witness;
-use crate::project;
+use crate::project::Project;
 use crate::records::head_and_tail::HeadAndTail;
 use crate::records::retention;
 use crate::records::version::{Versioned, lossy};
@@ -33,12 +34,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Where runs usually are, in the workspace.
-const USUAL: &str = "target/harness/runs";
-
-/// Where they usually are without one, in the current folder.
-const USUAL_HERE: &str = "harness-runs";
 
 /// The file that tells what was booted.
 pub const BOOTED: &str = "run.json";
@@ -159,12 +154,8 @@ pub struct RunDir {
 impl RunDir {
     /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
     /// usually are, where [old ones go](retention).
-    pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
-        let usual = root.join(if project::is_workspace(root) {
-            USUAL
-        } else {
-            USUAL_HERE
-        });
+    pub fn create(project: &Project, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
+        let usual = project.runs();
         let parent = parent.unwrap_or(&usual);
         // QEMU's working directory is another one than the harness's.
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
@@ -249,29 +240,6 @@ impl RunDir {
         self.note(result);
     }
 
-    /// Keeps an event; [`flush`](Self::flush) writes what was kept.
-    pub fn event(&mut self, at: Duration, event: &Event<'_>) {
-        let log = match event {
-            Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
-            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
-            _ => None,
-        };
-        if let Some((log, text)) = log {
-            log.extend_from_slice(text.as_bytes());
-            log.push(b'\n');
-        }
-        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
-        serde_json::to_writer(
-            &mut self.pending,
-            &Record {
-                t,
-                event: event.clone(),
-            },
-        )
-        .expect("an event is plain data");
-        self.pending.push(b'\n');
-    }
-
     /// Writes the events kept since the last time.
     pub fn flush(&mut self) {
         let results = [
@@ -303,6 +271,31 @@ impl RunDir {
             let trouble = format!("{} is incomplete: {error}", self.path.display());
             self.trouble.get_or_insert(trouble);
         }
+    }
+}
+
+impl Observer for RunDir {
+    /// Keeps an event; [`flush`](RunDir::flush) writes what was kept.
+    fn event(&mut self, at: Duration, event: &Event<'_>) {
+        let log = match event {
+            Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
+            Event::Firmware { text } => Some((&mut self.pending_firmware, text)),
+            _ => None,
+        };
+        if let Some((log, text)) = log {
+            log.extend_from_slice(text.as_bytes());
+            log.push(b'\n');
+        }
+        let t = (at.as_secs_f64() * 1e6).round() / 1e6;
+        serde_json::to_writer(
+            &mut self.pending,
+            &Record {
+                t,
+                event: event.clone(),
+            },
+        )
+        .expect("an event is plain data");
+        self.pending.push(b'\n');
     }
 }
 
@@ -346,8 +339,9 @@ mod tests {
     #[test]
     fn runs_never_share_a_directory_and_events_can_be_read_back() {
         let root = tempfile::tempdir().unwrap();
-        let mut first = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
-        let second = RunDir::create(root.path(), None, "riscv64-gkernel").unwrap();
+        let project = Project::new(root.path());
+        let mut first = RunDir::create(&project, None, "riscv64-gkernel").unwrap();
+        let second = RunDir::create(&project, None, "riscv64-gkernel").unwrap();
         assert_ne!(first.path(), second.path());
         let event = Event::line("a \"quoted\" line \u{e9}");
         first.event(Duration::from_millis(1500), &event);
@@ -361,9 +355,9 @@ mod tests {
     #[test]
     fn only_where_runs_usually_are_the_oldest_go() {
         let root = tempfile::tempdir().unwrap();
-        fs::create_dir_all(root.path().join("configs/machines")).unwrap();
+        let project = Project::new(root.path());
         let elsewhere = root.path().join("elsewhere");
-        let usual = root.path().join(USUAL);
+        let usual = project.runs();
         for parent in [&usual, &elsewhere] {
             for nth in 10..10 + PASSED_KEPT + 2 {
                 let run = parent.join(format!("20200101T1200{nth}Z-x-1"));
@@ -373,9 +367,9 @@ mod tests {
             }
         }
         let count = |parent: &Path| fs::read_dir(parent).unwrap().count();
-        RunDir::create(root.path(), Some(&elsewhere), "x").unwrap();
+        RunDir::create(&project, Some(&elsewhere), "x").unwrap();
         assert_eq!(count(&elsewhere), PASSED_KEPT + 3);
-        RunDir::create(root.path(), None, "x").unwrap();
+        RunDir::create(&project, None, "x").unwrap();
         assert_eq!(count(&usual), PASSED_KEPT + 1);
     }
 }

@@ -9,11 +9,12 @@ use crate::judge::Story;
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, Verdict};
 use crate::judge::witness::Format;
+use crate::project::Project;
 use crate::records::report::Report;
 use crate::records::version::Told;
 use crate::records::{self, Booted};
 use crate::shown;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
@@ -81,18 +82,26 @@ fn other_architecture(booted: &Booted, told: &Told) -> Option<String> {
 
 /// Judges a recorded console, which comes from `log`, as if it were that of a scenario's run.
 pub fn console(
-    root: &Path,
+    project: &Project,
     machine: &Machine,
     scenario: &str,
     console: impl Read,
     log: &Path,
 ) -> Result<Report, Error> {
-    let scenario = Scenario::load(root, scenario, machine)?;
+    let scenario = Scenario::load(project, scenario, machine)?;
+    judge_console(machine, &scenario, console).map_err(|e| Error::io("read", log, &e))
+}
+
+/// Judges a recorded console of a machine as if it were that of a scenario's run. The error is the
+/// reader's.
+pub fn judge_console(
+    machine: &Machine,
+    scenario: &Scenario,
+    console: impl Read,
+) -> io::Result<Report> {
     let start = Instant::now();
     let mut trial = Trial::new(&scenario.story);
-    trial
-        .replay_console(console)
-        .map_err(|e| Error::io("read", log, &e))?;
+    trial.replay_console(console)?;
     let report = Report::new(machine.arch, &scenario.name, &scenario.story, &trial);
     let mut report = report.took(start.elapsed());
     report.notes.push(

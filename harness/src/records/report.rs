@@ -19,6 +19,8 @@ use std::time::Duration;
 
 /// Everything there is to say about a run or a recorded console.
 #[derive(Debug, Clone, Serialize)]
+#[must_use = "a report that nobody looks at is a test that cannot fail"]
+#[non_exhaustive]
 pub struct Report {
     /// The version of the records.
     pub version: u32,
@@ -71,6 +73,7 @@ pub struct Report {
 
 /// A step that did not come.
 #[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
 pub struct Awaited {
     /// Its name.
     pub step: String,
@@ -168,7 +171,7 @@ impl Report {
     /// As a short paragraph, with colours for whoever can show them, and nothing else that a terminal
     /// acts on.
     pub fn human(&self) -> String {
-        let passed = self.verdict == Verdict::Pass;
+        let passed = self.passed();
         let colour = if passed {
             AnsiColor::Green
         } else {
@@ -200,6 +203,19 @@ impl Report {
             let _ = writeln!(out, "  records: {}", shown::safe(&dir));
         }
         out
+    }
+
+    /// Whether the verdict is a pass.
+    pub fn passed(&self) -> bool {
+        self.verdict == Verdict::Pass
+    }
+
+    /// Panics unless the verdict is a pass, with what [`human`](Self::human) says, without colours.
+    #[track_caller]
+    pub fn assert_passed(&self) {
+        let text = self.human();
+        let text = anstream::adapter::strip_str(&text);
+        assert!(self.passed(), "the run did not pass\n{text}");
     }
 
     fn summary(&self) -> String {

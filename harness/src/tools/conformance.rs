@@ -3,14 +3,8 @@
 use crate::arch::Arch;
 use crate::config::scenario::{self, Summary};
 use crate::error::ConfigError;
+use crate::project::Project;
 use std::fmt::Write;
-use std::path::Path;
-
-/// Where the mutants of the cases are: a defect each, as a patch.
-pub const MUTANTS: &str = "tests/mutants";
-
-/// The page that the table is kept in.
-pub const PAGE: &str = "docs/conformance.md";
 
 const HEAD: &str = "\
 # Conformance
@@ -27,9 +21,9 @@ This page is made from the scenarios: `./x list --markdown > docs/conformance.md
 ";
 
 /// The scenarios that are cases, by name.
-pub fn cases(root: &Path) -> Result<Vec<Summary>, ConfigError> {
-    let all = scenario::names(root).into_iter();
-    let all = all.map(|name| scenario::summary(root, &name));
+pub fn cases(project: &Project) -> Result<Vec<Summary>, ConfigError> {
+    let all = project.scenario_names().into_iter();
+    let all = all.map(|name| scenario::summary(project, &name));
     let all: Result<Vec<_>, _> = all.collect();
     Ok(all?
         .into_iter()
@@ -38,10 +32,10 @@ pub fn cases(root: &Path) -> Result<Vec<Summary>, ConfigError> {
 }
 
 /// The page as it should be.
-pub fn page(root: &Path) -> Result<String, ConfigError> {
+pub fn page(project: &Project) -> Result<String, ConfigError> {
     let mut page = HEAD.to_owned();
     let mut notes = String::new();
-    for summary in cases(root)? {
+    for summary in cases(project)? {
         let Some(case) = &summary.case else { continue };
         let name = &summary.name;
         let _ = write!(
@@ -57,7 +51,7 @@ pub fn page(root: &Path) -> Result<String, ConfigError> {
             };
             let _ = write!(page, "| {mark} ");
         }
-        let patch = root.join(MUTANTS).join(format!("{name}.patch"));
+        let patch = project.mutant(name);
         let _ = writeln!(page, "| {} |", if patch.is_file() { "✓" } else { "–" });
         for (arch, why) in &case.without {
             let _ = writeln!(notes, "- {name}, {arch}: {why}.");

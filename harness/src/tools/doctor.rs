@@ -7,7 +7,7 @@ use crate::config::recipe::Recipe;
 use crate::error::Error;
 use crate::machine::ask::{self, ask, version};
 use crate::machine::firmware_image;
-use crate::project;
+use crate::project::Project;
 use crate::shown;
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -70,24 +70,30 @@ impl Check {
 
 /// Looks at all that a machine needs, or every machine. In a workspace that is also what builds its own
 /// programs.
-pub async fn examine(root: &Path, machine: Option<&OsStr>) -> Vec<Check> {
+pub async fn examine(project: &Project, machine: Option<&OsStr>) -> Vec<Check> {
     let mut checks = Vec::new();
-    if project::is_workspace(root) {
-        checks.push(Check::new("rustc", compiler(root).await));
-        let cargo = version_line(root, Path::new("cargo")).await;
+    if project.is_workspace() {
+        checks.push(Check::new("rustc", compiler(project).await));
+        let cargo = version_line(project, Path::new("cargo")).await;
         checks.push(Check::new("cargo", cargo));
-        checks.push(Check::new("target folder", writable(root)));
+        checks.push(Check::new("target folder", target(project)));
         for arch in Arch::ALL {
-            checks.push(Check::new(format!("{arch}: core"), core(root, arch).await));
+            let core = core(project, arch).await;
+            checks.push(Check::new(format!("{arch}: core"), core));
         }
+    } else {
+        checks.push(Check::new("folder for records", writable(project.folder())));
     }
     let names = match machine {
         Some(name) => vec![name.to_owned()],
-        None => machine::names(root).into_iter().map(Into::into).collect(),
+        None => machine::names(project)
+            .into_iter()
+            .map(Into::into)
+            .collect(),
     };
     for name in names {
-        match Machine::named(root, &name) {
-            Ok(machine) => checks.extend(machine_checks(root, &machine).await),
+        match Machine::named(project, &name) {
+            Ok(machine) => checks.extend(machine_checks(project, &machine).await),
             Err(error) => {
                 let name = name.to_string_lossy();
                 let name = shown::line(&name);
@@ -99,18 +105,18 @@ pub async fn examine(root: &Path, machine: Option<&OsStr>) -> Vec<Check> {
 }
 
 /// Where `core` comes from for the workspace's own programs.
-async fn core(root: &Path, arch: Arch) -> Result<String, Error> {
-    let recipe = Recipe::load(root, arch)?;
-    let found = match build::core(root, &recipe.target).await? {
+async fn core(project: &Project, arch: Arch) -> Result<String, Error> {
+    let recipe = Recipe::load(project, arch)?;
+    let found = match build::core(project, &recipe.target).await? {
         Core::Installed => "installed",
         Core::Source => "built from the toolchain's source",
     };
     Ok(found.to_owned())
 }
 
-async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
+async fn machine_checks(project: &Project, machine: &Machine) -> Vec<Check> {
     let Machine { name, qemu, .. } = machine;
-    let emulator = emulator(root, machine).await;
+    let emulator = emulator(project, machine).await;
     let mut checks = vec![Check::new(format!("{name}: QEMU"), emulator)];
     for own in [true, false] {
         let candidates = machine.firmware_for(own);
@@ -127,9 +133,9 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
 }
 
 /// The compiler, which has to be the pinned one: the images use what only that version has.
-async fn compiler(root: &Path) -> Result<String, Error> {
-    let found = version_line(root, Path::new("rustc")).await?;
-    let pin = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap_or_default();
+async fn compiler(project: &Project) -> Result<String, Error> {
+    let found = version_line(project, Path::new("rustc")).await?;
+    let pin = std::fs::read_to_string(project.toolchain()).unwrap_or_default();
     let pinned = pin.lines().find_map(|line| {
         let (_, value) = line.trim().strip_prefix("channel")?.split_once('=')?;
         Some(value.trim().trim_matches('"').to_owned())
@@ -144,9 +150,9 @@ async fn compiler(root: &Path) -> Result<String, Error> {
 }
 
 /// QEMU, which has to be of a version that tells the whole story.
-async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
+async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error> {
     let qemu = &machine.qemu;
-    let found = version_line(root, &qemu.program).await?;
+    let found = version_line(project, &qemu.program).await?;
     let (major, minor) = qemu.oldest;
     if version(&found).is_some_and(|version| version >= qemu.oldest) {
         return Ok(format!("{found} ({major}.{minor} or later)"));
@@ -158,8 +164,8 @@ async fn emulator(root: &Path, machine: &Machine) -> Result<String, Error> {
 }
 
 /// The first line that a program says of its version.
-async fn version_line(root: &Path, program: &Path) -> Result<String, Error> {
-    let answer = ask(program, &["--version"], root, ask::PATIENCE).await?;
+async fn version_line(project: &Project, program: &Path) -> Result<String, Error> {
+    let answer = ask(program, &["--version"], project.folder(), ask::PATIENCE).await?;
     match answer.first_line() {
         Some(line) if answer.status.success() => Ok(line),
         _ => {
@@ -173,13 +179,18 @@ async fn version_line(root: &Path, program: &Path) -> Result<String, Error> {
 }
 
 /// Whether builds and records can be written.
-fn writable(root: &Path) -> Result<String, Error> {
-    let target = root.join("target");
-    let tried = std::fs::create_dir_all(&target).and_then(|()| tempfile::tempfile_in(&target));
-    match tried {
-        Ok(_) => Ok(target.display().to_string()),
+fn target(project: &Project) -> Result<String, Error> {
+    let target = project.target();
+    let _ = std::fs::create_dir_all(&target); // if it is not there, it cannot be written to
+    writable(&target)
+}
+
+/// Whether a folder can be written to.
+fn writable(folder: &Path) -> Result<String, Error> {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => Ok(folder.display().to_string()),
         Err(error) => Err(Error::infrastructure(
-            format!("{} cannot be written to: {error}", target.display()),
+            format!("{} cannot be written to: {error}", folder.display()),
             "make it writable; recorded consoles can be judged without it, and what is built \
              already can be run with --hypervisor, --guest and --records",
         )),

@@ -37,8 +37,8 @@ fn kind(bytes: &[u8]) -> Kind {
 }
 
 fn machine(arch: Arch) -> Machine {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    Machine::load(root, arch).unwrap()
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    Machine::load(&project, arch).unwrap()
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub struct Stamp {
     artefact: Identity,
     /// The compiler's own folder.
     pub sysroot: PathBuf,
-    /// What [`itself`](super::itself) sets in the environment before it goes on.
+    /// What the harness sets in its environment before it goes on, when this is its own stamp.
     pub exports: BTreeMap<String, String>,
 }
 

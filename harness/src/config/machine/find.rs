@@ -3,18 +3,13 @@
 use super::{Layer, raw};
 use crate::config::Source;
 use crate::error::{ConfigError, Error};
+use crate::project::Project;
 use crate::suggest;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Where a workspace has its machine files, as seen from its root.
-pub const FOLDER: &str = "configs/machines";
-
-/// Where machine files are looked for besides, as seen from the current folder.
-const BESIDE: &str = "machines";
 
 /// The machine files that are built in, by name.
 pub const BUILT_IN: [(&str, &str); 5] = [
@@ -93,24 +88,24 @@ impl Found {
 }
 
 /// Finds what `--machine` names.
-pub fn found(root: &Path, name_or_file: &OsStr) -> Result<Found, Error> {
+pub fn found(project: &Project, name_or_file: &OsStr) -> Result<Found, Error> {
     if is_path(name_or_file) {
         return Ok(Found::read(Origin::File(name_or_file.into()))?);
     }
-    match places(root, name_or_file).into_iter().next() {
+    match places(project, name_or_file).into_iter().next() {
         Some(origin) => Ok(Found::read(origin)?),
         None => {
             let name = name_or_file.to_string_lossy();
             Err(Error::Usage(format!(
                 "no machine `{name}`; {}",
-                suggest::instead(&name, &names(root))
+                suggest::instead(&name, &names(project))
             )))
         }
     }
 }
 
 /// What a file says over what it extends, and over what that extends; and where all of it is written.
-pub fn chain(root: &Path, first: Found) -> Result<(Layer, Vec<Origin>), ConfigError> {
+pub fn chain(project: &Project, first: Found) -> Result<(Layer, Vec<Origin>), ConfigError> {
     let mut origins = Vec::new();
     let mut layers = Vec::new();
     let mut next = Some(first);
@@ -123,7 +118,7 @@ pub fn chain(root: &Path, first: Found) -> Result<(Layer, Vec<Origin>), ConfigEr
             let candidates = if is_path(name) {
                 vec![Origin::File(found.folder().join(name))]
             } else {
-                places(root, name)
+                places(project, name)
             };
             // A file of one's own may have the name of the one that it extends.
             let is_new = |origin: &&Origin| !origins.iter().any(|seen| same(seen, origin));
@@ -134,7 +129,7 @@ pub fn chain(root: &Path, first: Found) -> Result<(Layer, Vec<Origin>), ConfigEr
                 ),
                 None => {
                     let message = if candidates.is_empty() {
-                        let instead = suggest::instead(extends.get_ref(), &names(root));
+                        let instead = suggest::instead(extends.get_ref(), &names(project));
                         format!("there is no such machine; {instead}")
                     } else {
                         let mut circle: Vec<_> = origins.iter().map(Origin::to_string).collect();
@@ -153,25 +148,18 @@ pub fn chain(root: &Path, first: Found) -> Result<(Layer, Vec<Origin>), ConfigEr
 }
 
 /// The names of all machines, sorted.
-pub fn names(root: &Path) -> Vec<String> {
+pub fn names(project: &Project) -> Vec<String> {
     let mut names: BTreeSet<_> = BUILT_IN
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
-    for folder in [root.join(FOLDER), BESIDE.into()] {
-        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let files = files.map(|file| file.path());
-        let files = files.filter(|file| file.extension() == Some(OsStr::new("toml")));
-        names.extend(files.filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())));
-    }
+    names.extend(project.machine_names());
     names.into_iter().collect()
 }
 
 /// Where a machine of a name is written, the place that counts first.
-fn places(root: &Path, name: &OsStr) -> Vec<Origin> {
-    let mut file = name.to_owned();
-    file.push(".toml");
-    let files = [root.join(FOLDER), PathBuf::from(BESIDE)].map(|folder| folder.join(&file));
+fn places(project: &Project, name: &OsStr) -> Vec<Origin> {
+    let files = project.machine_files(name);
     // Whatever lies there, if it cannot be read that is said.
     let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
     let files = files.into_iter().filter(is_there).map(Origin::File);

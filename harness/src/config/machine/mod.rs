@@ -16,6 +16,7 @@ use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
+use crate::project::Project;
 pub use find::{Origin, names};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
@@ -31,6 +32,7 @@ pub const TRACE_LOG: &str = "trace_log";
 
 /// A machine, resolved: all paths absolute, all placeholders known.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Machine {
     /// Its name: that of its file, without the ending.
     pub name: String,
@@ -126,8 +128,8 @@ impl Machine {
     /// # Errors
     ///
     /// As [`Machine::named`]; and the file may be of another architecture.
-    pub fn load(root: &Path, arch: Arch) -> Result<Self, Error> {
-        let machine = Self::named(root, OsStr::new(arch.name()))?;
+    pub fn load(project: &Project, arch: Arch) -> Result<Self, Error> {
+        let machine = Self::named(project, OsStr::new(arch.name()))?;
         if machine.arch == arch {
             return Ok(machine);
         }
@@ -144,10 +146,10 @@ impl Machine {
     /// # Errors
     ///
     /// There is no such machine, or its file, or one that it extends, is not right.
-    pub fn named(root: &Path, name_or_file: &OsStr) -> Result<Self, Error> {
-        let first = find::found(root, name_or_file)?;
+    pub fn named(project: &Project, name_or_file: &OsStr) -> Result<Self, Error> {
+        let first = find::found(project, name_or_file)?;
         let name = first.name();
-        let (layer, origins) = find::chain(root, first)?;
+        let (layer, origins) = find::chain(project, first)?;
         Ok(resolve::machine(name, layer, origins)?)
     }
 
@@ -156,8 +158,8 @@ impl Machine {
     /// # Errors
     ///
     /// As [`Machine::named`]; and it may be of another architecture.
-    pub fn named_of(root: &Path, name_or_file: &OsStr, arch: Arch) -> Result<Self, Error> {
-        let machine = Self::named(root, name_or_file)?;
+    pub fn named_of(project: &Project, name_or_file: &OsStr, arch: Arch) -> Result<Self, Error> {
+        let machine = Self::named(project, name_or_file)?;
         if machine.arch == arch {
             return Ok(machine);
         }
@@ -172,13 +174,13 @@ impl Machine {
     /// # Errors
     ///
     /// The text is not right, or what it extends.
-    pub fn from_text(root: &Path, path: &Path, text: String) -> Result<Self, Error> {
+    pub fn from_text(project: &Project, path: &Path, text: String) -> Result<Self, Error> {
         let first = find::Found {
             origin: Origin::File(path.to_owned()),
             source: Arc::new(Source::from_text(path, text)),
         };
         let name = first.name();
-        let (layer, origins) = find::chain(root, first)?;
+        let (layer, origins) = find::chain(project, first)?;
         Ok(resolve::machine(name, layer, origins)?)
     }
 

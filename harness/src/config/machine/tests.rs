@@ -1,8 +1,8 @@
 use super::*;
 use std::fs;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+fn workspace() -> Project {
+    Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
 }
 
 /// A folder with machine files, each with its text.
@@ -19,15 +19,16 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 /// The machine of a file in a folder, which is a workspace if it has a `configs/machines`.
 fn machine_in(folder: &tempfile::TempDir, file: &str) -> Result<Machine, String> {
     let file = folder.path().join(file);
-    Machine::named(folder.path(), file.as_os_str()).map_err(|e| e.to_string())
+    Machine::named(&Project::new(folder.path()), file.as_os_str()).map_err(|e| e.to_string())
 }
 
 /// One of the shipped machine files with a change to it.
 fn changed(name: &str, from: &str, to: &str) -> Result<Machine, String> {
-    let text = fs::read_to_string(root().join(format!("configs/machines/{name}.toml"))).unwrap();
+    let file = workspace().at(format!("configs/machines/{name}.toml"));
+    let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{from:?} is not in the file");
     let text = text.replacen(from, to, 1);
-    Machine::from_text(root(), Path::new("m.toml"), text).map_err(|e| e.to_string())
+    Machine::from_text(&workspace(), Path::new("m.toml"), text).map_err(|e| e.to_string())
 }
 
 #[test]
@@ -47,7 +48,7 @@ fn own_firmware_comes_first_and_is_for_the_own_hypervisor_only() {
     let machine = changed("x86_64", "", "").unwrap();
     assert_eq!(machine.firmware_for(true), ["qboot.rom", "bios-256k.bin"]);
     assert_eq!(machine.firmware_for(false), ["bios-256k.bin"]);
-    let seabios = Machine::named(root(), OsStr::new("x86_64-seabios")).unwrap();
+    let seabios = Machine::named(&workspace(), OsStr::new("x86_64-seabios")).unwrap();
     assert_eq!(seabios.firmware_for(true), ["bios-256k.bin"]);
 }
 
@@ -136,7 +137,7 @@ fn a_circle_and_a_machine_that_is_not_there_are_refused_where_they_are_written()
     let error = machine_in(&folder, "d.toml").unwrap_err();
     assert!(error.contains("d.toml:1: key `extends`: "), "{error}");
     assert!(error.contains("none.toml: cannot be read"), "{error}");
-    let error = Machine::named(folder.path(), OsStr::new("riscv46")).unwrap_err();
+    let error = Machine::named(&Project::new(folder.path()), OsStr::new("riscv46")).unwrap_err();
     assert!(
         error.to_string().starts_with("no machine `riscv46`; "),
         "{error}"
@@ -148,10 +149,10 @@ fn a_circle_and_a_machine_that_is_not_there_are_refused_where_they_are_written()
 fn a_file_may_have_the_name_of_the_built_in_machine_that_it_extends() {
     let text = "extends = 'riscv64'\n[qemu]\nextra = ['-smp', '2']\n";
     let folder = folder(&[("configs/machines/riscv64.toml", text)]);
-    let machine = Machine::load(folder.path(), Arch::Riscv64).unwrap();
+    let machine = Machine::load(&Project::new(folder.path()), Arch::Riscv64).unwrap();
     assert!(machine.qemu.machine.ends_with(&["-smp".into(), "2".into()]));
     assert_eq!(machine.origins[1], Origin::BuiltIn("riscv64"));
-    assert!(names(folder.path()).contains(&"aarch64-el1".to_owned()));
+    assert!(names(&Project::new(folder.path())).contains(&"aarch64-el1".to_owned()));
 }
 
 #[test]
@@ -241,15 +242,16 @@ fn a_machine_needs_no_disk_flash_firmware_witness_or_version() {
 /// What is built in is what the workspace ships, and needs no file besides.
 #[test]
 fn the_built_in_machines_are_those_of_the_workspace() {
-    let folder = root().join(find::FOLDER);
+    let folder = workspace().at("configs/machines");
     let files = fs::read_dir(folder).unwrap().count();
     assert_eq!(files, find::BUILT_IN.len());
     let nowhere = tempfile::tempdir().unwrap();
+    let nowhere = Project::new(nowhere.path());
     for (name, text) in find::BUILT_IN {
-        let shipped = root().join(format!("configs/machines/{name}.toml"));
+        let shipped = workspace().at(format!("configs/machines/{name}.toml"));
         assert_eq!(text, fs::read_to_string(shipped).unwrap(), "{name}");
         let [built_in, shipped] =
-            [nowhere.path(), root()].map(|root| Machine::named(root, OsStr::new(name)).unwrap());
+            [&nowhere, &workspace()].map(|it| Machine::named(it, OsStr::new(name)).unwrap());
         assert_eq!(*built_in.origin(), Origin::BuiltIn(name));
         assert!(matches!(shipped.origin(), Origin::File(_)), "{name}");
         assert_eq!(built_in.qemu.machine, shipped.qemu.machine);
@@ -267,7 +269,7 @@ const PAGE: &str = include_str!("../../../docs/machine.md");
 /// The keys that a table has, as the code itself lists them when it meets one that it does not know.
 fn keys_of(table: &str) -> Vec<String> {
     let text = format!("{table}\nno-key-at-all = 1\n");
-    let error = Machine::from_text(root(), Path::new("m.toml"), text).unwrap_err();
+    let error = Machine::from_text(&workspace(), Path::new("m.toml"), text).unwrap_err();
     let error = error.to_string();
     let (_, listed) = error
         .split_once("expected ")
@@ -316,12 +318,12 @@ fn the_examples_of_the_page_are_machine_files() {
             "extends" => example.to_owned(),
             _ => format!("extends = 'riscv64'\n{example}"),
         };
-        let machine = Machine::from_text(root(), Path::new("m.toml"), file);
+        let machine = Machine::from_text(&workspace(), Path::new("m.toml"), file);
         assert!(machine.is_ok(), "{key}: {}", machine.unwrap_err());
     }
     let (_, rest) = PAGE.split_once("```toml\n").unwrap();
     let (first, _) = rest.split_once("```").unwrap();
-    let machine = Machine::from_text(root(), Path::new("m.toml"), first.to_owned()).unwrap();
+    let machine = Machine::from_text(&workspace(), Path::new("m.toml"), first.to_owned()).unwrap();
     assert!(machine.qemu.machine.ends_with(&["-smp".into(), "2".into()]));
 }
 

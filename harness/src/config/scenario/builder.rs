@@ -19,8 +19,7 @@ use std::time::Duration;
 /// use harness::config::scenario::{Scenario, StepBuilder, With};
 /// use harness::judge::By;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-/// # let root = root.as_path();
+/// # let project = harness::Project::new("/no/workspace");
 ///
 /// let tasks = Scenario::builder("tasks")
 ///     .step("hello", "^hello$")
@@ -29,8 +28,8 @@ use std::time::Duration;
 ///     .step_with(StepBuilder::new("done", "^all done$").by(By::Guest).unique().after("worker1"))
 ///     .forbid("panicked at")
 ///     .define();
-/// let machine = Machine::load(root, Arch::Riscv64)?;
-/// let scenario = tasks.resolve(root, &machine, &With::default())?;
+/// let machine = Machine::load(&project, Arch::Riscv64)?;
+/// let scenario = tasks.resolve(&project, &machine, &With::default())?;
 /// assert_eq!(scenario.story.strands().len(), 2);
 /// # Ok(())
 /// # }
@@ -42,10 +41,10 @@ use std::time::Duration;
 /// # use harness::arch::Arch;
 /// # use harness::config::machine::Machine;
 /// # use harness::config::scenario::{Scenario, With};
-/// # let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-/// # let machine = Machine::load(&root, Arch::Riscv64).unwrap();
+/// # let project = harness::Project::new("/no/workspace");
+/// # let machine = Machine::load(&project, Arch::Riscv64).unwrap();
 /// let nothing = Scenario::builder("nothing").forbid("panicked at").define();
-/// let error = nothing.resolve(&root, &machine, &With::default()).unwrap_err();
+/// let error = nothing.resolve(&project, &machine, &With::default()).unwrap_err();
 /// assert!(error.to_string().contains("every run would pass"));
 /// ```
 #[derive(Debug, Clone)]

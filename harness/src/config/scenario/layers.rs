@@ -2,12 +2,13 @@
 
 use super::accounts::{Hv, Witness};
 use super::raw::{self, Params, applies};
-use super::{Case, DiskFault, FOLDER};
+use super::{Case, DiskFault};
 use crate::arch::Arch;
 use crate::config::Source;
 use crate::config::template::Values;
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
+use crate::project::Project;
 use crate::suggest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub struct Layer {
 }
 
 /// Reads a scenario and what it extends; the one that extends nothing comes first.
-pub fn read(root: &Path, source: Source) -> Result<Vec<Layer>, ConfigError> {
+pub fn read(project: &Project, source: Source) -> Result<Vec<Layer>, ConfigError> {
     let raw: raw::Scenario = source.parse()?;
     let mut layers = vec![Layer { source, raw }];
     while let Some((top, base)) = layers
@@ -31,8 +32,8 @@ pub fn read(root: &Path, source: Source) -> Result<Vec<Layer>, ConfigError> {
         .and_then(|layer| Some((layer, layer.raw.extends.as_ref()?)))
     {
         let bad = |message: String| Err(top.source.bad_value("extends", base, message));
-        let Some(path) = base_file(root, &top.source, base.get_ref()) else {
-            let there = suggest::instead(base.get_ref(), &super::names(root));
+        let Some(path) = base_file(project, &top.source, base.get_ref()) else {
+            let there = suggest::instead(base.get_ref(), &project.scenario_names());
             return bad(format!("there is no such scenario; {there}"));
         };
         let is_it = |layer: &Layer| same_file(layer.source.path(), &path);
@@ -58,17 +59,17 @@ fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 /// The file of a scenario that is named in another one's.
-fn base_file(root: &Path, source: &Source, name: &str) -> Option<PathBuf> {
+fn base_file(project: &Project, source: &Source, name: &str) -> Option<PathBuf> {
     if Path::new(name).extension().is_some_and(|ext| ext == "toml") {
-        return file(root, source, name);
+        return file(project, source, name);
     }
-    file(root, source, &format!("{name}.toml"))
+    file(project, source, &format!("{name}.toml"))
 }
 
 /// A file that is named in a scenario's: beside that, or else beside the scenarios of the workspace.
-pub fn file(root: &Path, source: &Source, name: &str) -> Option<PathBuf> {
+pub fn file(project: &Project, source: &Source, name: &str) -> Option<PathBuf> {
     let beside = source.folder().join(name);
-    let shipped = root.join(FOLDER).join(name);
+    let shipped = project.scenarios().join(name);
     [beside, shipped].into_iter().find(|path| path.is_file())
 }
 
@@ -104,14 +105,14 @@ pub struct Merged {
 /// The sources of the layers, and what they say together on an architecture. A value of a file stands
 /// in for the same one of the file that it extends; lists are put together.
 pub fn merge(
-    root: &Path,
+    project: &Project,
     layers: Vec<Layer>,
     arch: Arch,
 ) -> Result<(Vec<Source>, Merged), ConfigError> {
     let mut sources = Vec::new();
     let mut merged = Merged::default();
     for (layer, Layer { source, raw }) in layers.into_iter().enumerate() {
-        merged.put(root, layer, &source, raw, arch)?;
+        merged.put(project, layer, &source, raw, arch)?;
         sources.push(source);
     }
     Ok((sources, merged))
@@ -120,7 +121,7 @@ pub fn merge(
 impl Merged {
     fn put(
         &mut self,
-        root: &Path,
+        project: &Project,
         layer: usize,
         source: &Source,
         raw: raw::Scenario,
@@ -150,7 +151,8 @@ impl Merged {
             self.params.push(At { value, layer });
         }
         if let Some(from) = &raw.values_from {
-            self.values.extend(values_from(root, source, from, arch)?);
+            self.values
+                .extend(values_from(project, source, from, arch)?);
         }
         self.values.extend(raw.values);
         for step in raw.steps {
@@ -211,12 +213,12 @@ impl Merged {
 
 /// The values that a file has for an architecture.
 fn values_from(
-    root: &Path,
+    project: &Project,
     source: &Source,
     name: &Spanned<String>,
     arch: Arch,
 ) -> Result<Values, ConfigError> {
-    let Some(path) = file(root, source, name.get_ref()) else {
+    let Some(path) = file(project, source, name.get_ref()) else {
         let folder = source.folder();
         let message = format!("there is no such file in {}", folder.display());
         return Err(source.bad_value("values-from", name, message));

@@ -5,18 +5,16 @@ use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::judge::Story;
-use crate::project;
+use crate::project::Project;
 use crate::suggest;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where the scenarios that come with the workspace are.
-pub const FOLDER: &str = "tests/scenarios";
-
 /// A scenario, resolved for one architecture.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Scenario {
     /// Its name: the file's, without the ending.
     pub name: String,
@@ -99,9 +97,9 @@ impl Guest {
     }
 
     /// The guest that a word on the command line means: a file, or else a guest program's name.
-    pub fn named(root: &Path, word: &OsStr) -> Result<Self, Error> {
+    pub fn named(project: &Project, word: &OsStr) -> Result<Self, Error> {
         let path = Path::new(word);
-        let programs = project::guests(root);
+        let programs = project.guests();
         let is_name = |name: &&str| !name.contains('/') && !path.is_file();
         match word.to_str().filter(is_name) {
             Some(name) if programs.iter().any(|program| program == name) => {
@@ -128,18 +126,18 @@ pub struct With<'a> {
 
 impl Scenario {
     /// Reads a scenario: by its name under `tests/scenarios`, or a file.
-    pub fn load(root: &Path, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
-        Self::load_with(root, name_or_file, machine, &With::default())
+    pub fn load(project: &Project, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
+        Self::load_with(project, name_or_file, machine, &With::default())
     }
 
     /// Reads a scenario that is to be run with something else than its own.
     pub fn load_with(
-        root: &Path,
+        project: &Project,
         name_or_file: &str,
         machine: &Machine,
         with: &With<'_>,
     ) -> Result<Self, Error> {
-        Definition::named(root, name_or_file)?.resolve(root, machine, with)
+        Definition::named(project, name_or_file)?.resolve(project, machine, with)
     }
 
     /// A scenario that is put together in code.
@@ -193,16 +191,16 @@ impl Definition {
 
     /// The scenario that a word on the command line means: a file, or the name of one under
     /// `tests/scenarios`.
-    pub fn named(root: &Path, name_or_file: &str) -> Result<Self, Error> {
+    pub fn named(project: &Project, name_or_file: &str) -> Result<Self, Error> {
         let by_path = name_or_file.contains('/') || name_or_file.ends_with(".toml");
         if by_path {
             return Ok(Self::from_file(Path::new(name_or_file))?);
         }
-        let path = root.join(FOLDER).join(format!("{name_or_file}.toml"));
+        let path = project.scenario(name_or_file);
         if !path.is_file() {
             return Err(Error::Usage(format!(
                 "no scenario `{name_or_file}`; {}",
-                suggest::instead(name_or_file, &names(root))
+                suggest::instead(name_or_file, &project.scenario_names())
             )));
         }
         Ok(Self::from_file(&path)?)
@@ -214,7 +212,7 @@ impl Definition {
     }
 
     /// What is known of it without a machine.
-    pub fn summary(&self, root: &Path) -> Result<Summary, ConfigError> {
+    pub fn summary(&self, project: &Project) -> Result<Summary, ConfigError> {
         let mut summary = Summary {
             name: self.name.clone(),
             about: String::new(),
@@ -222,7 +220,7 @@ impl Definition {
             machine: None,
             case: None,
         };
-        for layers::Layer { source, raw } in layers::read(root, self.source.clone())? {
+        for layers::Layer { source, raw } in layers::read(project, self.source.clone())? {
             summary.about = raw.about.unwrap_or(summary.about);
             summary.arches = raw.arches.unwrap_or(summary.arches);
             summary.case = raw.case;
@@ -236,11 +234,11 @@ impl Definition {
     /// Resolves it for a machine. The error says what is wrong where.
     pub fn resolve(
         &self,
-        root: &Path,
+        project: &Project,
         machine: &Machine,
         with: &With<'_>,
     ) -> Result<Scenario, Error> {
-        let arches = self.summary(root)?.arches;
+        let arches = self.summary(project)?.arches;
         if !arches.contains(&machine.arch) {
             let names: Vec<_> = arches.iter().map(|arch| arch.name()).collect();
             return Err(Error::Usage(format!(
@@ -254,8 +252,8 @@ impl Definition {
                 }
             )));
         }
-        let layers = layers::read(root, self.source.clone())?;
-        let resolved = resolve::resolve(self.name.clone(), root, layers, machine, with);
+        let layers = layers::read(project, self.source.clone())?;
+        let resolved = resolve::resolve(self.name.clone(), project, layers, machine, with);
         Ok(resolved?)
     }
 }
@@ -267,21 +265,9 @@ pub fn plain_name(name: &str) -> String {
     chars.map(|c| if plain(c) { c } else { '_' }).collect()
 }
 
-/// The names of the scenarios that come with the workspace.
-pub fn names(root: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(root.join(FOLDER))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter_map(|file| Some(file.strip_suffix(".toml")?.to_owned()))
-        .collect();
-    names.sort();
-    names
-}
-
-/// What is known of a scenario of the workspace without resolving it.
-pub fn summary(root: &Path, name: &str) -> Result<Summary, ConfigError> {
-    Definition::from_file(&root.join(FOLDER).join(format!("{name}.toml")))?.summary(root)
+/// What is known of a scenario of the project without resolving it.
+pub fn summary(project: &Project, name: &str) -> Result<Summary, ConfigError> {
+    Definition::from_file(&project.scenario(name))?.summary(project)
 }
 
 mod accounts;

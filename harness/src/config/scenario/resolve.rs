@@ -11,7 +11,8 @@ use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
 use crate::judge::{Forbidden, HvExpected, Lines, Plan, Step, Story};
-use crate::{project, suggest};
+use crate::project::Project;
+use crate::suggest;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
@@ -33,14 +34,14 @@ pub const PARAMS: [&str; 10] = [
 /// Resolves a scenario and what it extends.
 pub fn resolve(
     name: String,
-    root: &Path,
+    project: &Project,
     layers: Vec<Layer>,
     machine: &Machine,
     with: &With<'_>,
 ) -> Result<Scenario, ConfigError> {
-    let (sources, merged) = merge(root, layers, machine.arch)?;
+    let (sources, merged) = merge(project, layers, machine.arch)?;
     Resolver {
-        root,
+        project,
         sources: &sources,
         machine,
         with,
@@ -49,7 +50,7 @@ pub fn resolve(
 }
 
 struct Resolver<'a> {
-    root: &'a Path,
+    project: &'a Project,
     /// Where each layer is written; the scenario itself is the last.
     sources: &'a [Source],
     machine: &'a Machine,
@@ -126,7 +127,7 @@ impl Resolver<'_> {
     /// workspace.
     fn path(&self, layer: usize, named: &Path) -> PathBuf {
         let beside = self.sources[layer].folder().join(named);
-        let in_workspace = self.root.join(named);
+        let in_workspace = self.project.at(named);
         if !beside.exists() && in_workspace.exists() {
             return in_workspace;
         }
@@ -192,7 +193,7 @@ impl Resolver<'_> {
         if !is_word(text) || text.contains('.') {
             return bad("is neither a program's name nor a path");
         }
-        let programs = project::guests(self.root);
+        let programs = self.project.guests();
         // Where there are none at all, as in a workspace that only boots, one is given by hand.
         if !programs.is_empty() && !programs.contains(text) {
             let instead = suggest::instead(text, &programs);

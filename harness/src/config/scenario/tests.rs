@@ -2,10 +2,10 @@ use super::*;
 use crate::judge::{By, Course};
 
 fn resolve(text: &str) -> Result<Scenario, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     Scenario::from_text("s", text)
-        .resolve(root, &machine, &With::default())
+        .resolve(&project, &machine, &With::default())
         .map_err(|e| e.to_string())
 }
 
@@ -171,10 +171,10 @@ fn resolve_in(files: &[(&str, &str)], name: &str) -> Result<Scenario, String> {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let path = folder.path().join(name);
-    let scenario = Scenario::load(root, path.to_str().unwrap(), &machine);
+    let scenario = Scenario::load(&project, path.to_str().unwrap(), &machine);
     scenario.map_err(|error| {
         error
             .to_string()
@@ -254,12 +254,14 @@ fn a_mistake_is_shown_in_the_file_that_it_is_in() {
 #[test]
 fn without_arches_it_is_for_all_and_a_machine_can_be_named() {
     let text = "end = 'shutdown'\nmachine = 'mine.toml'\n[[step]]\nname = 'a'\npattern = 'x'\n";
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
     for arch in Arch::ALL {
-        let machine = Machine::load(root, arch).unwrap();
+        let machine = Machine::load(&project, arch).unwrap();
         let scenario = Scenario::from_text("s", text);
         assert!(
-            scenario.resolve(root, &machine, &With::default()).is_ok(),
+            scenario
+                .resolve(&project, &machine, &With::default())
+                .is_ok(),
             "{arch}"
         );
     }
@@ -305,10 +307,12 @@ fn strands_are_resolved() {
 
 #[test]
 fn what_is_built_in_code_is_what_a_file_would_say() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let resolved = |scenario: Definition| {
-        let scenario = scenario.resolve(root, &machine, &With::default()).unwrap();
+        let scenario = scenario
+            .resolve(&project, &machine, &With::default())
+            .unwrap();
         (
             serde_json::to_value(scenario.story.plan()).unwrap(),
             scenario.params,
@@ -344,7 +348,9 @@ fn what_is_built_in_code_is_what_a_file_would_say() {
     );
     assert_eq!(resolved(built), resolved(text));
     let bad = Scenario::builder("s").step("a", "(").define();
-    let error = bad.resolve(root, &machine, &With::default()).unwrap_err();
+    let error = bad
+        .resolve(&project, &machine, &With::default())
+        .unwrap_err();
     assert!(
         error.to_string().contains("key `pattern`: regex parse"),
         "{error}"
@@ -375,8 +381,8 @@ fn the_page_has_every_key_and_no_other() {
 
 #[test]
 fn the_examples_of_the_page_are_right() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let examples = PAGE.split("```toml\n").skip(1);
     let examples: Vec<_> = examples
         .map(|rest| rest.split("```").next().unwrap())
@@ -415,7 +421,7 @@ fn the_examples_of_the_page_are_right() {
             }
         }
         let resolved =
-            Scenario::from_text("example", &*whole).resolve(root, &machine, &With::default());
+            Scenario::from_text("example", &*whole).resolve(&project, &machine, &With::default());
         assert!(resolved.is_ok(), "{}\n{whole}", resolved.err().unwrap());
     }
 }

@@ -3,6 +3,7 @@
 use super::{Ended, Session};
 use crate::judge::event::Event;
 use crate::judge::lines;
+use crate::judge::observer::Observer as _;
 use crate::judge::verdict::{EndKind, MachineEnd};
 use crate::machine::qmp::QmpEvent;
 use crate::records;
@@ -57,7 +58,6 @@ impl Session<'_, '_> {
         if self.trial.verdict().is_none() && self.firmware.takes(line) {
             self.feed(&Event::Firmware { text: line.into() });
         } else if self.trial.verdict().is_none() {
-            (self.live)(line);
             self.feed(&Event::line(line));
         }
         self.trial.verdict().is_none()
@@ -150,8 +150,12 @@ impl Session<'_, '_> {
         }
         let at = self.started.elapsed();
         self.dir.event(at, event);
+        self.observer.event(at, event);
+        let before = self.trial.steps().len();
         if self.trial.feed(at, event) {
             self.last_step = Instant::now();
+            let new = &self.trial.steps()[before..];
+            new.iter().for_each(|step| self.observer.step(step));
         }
     }
 }

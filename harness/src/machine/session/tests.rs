@@ -8,6 +8,7 @@ use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
 use crate::judge::{By, HvExpected, Lines, Plan, Step, Story};
+use crate::project::Project;
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
@@ -83,7 +84,7 @@ fn launch() -> Launch {
 fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let story = story();
-    let mut dir = RunDir::create(folder.path(), None, "x").unwrap();
+    let mut dir = RunDir::create(&Project::new(folder.path()), None, "x").unwrap();
     let finished = runtime().block_on(async {
         let (machine, qemu) = Machine::new();
         let playing = tokio::spawn(machine.play(script));
@@ -93,7 +94,15 @@ fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
             said: Vec::new(),
         };
         let trial = Trial::of_run(&story, "nonce");
-        let finished = go(started, &launch(), trial, limits, &mut dir, &mut |_| {}).await;
+        let finished = go(
+            started,
+            &launch(),
+            trial,
+            limits,
+            &mut dir,
+            &mut |_, _: &Event<'_>| {},
+        )
+        .await;
         playing.abort();
         finished.unwrap()
     });

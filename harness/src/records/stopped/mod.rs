@@ -3,9 +3,10 @@
 
 mod program;
 
+use crate::project::Project;
 use program::Program;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The programs a processor may have been in.
 #[derive(Debug, Clone)]
@@ -78,17 +79,18 @@ impl std::fmt::Display for Stopped {
 
 /// Where the processors stood, from what QEMU said to `info registers -a` at each look; the places
 /// that a processor was seen at most often come first. `running` is where on the disk the guest came
-/// from that ran last, as the hypervisor reported it. Paths are told as seen from `root`.
+/// from that ran last, as the hypervisor reported it. Paths are told as seen from the
+/// project.
 pub fn locate(
     looks: &[String],
     programs: &Programs,
     running: Option<&str>,
-    root: &Path,
+    project: &Project,
 ) -> Vec<Stopped> {
     if looks.is_empty() {
         return Vec::new();
     }
-    let load = |file: &PathBuf| Program::load(file, root);
+    let load = |file: &PathBuf| Program::load(file, project.folder());
     let hypervisor = load(&programs.hypervisor);
     let guest = programs.guest(running).and_then(load);
     let place = |cpu: &Cpu| {
@@ -246,7 +248,7 @@ mod tests {
             guests: Vec::new(),
         };
         let looks = ["10", "20", "20"].map(|pc| format!("CPU#0\nRIP={pc} \n"));
-        let locate = |looks| locate(looks, &programs, None, Path::new("/"));
+        let locate = |looks| locate(looks, &programs, None, &Project::new("/"));
         let nowhere = |stopped: &Stopped| stopped.to_string();
         assert_eq!(
             locate(&looks).iter().map(nowhere).collect::<Vec<_>>(),

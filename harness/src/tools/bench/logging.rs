@@ -54,7 +54,7 @@ async fn seconds(
 
 /// The usual scenario, which does not ask for the log.
 fn scenario_without_log(harness: &HarnessRun) -> Result<PathBuf, Error> {
-    let usual = harness.root.join("tests/scenarios/gkernel.toml");
+    let usual = harness.project.scenario("gkernel");
     let text = std::fs::read_to_string(&usual).map_err(|e| Error::io("read", &usual, &e))?;
     let file = harness.records.join("unlogged.toml");
     std::fs::write(&file, without_table(&text)).map_err(|e| Error::io("write", &file, &e))?;

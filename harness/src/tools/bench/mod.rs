@@ -10,17 +10,17 @@ mod logging;
 pub mod soak;
 
 use crate::arch::Arch;
-use crate::boot::build::Ask;
 use crate::boot::image;
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
+use crate::project::Project;
 use crate::records::stopped::Programs;
 use failing::Failing;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::process::Command;
 
 /// What a warm `./x run` may cost over QEMU's own time, in seconds.
@@ -123,24 +123,20 @@ impl Figures {
     }
 }
 
-/// Measures an architecture.
-pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Error> {
+/// Measures an architecture. The harness whose runs are measured is `program`.
+pub async fn measure(
+    project: &Project,
+    program: &Path,
+    arch: Arch,
+    runs: usize,
+) -> Result<Figures, Error> {
     let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
-    let request = Request {
-        arch,
-        machine: None,
-        scenario: "gkernel".into(),
-        timeout: Duration::from_secs(30),
-        image: None,
-        guest: None,
-        report_dir: Some(records.path().to_owned()),
-        ask: Ask::IfChanged,
-    };
-    let prepared = prepare(root, &request).await?;
+    let request = Request::new("gkernel").arch(arch).records(records.path());
+    let prepared = prepare(project, &request).await?;
     let (disk_image, disk_kib) = disk_image(records.path())?;
-    let mut harness = HarnessRun::new(root, arch, records.path())?;
+    let mut harness = HarnessRun::new(project, program, arch, records.path());
     let mut by_x = HarnessRun {
-        program: root.join("x"),
+        program: project.x(),
         ..harness.clone()
     };
     // The first ones warm the caches; `x` may have to build.
@@ -188,7 +184,7 @@ async fn qemu_alone(prepared: &Prepared) -> Result<f64, Error> {
 #[derive(Clone)]
 struct HarnessRun {
     program: PathBuf,
-    root: PathBuf,
+    project: Project,
     arch: Arch,
     records: PathBuf,
     memory_kib: u64,
@@ -196,25 +192,22 @@ struct HarnessRun {
 }
 
 impl HarnessRun {
-    fn new(root: &Path, arch: Arch, records: &Path) -> Result<Self, Error> {
-        let program = std::env::current_exe();
-        let program = program.map_err(|e| Error::io("find", Path::new("this program"), &e))?;
-        let (root, records) = (root.to_owned(), records.to_owned());
-        Ok(Self {
-            program,
-            root,
+    fn new(project: &Project, program: &Path, arch: Arch, records: &Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            project: project.clone(),
             arch,
-            records,
+            records: records.to_owned(),
             memory_kib: 0,
             failures: 0,
-        })
+        }
     }
 
     /// The command, with its usual options.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["run", "--arch", self.arch.name(), "--root"]);
-        command.arg(&self.root);
+        command.arg(self.project.folder());
         command.arg("--records").arg(&self.records);
         command.stdin(Stdio::null()).kill_on_drop(true);
         command

@@ -2,13 +2,12 @@
 
 use super::{HarnessRun, median};
 use crate::arch::Arch;
-use crate::boot::build::Ask;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
+use crate::project::Project;
 use crate::records::report::lossy_path;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
@@ -59,25 +58,18 @@ impl Soaked {
     }
 }
 
-/// Boots the usual scenario so many times, in processes of their own.
-pub async fn soak(root: &Path, arch: Arch, boots: usize) -> Result<Soaked, Error> {
-    let records = root.join("target/harness/soak");
-    let prepared = prepare(
-        root,
-        &Request {
-            arch,
-            machine: None,
-            scenario: "gkernel".into(),
-            timeout: Duration::from_secs(30),
-            image: None,
-            guest: None,
-            report_dir: Some(records.clone()),
-            ask: Ask::IfChanged,
-        },
-    )
-    .await?;
+/// Boots the usual scenario so many times, in processes of their own, of the harness that is `program`.
+pub async fn soak(
+    project: &Project,
+    program: &Path,
+    arch: Arch,
+    boots: usize,
+) -> Result<Soaked, Error> {
+    let records = project.soaks();
+    let request = Request::new("gkernel").arch(arch).records(&records);
+    let prepared = prepare(project, &request).await?;
     let _ = std::fs::remove_dir_all(prepared.dir.path()); // it was made to have things built
-    let harness = HarnessRun::new(root, arch, &records)?;
+    let harness = HarnessRun::new(project, program, arch, &records);
     let (mut verdicts, mut processes, mut flakes) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..boots {
         let mut command = harness.command_that_boots(&prepared.programs);

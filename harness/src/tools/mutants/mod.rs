@@ -7,13 +7,14 @@ mod tree;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error, Excerpt};
 use crate::machine::process_group::{self, Group};
+use crate::project::Project;
 use crate::records::retention;
 use crate::suggest;
 use crate::tools::conformance;
 use patch::Mutant;
 use serde::Serialize;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 use tokio::process::Command;
@@ -117,20 +118,27 @@ struct Work {
     arches: Vec<Arch>,
 }
 
-/// Tries the mutants of `cases`, or of all if none are named, on `arches`; tells each as it comes.
+/// Tries the mutants of `cases`, or of all if none are named, on `arches`; tells each as it comes. The
+/// harness that boots them is `program`.
 pub async fn run(
-    root: &Path,
+    project: &Project,
+    program: &Path,
     arches: &[Arch],
     cases: &[String],
     mut tell: impl FnMut(&Row),
 ) -> Result<Table, Error> {
     let since = retention::stamp();
-    let (work, without) = plan(root, cases)?;
-    let tree = Tree::of(root, &root.join("target/mutants")).await?;
+    let (work, without) = plan(project, cases)?;
+    let copy = Tree::of(project.folder(), &project.mutants()).await?;
     // All patches are looked at before anything is built.
     for work in &work {
-        work.mutant.apply(|file| tree.read(file))?;
+        work.mutant.apply(|file| copy.read(file))?;
     }
+    let bed = Bed {
+        copy,
+        program: program.to_owned(),
+        since,
+    };
     let mut rows = Vec::new();
     let mut add = |row: Row| {
         tell(&row);
@@ -141,7 +149,7 @@ pub async fn run(
         // First all of them without their defects: one build of the hypervisor for all.
         let mut green = Vec::new();
         for work in here {
-            let row = attempt(&tree, work, arch, &since).await?;
+            let row = bed.attempt(work, arch).await?;
             match row.verdict.as_str() {
                 "pass" => green.push(work),
                 "infrastructure" => add(row),
@@ -152,7 +160,7 @@ pub async fn run(
             }
         }
         for work in green {
-            add(with_defect(&tree, work, arch, &since).await?);
+            add(bed.with_defect(work, arch).await?);
         }
     }
     Ok(Table { rows, without })
@@ -160,18 +168,18 @@ pub async fn run(
 
 /// Looks at all mutants without building any: whether they can be read and still apply. The cases that
 /// have none.
-pub fn check(root: &Path) -> Result<Vec<String>, Error> {
-    let (work, without) = plan(root, &[])?;
+pub fn check(project: &Project) -> Result<Vec<String>, Error> {
+    let (work, without) = plan(project, &[])?;
     for work in &work {
-        let read = |file: &Path| std::fs::read_to_string(root.join(file));
+        let read = |file: &Path| std::fs::read_to_string(project.at(file));
         work.mutant.apply(read)?;
     }
     Ok(without)
 }
 
 /// Which cases there are mutants for.
-fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
-    let known = conformance::cases(root)?;
+fn plan(project: &Project, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
+    let known = conformance::cases(project)?;
     if let Some(name) = named
         .iter()
         .find(|name| known.iter().all(|case| case.name != **name))
@@ -188,9 +196,7 @@ fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error
         if !named.is_empty() && !named.contains(&case.name) {
             continue;
         }
-        let file = root
-            .join(conformance::MUTANTS)
-            .join(format!("{}.patch", case.name));
+        let file = project.mutant(&case.name);
         if !file.is_file() {
             without.push(case.name);
             continue;
@@ -215,71 +221,82 @@ fn plan(root: &Path, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error
     Ok((work, without))
 }
 
-/// Puts the defect in, tries the case, and takes the defect out.
-async fn with_defect(tree: &Tree, work: &Work, arch: Arch, since: &str) -> Result<Row, Error> {
-    let mut before = Vec::new();
-    for (file, text) in work.mutant.apply(|file| tree.read(file))? {
-        before.push((tree.replace(&file, &text)?, file));
-    }
-    let row = attempt(tree, work, arch, since).await;
-    for (text, file) in before {
-        tree.replace(&file, &text)?;
-    }
-    row
+/// What mutants are tried with.
+struct Bed {
+    copy: Tree,
+    /// The harness that builds and boots them.
+    program: PathBuf,
+    /// From when on all records are kept.
+    since: String,
 }
 
-/// Builds and boots the case in the copy as it is, by a harness of its own.
-async fn attempt(tree: &Tree, work: &Work, arch: Arch, since: &str) -> Result<Row, Error> {
-    let hint = "run it again";
-    let failed = |what: String| Error::infrastructure(what, hint);
-    let harness = std::env::current_exe().map_err(|e| failed(format!("where am I? {e}")))?;
-    let wanted = &work.mutant.verdicts;
-    let hangs = wanted.iter().any(|kind| kind == "timeout");
-    let mut command = Command::new(harness);
-    command.arg("--root").arg(tree.path());
-    command.env(retention::SINCE, since);
-    command.args(["run", "--arch", arch.name(), "--scenario", &work.case]);
-    command.args([
-        "--timeout",
-        if hangs { TIMEOUT_OF_HANGING } else { TIMEOUT },
-    ]);
-    command.args(["--format", "json"]).stdin(Stdio::null());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    process_group::lead(&mut command, Vec::new());
-    let started = Instant::now();
-    let child = command
-        .spawn()
-        .map_err(|e| failed(format!("the harness could not be started: {e}")))?;
-    let _group = Group::led_by(&child);
-    let output = child
-        .wait_with_output()
-        .await
-        .map_err(|e| failed(e.to_string()))?;
-    let seconds = started.elapsed().as_secs_f64();
-    let report: Value = serde_json::from_slice(&output.stdout).map_err(|_| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        failed(format!("{} on {arch}: {}", work.case, said.trim()))
-    })?;
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let verdict = word(&report["verdict"]["kind"]);
-    let fate = match output.status.code() {
-        Some(0) => Fate::Survived,
-        Some(1 | 3) if wanted.contains(&verdict) => Fate::Killed,
-        Some(1 | 3) => Fate::WrongVerdict,
-        _ => Fate::NoVerdict,
-    };
-    let mut text = word(&report["text"]);
-    if fate == Fate::NoVerdict {
-        text += &format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+impl Bed {
+    /// Puts the defect in, tries the case, and takes the defect out.
+    async fn with_defect(&self, work: &Work, arch: Arch) -> Result<Row, Error> {
+        let tree = &self.copy;
+        let mut before = Vec::new();
+        for (file, text) in work.mutant.apply(|file| tree.read(file))? {
+            before.push((tree.replace(&file, &text)?, file));
+        }
+        let row = self.attempt(work, arch).await;
+        for (text, file) in before {
+            tree.replace(&file, &text)?;
+        }
+        row
     }
-    Ok(Row {
-        case: work.case.clone(),
-        arch,
-        fate,
-        verdict,
-        text,
-        seconds,
-    })
+
+    /// Builds and boots the case in the copy as it is, by a harness of its own.
+    async fn attempt(&self, work: &Work, arch: Arch) -> Result<Row, Error> {
+        let hint = "run it again";
+        let failed = |what: String| Error::infrastructure(what, hint);
+        let wanted = &work.mutant.verdicts;
+        let hangs = wanted.iter().any(|kind| kind == "timeout");
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(self.copy.path());
+        command.env(retention::SINCE, &self.since);
+        command.args(["run", "--arch", arch.name(), "--scenario", &work.case]);
+        command.args([
+            "--timeout",
+            if hangs { TIMEOUT_OF_HANGING } else { TIMEOUT },
+        ]);
+        command.args(["--format", "json"]).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        process_group::lead(&mut command, Vec::new());
+        let started = Instant::now();
+        let child = command
+            .spawn()
+            .map_err(|e| failed(format!("the harness could not be started: {e}")))?;
+        let _group = Group::led_by(&child);
+        let output = child
+            .wait_with_output()
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        let seconds = started.elapsed().as_secs_f64();
+        let report: Value = serde_json::from_slice(&output.stdout).map_err(|_| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            failed(format!("{} on {arch}: {}", work.case, said.trim()))
+        })?;
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let verdict = word(&report["verdict"]["kind"]);
+        let fate = match output.status.code() {
+            Some(0) => Fate::Survived,
+            Some(1 | 3) if wanted.contains(&verdict) => Fate::Killed,
+            Some(1 | 3) => Fate::WrongVerdict,
+            _ => Fate::NoVerdict,
+        };
+        let mut text = word(&report["text"]);
+        if fate == Fate::NoVerdict {
+            text += &format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
+        Ok(Row {
+            case: work.case.clone(),
+            arch,
+            fate,
+            verdict,
+            text,
+            seconds,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! A mutant's file: what defect it puts back, which verdict is to see it, and the patch.
 
-use crate::arch::Arch;
+use crate::arch::{Arch, UnknownArch};
 use crate::error::{ConfigError, Error, Excerpt};
 use crate::files;
-use clap::ValueEnum;
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -136,7 +135,7 @@ fn verdicts(list: &str) -> Result<Vec<String>, String> {
 }
 
 fn arches(list: &str) -> Result<Vec<Arch>, String> {
-    let known = |name| Arch::from_str(name, false).map_err(|_| format!("no architecture `{name}`"));
+    let known = |name: &str| name.parse().map_err(|error: UnknownArch| error.to_string());
     list.split(',').map(str::trim).map(known).collect()
 }
 

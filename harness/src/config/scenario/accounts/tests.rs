@@ -5,15 +5,17 @@ use crate::judge::accounts::Wanted;
 use crate::judge::hvlog::Access;
 use crate::judge::verdict::EndKind;
 use crate::judge::{HvExpected, Lines, Plan};
+use crate::project::Project;
 use std::path::Path;
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";
 const STEP: &str = "[[step]]\nname = 'a'\npattern = 'x'\n";
 
 fn resolve(text: &str) -> Result<Plan, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
-    let scenario = Scenario::from_text("s", text).resolve(root, &machine, &With::default());
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let scenario = Scenario::from_text("s", text);
+    let scenario = scenario.resolve(&project, &machine, &With::default());
     scenario
         .map(|scenario| scenario.story.plan().clone())
         .map_err(|e| e.to_string())
@@ -168,12 +170,12 @@ fn every_mistake_is_refused_with_its_line() {
 
 #[test]
 fn a_machine_without_a_log_cannot_be_asked() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let mut machine = Machine::load(&project, Arch::Riscv64).unwrap();
     machine.witness = None;
     let text = format!("{HEAD}[witness]\nnpf = 1\n{STEP}");
     let error = Scenario::from_text("s", text)
-        .resolve(root, &machine, &With::default())
+        .resolve(&project, &machine, &With::default())
         .unwrap_err();
     let expected = "s.toml:4: key `witness`: the machine file of riscv64 does not say";
     assert!(error.to_string().starts_with(expected), "{error}");
@@ -181,15 +183,15 @@ fn a_machine_without_a_log_cannot_be_asked() {
 
 #[test]
 fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let lines = |middle: &str, foreign| {
         let with = With {
             foreign,
             ..With::default()
         };
         let text = format!("{HEAD}{middle}{STEP}");
-        let scenario = Scenario::from_text("s", text).resolve(root, &machine, &with);
+        let scenario = Scenario::from_text("s", text).resolve(&project, &machine, &with);
         scenario.unwrap().story.plan().hv.lines
     };
     assert_eq!(lines("", false), Lines::Required);
@@ -201,12 +203,12 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
 
 #[test]
 fn what_a_log_does_not_tell_cannot_be_asked_for() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let machine = |arch| Machine::load(root, arch).unwrap();
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = |arch| Machine::load(&project, arch).unwrap();
     let resolve = |arch, middle: &str| {
         let text = format!("end = 'shutdown'\n{middle}{STEP}");
         let scenario = Scenario::from_text("s", text);
-        let scenario = scenario.resolve(root, &machine(arch), &With::default());
+        let scenario = scenario.resolve(&project, &machine(arch), &With::default());
         let plan = scenario.map(|scenario| scenario.story.plan().clone());
         plan.map_err(|error| error.to_string())
     };

@@ -1,11 +1,11 @@
 //! The harness, started by `x`: whether it is what its sources say.
 //!
 //! `x` looks at the compiler, at QEMU and at the harness only once, and the program that it then
-//! starts writes all of it into a [stamp](super::freshness). From then on `x` starts the program at
+//! starts writes all of it into a [stamp](crate::boot::freshness). From then on `x` starts the program at
 //! once, and the program looks whether the stamp holds. If it does not, the program hands back
 //! to `x`, which looks again.
 
-use super::freshness::{Build, Moment, Stamp};
+use crate::boot::freshness::{Build, Moment, Stamp};
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,0 +1,188 @@
+//! What a run is asked to be.
+
+use super::build::Ask;
+use crate::arch::Arch;
+use crate::config::machine::{self, Machine};
+use crate::config::scenario::Definition;
+use crate::error::Error;
+use crate::judge::observer::Observer;
+use crate::project::Project;
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a run may take if nothing else is asked for.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a run is asked to be: a scenario, a machine, and what differs from what these say.
+///
+/// ```no_run
+/// use harness::{Project, Request};
+/// use std::time::Duration;
+///
+/// let request = Request::new("smoke")
+///     .machine("aarch64")
+///     .kernel("target/kernel.elf")
+///     .timeout(Duration::from_secs(10))
+///     .records("target/boots");
+/// harness::run(&Project::discover()?, request)?.assert_passed();
+/// # Ok::<_, harness::Error>(())
+/// ```
+#[must_use = "a request does nothing until it is run"]
+pub struct Request {
+    pub(crate) scenario: Wanted,
+    pub(crate) machine: Option<OsString>,
+    pub(crate) arch: Option<Arch>,
+    pub(crate) timeout: Duration,
+    pub(crate) image: Option<PathBuf>,
+    pub(crate) guest: Option<OsString>,
+    pub(crate) records: Option<PathBuf>,
+    pub(crate) ask: Ask,
+    pub(crate) observers: Vec<Box<dyn Observer + Send>>,
+}
+
+/// The scenario that is asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// By its name, or by its file.
+    Named(String),
+    /// A text, or one that was built in code.
+    Defined(Definition),
+}
+
+impl Request {
+    /// Asks for a scenario: its name in `tests/scenarios`, or a file (what has a `/` or ends in
+    /// `.toml`).
+    pub fn new(scenario: impl Into<String>) -> Self {
+        Self::of(Wanted::Named(scenario.into()))
+    }
+
+    /// Asks for a scenario that has that name in reports and that text, which is what a scenario's file
+    /// holds.
+    pub fn with_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::with_scenario(Definition::from_text(name, text))
+    }
+
+    /// Asks for a scenario that was [put together in code], or read before.
+    ///
+    /// [put together in code]: crate::config::scenario::Scenario::builder
+    pub fn with_scenario(scenario: Definition) -> Self {
+        Self::of(Wanted::Defined(scenario))
+    }
+
+    fn of(scenario: Wanted) -> Self {
+        Self {
+            scenario,
+            machine: None,
+            arch: None,
+            timeout: TIMEOUT,
+            image: None,
+            guest: None,
+            records: None,
+            ask: Ask::IfChanged,
+            observers: Vec::new(),
+        }
+    }
+
+    /// The machine: its name, or a file (what has a `/` or ends in `.toml`).
+    pub fn machine(mut self, name_or_file: impl Into<OsString>) -> Self {
+        self.machine = Some(name_or_file.into());
+        self
+    }
+
+    /// The machine that is named after an architecture; or, where a [machine](Self::machine) is named
+    /// too, the architecture that it has to be of.
+    pub fn arch(mut self, arch: Arch) -> Self {
+        self.arch = Some(arch);
+        self
+    }
+
+    /// The file to boot instead of the workspace's own hypervisor: ELF, flat, or a Linux image.
+    pub fn hypervisor(mut self, file: impl Into<PathBuf>) -> Self {
+        self.image = Some(file.into());
+        self
+    }
+
+    /// The same as [`hypervisor`](Self::hypervisor), for a kernel that runs no guests.
+    pub fn kernel(self, file: impl Into<PathBuf>) -> Self {
+        self.hypervisor(file)
+    }
+
+    /// The guest to run instead of the scenario's: a file, ELF or flat, or a guest program's name.
+    pub fn guest(mut self, file_or_name: impl Into<OsString>) -> Self {
+        self.guest = Some(file_or_name.into());
+        self
+    }
+
+    /// How long the run may take from the machine's start; 30 seconds if this is not said. A scenario's
+    /// own clocks may run out before.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The folder to make the run's own folder of records in; [`Project::runs`] if this is not said. In
+    /// that one old runs are removed, in this one all are kept.
+    ///
+    /// [`Project::runs`]: crate::project::Project::runs
+    pub fn records(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.records = Some(folder.into());
+        self
+    }
+
+    /// Starts cargo even if nothing has changed since the last build.
+    pub fn rebuild(mut self) -> Self {
+        self.ask = Ask::Always;
+        self
+    }
+
+    /// Has someone told what happens, besides those that were named before.
+    pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// The machine that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// None is asked for, there is no such machine, its file is not right, or it is of another
+    /// architecture.
+    pub(crate) fn wanted_machine(&self, project: &Project) -> Result<Machine, Error> {
+        match (&self.machine, self.arch) {
+            (None, Some(arch)) => Machine::load(project, arch),
+            (Some(name), None) => Machine::named(project, name),
+            (Some(name), Some(arch)) => Machine::named_of(project, name, arch),
+            (None, None) => Err(Error::Usage(format!(
+                "no machine is named for the run: add Request::machine (there are {}), or Request::arch",
+                machine::names(project).join(", ")
+            ))),
+        }
+    }
+
+    /// The scenario that is asked for.
+    pub(crate) fn definition(&self, project: &Project) -> Result<Cow<'_, Definition>, Error> {
+        Ok(match &self.scenario {
+            Wanted::Named(name) => Cow::Owned(Definition::named(project, name)?),
+            Wanted::Defined(definition) => Cow::Borrowed(definition),
+        })
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("scenario", &self.scenario)
+            .field("machine", &self.machine)
+            .field("arch", &self.arch)
+            .field("timeout", &self.timeout)
+            .field("image", &self.image)
+            .field("guest", &self.guest)
+            .field("records", &self.records)
+            .field("ask", &self.ask)
+            .field("observers", &self.observers.len())
+            .finish()
+    }
+}

@@ -1,0 +1,74 @@
+//! Who follows a run: its records, the console on a terminal, a progress bar, another project's test.
+
+use super::event::Event;
+use super::trial::StepReached;
+use std::path::Path;
+use std::time::Duration;
+
+/// Is told what happens in a run, as it happens and in the order in which it is judged.
+///
+/// It is called between two reads from the machine, so what it does costs the run time: hand over what
+/// takes long, for example through a channel. A closure that takes an event is an observer.
+///
+/// ```
+/// use harness::{Event, Request};
+///
+/// let (lines, seen) = std::sync::mpsc::channel();
+/// let request = Request::new("smoke").machine("riscv64").observe(move |_at, event: &Event<'_>| {
+///     if let Event::Line { text } = event {
+///         let _ = lines.send(text.to_string());
+///     }
+/// });
+/// # drop(request);
+/// # assert!(seen.recv().is_err());
+/// ```
+pub trait Observer {
+    /// The machine is about to be started. By default this does nothing.
+    fn begins(&mut self, run: &Beginning<'_>) {
+        let _ = run;
+    }
+
+    /// Something happened. `at` is the time since the machine was set going.
+    fn event(&mut self, at: Duration, event: &Event<'_>);
+
+    /// A step of the story was reached, by the event before. By default this does nothing.
+    fn step(&mut self, step: &StepReached) {
+        let _ = step;
+    }
+}
+
+/// A run that is about to begin.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Beginning<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// How many steps its story has.
+    pub steps: usize,
+    /// The token that the hypervisor's own event lines have: `@hv <nonce> …`.
+    pub nonce: &'a str,
+    /// Where the run's records are.
+    pub records: &'a Path,
+}
+
+impl<F: FnMut(Duration, &Event<'_>)> Observer for F {
+    fn event(&mut self, at: Duration, event: &Event<'_>) {
+        self(at, event);
+    }
+}
+
+/// Several at once, each told in turn.
+impl Observer for Vec<Box<dyn Observer + Send>> {
+    fn begins(&mut self, run: &Beginning<'_>) {
+        self.iter_mut().for_each(|observer| observer.begins(run));
+    }
+
+    fn event(&mut self, at: Duration, event: &Event<'_>) {
+        self.iter_mut()
+            .for_each(|observer| observer.event(at, event));
+    }
+
+    fn step(&mut self, step: &StepReached) {
+        self.iter_mut().for_each(|observer| observer.step(step));
+    }
+}

@@ -1,0 +1,160 @@
+//! A run, from what is asked for to a report: plan, build, write the images, follow the machine, report.
+//! Nothing is printed here: who wants to see something [observes](crate::judge::observer::Observer).
+
+use crate::boot::{Prepared, Request, prepare};
+use crate::error::Error;
+use crate::judge::observer::{Beginning, Observer};
+use crate::judge::trial::Trial;
+use crate::machine::session::{self, Limits};
+use crate::project::Project;
+use crate::records;
+use crate::records::report::Report;
+use crate::records::stopped;
+use std::convert::Infallible;
+use std::io;
+use std::thread::JoinHandle;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// Builds, boots and judges, and waits for the verdict.
+///
+/// What comes of it is a [`Report`], whatever the verdict is. An [`Error`] says why there is none: a
+/// scenario that cannot be read, a build that failed, a QEMU that is not there. QEMU is gone when this
+/// returns.
+///
+/// It may be called from anywhere, from within an asynchronous runtime too, where it blocks the thread
+/// that it is called on; [`run_async`] does not. Any number of runs may go on at once.
+///
+/// # Panics
+///
+/// If an observer does.
+pub fn run(project: &Project, request: Request) -> Result<Report, Error> {
+    Running::start(project, request)?.outcome()
+}
+
+/// The same as [`run`], for whoever awaits. It needs no particular runtime.
+///
+/// The run has a thread of its own. Whoever drops the future ends the run, and with it QEMU, which is
+/// gone soon after.
+pub async fn run_async(project: &Project, request: Request) -> Result<Report, Error> {
+    let mut running = Running::start(project, request)?;
+    // The thread sends nothing; it drops its end when the run is over.
+    let _ = (&mut running.over).await;
+    running.outcome()
+}
+
+/// A run on a thread of its own.
+///
+/// The kernel kills QEMU when the thread ends that has started it, which is to be no sooner than the run
+/// is over; and the run's clocks are to be held up by nothing else that its thread does.
+struct Running {
+    thread: JoinHandle<Result<Report, Error>>,
+    /// Dropped, it ends the run.
+    stop: oneshot::Sender<Infallible>,
+    /// Fails when the run is over.
+    over: oneshot::Receiver<Infallible>,
+}
+
+impl Running {
+    fn start(project: &Project, request: Request) -> Result<Self, Error> {
+        let project = project.clone();
+        let (stop, stopped) = oneshot::channel();
+        let (alive, over) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("harness-run".into());
+        let thread = thread.spawn(move || {
+            let _alive = alive;
+            event_loop()?.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = stopped => Err(Error::infrastructure("the run was given up", "run it again")),
+                    report = follow(&project, request) => report,
+                }
+            })
+        });
+        Ok(Self {
+            thread: thread.map_err(|error| no_thread(&error))?,
+            stop,
+            over,
+        })
+    }
+
+    /// Waits for the thread's end.
+    fn outcome(self) -> Result<Report, Error> {
+        let outcome = self.thread.join();
+        drop(self.stop);
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// An event loop for one thread.
+pub(crate) fn event_loop() -> Result<Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().map_err(|error| {
+        let what = format!("the event loop could not be started: {error}");
+        Error::infrastructure(what, "check the limits on open files")
+    })
+}
+
+/// That a thread is missing.
+pub(crate) fn no_thread(error: &io::Error) -> Error {
+    Error::infrastructure(
+        format!("a thread could not be started: {error}"),
+        "check the limits on processes",
+    )
+}
+
+/// Does all that a run is, on this thread's event loop. Whoever drops it ends QEMU.
+pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
+    let mut observers = std::mem::take(&mut request.observers);
+    let Prepared {
+        machine,
+        note,
+        scenario,
+        launch,
+        nonce,
+        mut dir,
+        programs,
+        ..
+    } = prepare(project, &request).await?;
+    let limits = Limits {
+        timeout: request.timeout,
+        silence: scenario.silence,
+    };
+    observers.begins(&Beginning {
+        scenario: &scenario.name,
+        steps: scenario.story.steps().len(),
+        nonce: &nonce,
+        records: dir.path(),
+    });
+    let trial = Trial::of_run(&scenario.story, &nonce);
+    let finished = session::run(&launch, trial, limits, &mut dir, &mut observers).await;
+    let finished = match finished {
+        Ok(finished) => finished,
+        Err(error) => {
+            dir.stopped(&error);
+            if let Some(report) = Report::of_error(machine.arch, &scenario.name, &error) {
+                dir.write(records::VERDICT, report.json());
+            }
+            return Err(error);
+        }
+    };
+    let mut report = Report::new(
+        machine.arch,
+        &scenario.name,
+        &scenario.story,
+        &finished.trial,
+    )
+    .took(finished.duration);
+    let running = finished.trial.hypervisor().running();
+    report.stopped_at = stopped::locate(&finished.registers, &programs, running, project);
+    report.qemu = Some(finished.qemu);
+    report.run_dir = Some(dir.path().to_owned());
+    report.notes.extend(note);
+    report.notes.extend(finished.notes);
+    dir.write(records::VERDICT, report.json());
+    let trouble = dir
+        .trouble()
+        .filter(|trouble| !report.text.contains(trouble));
+    report.notes.extend(trouble.map(str::to_owned));
+    Ok(report)
+}

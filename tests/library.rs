@@ -1,0 +1,404 @@
+//! The harness as another project's tests use it: by what stands at the top of the library, with a
+//! hypervisor and a guest that are given as files, in a folder that is no workspace.
+
+use harness::judge::observer::Beginning;
+use harness::{Error, Event, Observer, Project, Report, Request, StepReached, Verdict};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+const MACHINE: &str = "x86_64";
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The hypervisor and its guest, built once.
+fn built() -> &'static [PathBuf; 2] {
+    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let records = tempfile::tempdir().unwrap();
+        let request = Request::new("gkernel")
+            .machine(MACHINE)
+            .records(records.path());
+        let report = harness::run(&Project::new(workspace()), request).unwrap();
+        report.assert_passed();
+        let booted = fs::read(report.run_dir.unwrap().join("run.json")).unwrap();
+        let booted: serde_json::Value = serde_json::from_slice(&booted).unwrap();
+        ["hypervisor", "guest"].map(|what| booted[what]["file"].as_str().unwrap().into())
+    })
+}
+
+/// Another project: a folder with a scenario.
+struct Other {
+    folder: tempfile::TempDir,
+}
+
+impl Other {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scenario = fs::read_to_string(workspace().join("tests/scenarios/gkernel.toml"));
+        let scenario = scenario.unwrap().replace("guest  = \"gkernel\"\n", "");
+        for (file, text) in [
+            ("tests/scenarios/smoke.toml", scenario.as_str()),
+            ("fixtures/flash/pfld.bin", "pfld"),
+        ] {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn project(&self) -> Project {
+        let project = Project::new(self.folder.path());
+        assert!(!project.is_workspace());
+        project
+    }
+
+    /// Wants a scenario of the hypervisor and its guest.
+    fn wants(&self, request: Request) -> Request {
+        let [hypervisor, guest] = built();
+        request.machine(MACHINE).hypervisor(hypervisor).guest(guest)
+    }
+
+    fn smoke(&self) -> Request {
+        self.wants(Request::new("smoke"))
+    }
+
+    /// The same with other words in its text, which is to have the old ones.
+    fn changed(&self, name: &str, from: &str, to: &str) -> Request {
+        let smoke = fs::read_to_string(self.project().scenario("smoke")).unwrap();
+        assert!(smoke.contains(from), "{from:?} is not in the scenario");
+        self.wants(Request::with_text(name, smoke.replacen(from, to, 1)))
+    }
+
+    /// Processes that work in a folder of the project's.
+    fn processes(&self) -> Vec<PathBuf> {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let folders =
+            processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
+        let here = self.folder.path().canonicalize().unwrap();
+        folders.filter(|folder| folder.starts_with(&here)).collect()
+    }
+
+    #[track_caller]
+    fn passes(&self, outcome: Result<Report, Error>) {
+        drop(self.passed(outcome));
+    }
+
+    /// The report of a run, which has to have passed.
+    #[track_caller]
+    fn passed(&self, outcome: Result<Report, Error>) -> Report {
+        let report = outcome.unwrap_or_else(|error| panic!("{error}"));
+        report.assert_passed();
+        assert_eq!((report.exit_code, report.scenario.as_str()), (0, "smoke"));
+        let run = report.run_dir.as_ref().expect("it has records");
+        assert!(run.starts_with(self.project().runs()), "{}", run.display());
+        assert!(run.join("verdict.json").is_file());
+        assert_eq!(self.processes(), [] as [PathBuf; 0]);
+        report
+    }
+}
+
+#[test]
+fn a_plain_test_boots_and_waits() {
+    let other = Other::new();
+    other.passes(harness::run(&other.project(), other.smoke()));
+}
+
+#[tokio::test]
+async fn an_asynchronous_test_awaits() {
+    fn may_go_to_another_thread<T: Send>(future: T) -> T {
+        future
+    }
+    let other = Other::new();
+    let (project, request) = (other.project(), other.smoke());
+    let boot = may_go_to_another_thread(harness::run_async(&project, request));
+    other.passes(boot.await);
+}
+
+/// No runtime is needed to await a run: here the thread is parked until it is woken.
+#[test]
+fn an_executor_of_ones_own_awaits() {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Wake, Waker};
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let other = Other::new();
+    let project = other.project();
+    let mut boot = pin!(harness::run_async(&project, other.smoke()));
+    let waker = Waker::from(std::sync::Arc::new(Unpark(std::thread::current())));
+    let outcome = loop {
+        match boot.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => break outcome,
+            Poll::Pending => std::thread::park(),
+        }
+    };
+    other.passes(outcome);
+}
+
+#[tokio::test]
+async fn within_a_runtime_one_may_wait_too() {
+    let other = Other::new();
+    other.passes(harness::run(&other.project(), other.smoke()));
+}
+
+#[test]
+fn several_runs_go_on_at_once() {
+    let other = Other::new();
+    let (project, boots) = (other.project(), 3);
+    // Each waits for all to have begun.
+    let all = std::sync::Arc::new(std::sync::Barrier::new(boots));
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let start = |_| {
+            let (project, all) = (&project, std::sync::Arc::clone(&all));
+            let request = other.smoke().observe(Gate(Some(all)));
+            scope.spawn(move || harness::run(project, request))
+        };
+        let threads: Vec<_> = (0..boots).map(start).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    let mut folders: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| other.passed(outcome).run_dir)
+        .collect();
+    folders.sort();
+    folders.dedup();
+    assert_eq!(folders.len(), boots);
+}
+
+/// Lets a run begin when all others do.
+struct Gate(Option<std::sync::Arc<std::sync::Barrier>>);
+
+impl Observer for Gate {
+    fn begins(&mut self, _: &Beginning<'_>) {
+        self.0.take().expect("a run begins once").wait();
+    }
+
+    fn event(&mut self, _: Duration, _: &Event<'_>) {
+        assert!(self.0.is_none(), "nothing happens before it begins");
+    }
+}
+
+/// Sends on what it is told, in words.
+struct Teller(Sender<String>);
+
+impl Teller {
+    fn tell(&self, text: String) {
+        let _ = self.0.send(text); // who listens may have heard enough
+    }
+}
+
+impl Observer for Teller {
+    fn begins(&mut self, run: &Beginning<'_>) {
+        assert!(run.records.is_dir() && run.nonce.len() == 32, "{run:?}");
+        self.tell(format!("{} of {} steps", run.scenario, run.steps));
+    }
+
+    fn event(&mut self, _: Duration, event: &Event<'_>) {
+        match event {
+            Event::Line { text } => self.tell(format!("line {text}")),
+            Event::End(end) => self.tell(format!("end {end}")),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: &StepReached) {
+        self.tell(format!("step {}", step.step));
+    }
+}
+
+#[test]
+fn observers_see_the_lines_the_steps_and_the_end_in_order() {
+    let other = Other::new();
+    let (teller, told) = mpsc::channel();
+    let (count, counted) = mpsc::channel();
+    let request = other
+        .smoke()
+        .observe(Teller(teller))
+        .observe(move |_, event: &Event<'_>| {
+            if matches!(event, Event::Line { .. }) {
+                let _ = count.send(());
+            }
+        });
+    let report = other.passed(harness::run(&other.project(), request));
+    let told: Vec<_> = told.iter().collect();
+    assert_eq!(told[0], format!("smoke of {} steps", report.steps_total));
+    let of = |kind: &'static str| told.iter().filter_map(move |text| text.strip_prefix(kind));
+    let steps: Vec<_> = report.steps.iter().map(|step| step.step.as_str()).collect();
+    assert_eq!(of("step ").collect::<Vec<_>>(), steps);
+    assert_eq!(of("line ").count(), counted.iter().count());
+    // A step comes behind the line that completed it.
+    let first = &report.steps[0];
+    let at = told
+        .iter()
+        .position(|text| *text == format!("step {}", first.step));
+    assert_eq!(told[at.unwrap() - 1], format!("line {}", first.line));
+    assert_eq!(told.last().unwrap(), "end shutdown (guest-shutdown)");
+}
+
+/// Where a call panics, and with what.
+fn panic_of(call: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(call).expect_err("it panics");
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic
+            .downcast_ref::<&str>()
+            .map(|&text| text.into())
+            .expect("a text"),
+    }
+}
+
+#[test]
+fn of_a_run_that_fails_all_is_told() {
+    let other = Other::new();
+    let step = "[[step]]\nname    = \"enter\"\nby      = \"hypervisor\"\n\
+                pattern = '^Entering VM run loop\\.\\.\\.$'\nunique  = true\n";
+    let forbidden = "[[forbid]]\nby      = \"hypervisor\"\npattern = '^Entering VM run loop'\n";
+    let request = other.changed("failing", step, forbidden);
+    let report = harness::run(&other.project(), request).unwrap();
+    let Verdict::ForbiddenOutput { line, rule } = &report.verdict else {
+        panic!("{:?}", report.verdict);
+    };
+    assert_eq!(line, "Entering VM run loop...");
+    assert!(rule.contains("^Entering VM run loop"), "{rule}");
+    assert_eq!((report.exit_code, report.passed()), (1, false));
+    assert!(!report.steps.is_empty() && report.steps.len() < report.steps_total);
+
+    let text = panic_of(|| report.assert_passed());
+    for part in [
+        "the run did not pass\nFAIL failing on x86_64: ",
+        "verdict:           forbidden-output, exit code 1",
+        "to look at:        the hypervisor",
+        "    | Entering VM run loop...",
+        "records: ",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    assert!(!text.contains('\u{1b}'), "{text:?}");
+    assert_eq!(other.processes(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn exit_codes_tell_whose_fault_it_is() {
+    let other = Other::new();
+    let project = other.project();
+    let error = |request: Request| harness::run(&project, request).unwrap_err();
+
+    let unknown = error(other.wants(Request::new("smoek")));
+    assert_eq!(unknown.exit_code(), 2);
+    assert!(
+        unknown.to_string().contains("did you mean `smoke`?"),
+        "{unknown}"
+    );
+
+    let unknown = error(other.smoke().machine("x86-64"));
+    assert_eq!(unknown.exit_code(), 2);
+    assert!(
+        unknown.to_string().contains("did you mean `x86_64`?"),
+        "{unknown}"
+    );
+
+    let none = error(Request::new("smoke"));
+    assert_eq!(none.exit_code(), 2);
+    assert!(none.to_string().contains("no machine is named"), "{none}");
+
+    let nothing = error(Request::new("smoke").machine(MACHINE));
+    assert_eq!(nothing.exit_code(), 2);
+    assert!(nothing.to_string().contains("nothing to boot"), "{nothing}");
+
+    let records = other.folder.path().join("a-file");
+    fs::write(&records, "").unwrap();
+    let unwritable = error(other.smoke().records(&records));
+    assert_eq!(unwritable.exit_code(), 4);
+
+    let never = "[[step]]\nname = \"never\"\nwithin = \"50ms\"\npattern = '^never$'\n\n[[step]]\n";
+    let late = other.changed("late", "[[step]]\n", never);
+    let late = harness::run(&project, late).unwrap();
+    assert!(matches!(late.verdict, Verdict::Timeout { .. }), "{late:?}");
+    assert_eq!(late.exit_code, 3);
+    assert_eq!(other.processes(), [] as [PathBuf; 0]);
+}
+
+/// Whoever has heard enough drops the run; QEMU goes with it.
+#[tokio::test]
+async fn a_run_that_is_given_up_leaves_no_machine() {
+    let other = Other::new();
+    let project = other.project();
+    let (teller, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let request = other.smoke().observe(move |_, event: &Event<'_>| {
+        let _ = teller.send(matches!(event, Event::Line { .. }));
+    });
+    tokio::select! {
+        outcome = harness::run_async(&project, request) => panic!("it was to go on: {outcome:?}"),
+        Some(true) = async {
+            while told.recv().await != Some(true) {}
+            Some(true)
+        } => {}
+    }
+    // The observer goes last.
+    while told.recv().await.is_some() {}
+    assert_eq!(other.processes(), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn a_panic_of_an_observer_is_the_callers() {
+    let other = Other::new();
+    let project = other.project();
+    let request = other
+        .smoke()
+        .observe(|_, _: &Event<'_>| panic!("I do not like this"));
+    let text = panic_of(std::panic::AssertUnwindSafe(|| {
+        let _ = harness::run(&project, request);
+    }));
+    assert_eq!(text, "I do not like this");
+    assert_eq!(other.processes(), [] as [PathBuf; 0]);
+}
+
+/// What the program is made of comes with its package.
+#[test]
+fn what_is_included_is_in_the_package() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let list = std::process::Command::new(cargo)
+        .args(["package", "--list", "--allow-dirty", "--offline"])
+        .current_dir(manifest)
+        .output()
+        .unwrap();
+    assert!(list.status.success(), "{list:?}");
+    let list = String::from_utf8(list.stdout).unwrap();
+    let listed: Vec<_> = list.lines().map(Path::new).collect();
+    let include = regex::Regex::new(r#"include_(?:str|bytes)!\(\s*"([^"]+)""#).unwrap();
+    let mut found = 0;
+    for source in listed.iter().filter(|file| file.starts_with("src")) {
+        let text = fs::read_to_string(manifest.join(source)).unwrap();
+        for (_, [name]) in include.captures_iter(&text).map(|found| found.extract()) {
+            let mut file = source.parent().unwrap().to_owned();
+            for part in Path::new(name).components() {
+                match part {
+                    std::path::Component::ParentDir => assert!(file.pop(), "{name} is outside"),
+                    part => file.push(part),
+                }
+            }
+            assert!(
+                listed.contains(&file.as_path()),
+                "{source:?} wants {file:?}"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 0, "nothing is included: this test looks at nothing");
+    for file in ["README.md", "examples/other_project.rs", "src/main.rs"] {
+        assert!(listed.contains(&Path::new(file)), "{file} is not in it");
+    }
+}
