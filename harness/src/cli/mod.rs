@@ -175,14 +175,43 @@ enum Format {
 
 /// Takes an architecture's name, and lists them all in the help.
 fn arch() -> impl TypedValueParser<Value = Arch> {
-    let values = Arch::ALL.map(|arch| {
-        PossibleValue::new(arch.name()).help(match arch {
-            Arch::Riscv64 => "RISC-V 64 with the H-extension",
-            Arch::Aarch64 => "Arm 64",
-            Arch::X86_64 => "x86-64 with AMD SVM",
-        })
-    });
-    PossibleValuesParser::new(values).try_map(|name| name.parse::<Arch>())
+    ArchParser
+}
+
+#[derive(Clone)]
+struct ArchParser;
+
+impl ArchParser {
+    fn names() -> PossibleValuesParser {
+        PossibleValuesParser::new(Arch::ALL.map(|arch| {
+            PossibleValue::new(arch.name()).help(match arch {
+                Arch::Riscv64 => "RISC-V 64 with the H-extension",
+                Arch::Aarch64 => "Arm 64",
+                Arch::X86_64 => "x86-64 with AMD SVM",
+            })
+        }))
+    }
+}
+
+impl TypedValueParser for ArchParser {
+    type Value = Arch;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        option: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Arch, clap::Error> {
+        // What is no UTF-8 is a wrong name like any other, so that the message names the option.
+        let value = value.to_string_lossy();
+        let names = Self::names().try_map(|name| name.parse::<Arch>());
+        names.parse_ref(command, option, OsStr::new(&*value))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values: Vec<_> = Self::names().possible_values()?.collect();
+        Some(Box::new(values.into_iter()))
+    }
 }
 
 #[derive(Debug, Clone)]
