@@ -2,7 +2,9 @@
 //! hypervisor and a guest that are given as files, in a folder that is no workspace.
 
 use harness::judge::observer::Beginning;
-use harness::{Error, Event, Observer, Project, Report, Request, StepReached, Verdict};
+use harness::{
+    Arch, Error, Event, Observer, Project, Report, Request, Scenario, StepReached, Verdict,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,8 +13,8 @@ use std::time::Duration;
 
 const MACHINE: &str = "x86_64";
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// The hypervisor and its guest, built once.
@@ -39,11 +41,13 @@ struct Other {
 impl Other {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let scenario = fs::read_to_string(workspace().join("tests/scenarios/gkernel.toml"));
-        let scenario = scenario.unwrap().replace("guest  = \"gkernel\"\n", "");
+        let shipped = |file| fs::read_to_string(workspace().join("tests/scenarios").join(file));
+        let scenario = shipped("gkernel.toml").unwrap();
+        let scenario = scenario.replace("guest  = \"gkernel\"\n", "");
+        let values = shipped("base/values.toml").unwrap();
         for (file, text) in [
-            ("tests/scenarios/smoke.toml", scenario.as_str()),
-            ("fixtures/flash/pfld.bin", "pfld"),
+            ("tests/scenarios/smoke.toml", scenario),
+            ("tests/scenarios/base/values.toml", values),
         ] {
             let file = folder.path().join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -107,6 +111,26 @@ impl Other {
 fn a_plain_test_boots_and_waits() {
     let other = Other::new();
     other.passes(harness::run(&other.project(), other.smoke()));
+}
+
+/// A scenario from a builder, on a machine of the project's own.
+#[test]
+fn a_scenario_and_a_machine_of_ones_own() {
+    let other = Other::new();
+    let own = other.folder.path().join("own.toml");
+    let text = "extends = 'x86_64'\n[qemu]\nextra = ['-name', 'own']\n";
+    fs::write(&own, text).unwrap();
+    let scenario = Scenario::builder("smoke").extends("smoke").define();
+    let request = other.wants(Request::with_scenario(scenario));
+    let request = request.machine(&own).arch(Arch::X86_64);
+    let report = other.passed(harness::run(&other.project(), request));
+    let note = format!("the machine is own: {}", own.display());
+    assert!(report.notes.contains(&note), "{:?}", report.notes);
+
+    let wrong = other.smoke().machine(&own).arch(Arch::Riscv64);
+    let wrong = harness::run(&other.project(), wrong).unwrap_err();
+    let expected = "machine own is of x86_64, and --arch says riscv64";
+    assert!(wrong.to_string().starts_with(expected), "{wrong}");
 }
 
 #[tokio::test]

@@ -219,8 +219,16 @@ fn values_from(
     arch: Arch,
 ) -> Result<Values, ConfigError> {
     let Some(path) = file(project, source, name.get_ref()) else {
-        let folder = source.folder();
-        let message = format!("there is no such file in {}", folder.display());
+        let folder = match source.folder() {
+            folder if folder.as_os_str().is_empty() => Path::new("the current folder"),
+            folder => folder,
+        };
+        let scenarios = project.scenarios();
+        let message = format!(
+            "there is no such file in {}, nor in {}",
+            folder.display(),
+            scenarios.display()
+        );
         return Err(source.bad_value("values-from", name, message));
     };
     let mut tables: BTreeMap<Arch, Values> = Source::read(&path)?.parse()?;

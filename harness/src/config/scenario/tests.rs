@@ -425,3 +425,15 @@ fn the_examples_of_the_page_are_right() {
         assert!(resolved.is_ok(), "{}\n{whole}", resolved.err().unwrap());
     }
 }
+
+#[test]
+fn values_that_are_not_there_are_told_with_where_they_were_looked_for() {
+    let step = "[[step]]\nname = 'a'\npattern = 'x'\n";
+    let error = resolve(&format!("{HEAD}values-from = 'none.toml'\n{step}")).unwrap_err();
+    for text in [
+        "s.toml:4: key `values-from`: there is no such file in the current folder, nor in ",
+        "tests/scenarios",
+    ] {
+        assert!(error.contains(text), "{text:?} is not in {error}");
+    }
+}
