@@ -205,8 +205,11 @@ fn a_hypervisor_and_its_guest_taken_elsewhere() {
         let file = built.stdout.lines().find(|file| file.ends_with(&ending));
         fs::copy(root().join(file.unwrap()), elsewhere.at(name)).unwrap();
     }
-    let scenario = root().join("tests/scenarios/gkernel.toml");
-    fs::copy(scenario, elsewhere.at("gkernel.toml")).unwrap();
+    fs::create_dir(elsewhere.at("base")).unwrap();
+    for file in ["gkernel.toml", "base/values.toml"] {
+        let scenario = root().join("tests/scenarios").join(file);
+        fs::copy(scenario, elsewhere.at(file)).unwrap();
+    }
     let run = [
         "run",
         "--machine",

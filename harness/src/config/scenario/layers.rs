@@ -218,7 +218,12 @@ fn values_from(
 ) -> Result<Values, ConfigError> {
     let Some(path) = file(root, source, name.get_ref()) else {
         let folder = source.folder();
-        let message = format!("there is no such file in {}", folder.display());
+        let folder = if folder.as_os_str().is_empty() {
+            "the current folder".into()
+        } else {
+            folder.display().to_string()
+        };
+        let message = format!("there is no such file in {folder}");
         return Err(source.bad_value("values-from", name, message));
     };
     let mut tables: BTreeMap<Arch, Values> = Source::read(&path)?.parse()?;
