@@ -192,6 +192,22 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The name of each kind, as [`kind`](Self::kind) has them.
+    pub const KINDS: [&str; 12] = [
+        "pass",
+        "missing-marker",
+        "diverged",
+        "forbidden-output",
+        "guest-killed",
+        "early-exit",
+        "timeout",
+        "broken-report",
+        "wrong-end",
+        "witness-disagrees",
+        "exit-flood",
+        "infrastructure",
+    ];
+
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -9,6 +9,10 @@ use crate::{
     vm::exit::{Exit, Fault, Outcome, Overrun, Reason, Refusal},
 };
 
+/// The version of the event lines (`harness/docs/report.md`). It grows with a change that a judge of the
+/// one before would misunderstand.
+pub const VERSION: u32 = 1;
+
 /// Where lines go.
 pub trait Console {
     /// Writes bytes as they are; a line ends with `\n`.
@@ -96,7 +100,9 @@ impl<C: Console> Events<C> {
     /// A guest is about to be made; what was counted of an earlier one goes.
     pub fn started(&mut self, arch: &str, mode: &str) {
         self.counts = Counts::default();
-        self.event(format_args!("start arch={arch} mode={mode}"));
+        self.event(format_args!(
+            "start version={VERSION} arch={arch} mode={mode}"
+        ));
     }
 
     /// RAM of `size` bytes is about to be taken for the guest at `gpa`.

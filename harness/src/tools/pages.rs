@@ -1,0 +1,179 @@
+//! The reference pages in `harness/docs`, which are built into the program, and what they say of a key.
+//!
+//! A heading with code in it, such as ``### `silence` ``, is an entry: it reaches to the next heading.
+
+use crate::error::Error;
+use crate::suggest;
+use std::collections::BTreeSet;
+
+/// A reference page.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Its file's name.
+    pub name: &'static str,
+    /// Its text, in Markdown.
+    pub text: &'static str,
+}
+
+/// All pages, in the order in which a key is looked for.
+pub const PAGES: [Page; 2] = [
+    Page {
+        name: "report.md",
+        text: include_str!("../../docs/report.md"),
+    },
+    Page {
+        name: "verdict.md",
+        text: include_str!("../../docs/verdict.md"),
+    },
+];
+
+/// What a page says of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<'p> {
+    /// The key, as it stands in the heading: `silence`, `[[step]]`.
+    pub key: &'p str,
+    /// The heading above it, without its `#`s; none above the first.
+    pub section: Option<&'p str>,
+    /// The text below the heading.
+    pub text: &'p str,
+}
+
+impl Entry<'_> {
+    /// The key without the brackets of a table: what a user types.
+    pub fn plain_key(&self) -> &str {
+        self.key.trim_matches(['[', ']'])
+    }
+}
+
+/// The entries of a page's text, in order.
+pub fn entries(page: &str) -> Vec<Entry<'_>> {
+    let headings = headings(page);
+    let mut entries = Vec::new();
+    let mut section = None;
+    for (nth, &(at, level, title)) in headings.iter().enumerate() {
+        let end = headings.get(nth + 1).map_or(page.len(), |next| next.0);
+        let (_, text) = page[at..end].split_once('\n').unwrap_or_default();
+        if let Some(key) = code_in(title) {
+            let section = section.filter(|_| level > 2);
+            let text = text.trim();
+            entries.push(Entry { key, section, text });
+        }
+        if level <= 2 {
+            section = Some(title);
+        }
+    }
+    entries
+}
+
+/// Where each heading begins, its level, and its title. What looks like one in a block of code is none.
+fn headings(page: &str) -> Vec<(usize, usize, &str)> {
+    let (mut headings, mut at, mut in_code) = (Vec::new(), 0, false);
+    for line in page.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            in_code = !in_code;
+        }
+        let title = line.trim_start_matches('#');
+        let level = line.len() - title.len();
+        if !in_code && level > 0 && title.starts_with(' ') {
+            headings.push((at, level, title.trim()));
+        }
+        at += line.len();
+    }
+    headings
+}
+
+/// The first code in a title.
+fn code_in(title: &str) -> Option<&str> {
+    let (_, rest) = title.split_once('`')?;
+    let (code, _) = rest.split_once('`')?;
+    Some(code).filter(|code| !code.is_empty())
+}
+
+/// What the pages say of a key; without one, which keys they have.
+pub fn explain(key: Option<&str>) -> Result<String, Error> {
+    match key {
+        Some(key) => paragraphs(key),
+        None => Ok(contents()),
+    }
+}
+
+fn paragraphs(key: &str) -> Result<String, Error> {
+    let wanted = key.trim_matches(['[', ']']);
+    let mut found = Vec::new();
+    let mut keys = BTreeSet::new();
+    for page in PAGES {
+        for entry in entries(page.text) {
+            if entry.plain_key() == wanted {
+                let section = entry.section.map_or(String::new(), |s| format!(", {s}"));
+                let (name, text) = (page.name, entry.text);
+                found.push(format!("{} ({name}{section})\n\n{text}", entry.key));
+            }
+            keys.insert(entry.plain_key().to_owned());
+        }
+    }
+    if found.is_empty() {
+        let keys: Vec<_> = keys.into_iter().collect();
+        let instead = suggest::instead(wanted, &keys);
+        return Err(Error::Usage(format!("no page explains `{key}`; {instead}")));
+    }
+    Ok(found.join("\n\n"))
+}
+
+fn contents() -> String {
+    let pages = PAGES.map(|page| {
+        let entries = entries(page.text);
+        let keys: Vec<_> = entries.iter().map(|entry| entry.key).collect();
+        format!("{}:\n  {}", page.name, keys.join(", "))
+    });
+    pages.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# A page\n\nIntro.\n\n## `[[step]]`\n\nA step.\n\n### `name`\n\nIts name.\n\n\
+                        ```toml\n# no heading: `x`\nname = \"a\"\n```\n\n## Others\n\n### `end` (a word)\nThe end.\n";
+
+    #[test]
+    fn an_entry_reaches_to_the_next_heading_and_code_has_none() {
+        let entries = entries(PAGE);
+        let keys: Vec<_> = entries.iter().map(|e| (e.key, e.section)).collect();
+        assert_eq!(
+            keys,
+            [
+                ("[[step]]", None),
+                ("name", Some("`[[step]]`")),
+                ("end", Some("Others"))
+            ]
+        );
+        assert_eq!(
+            entries[1].text,
+            "Its name.\n\n```toml\n# no heading: `x`\nname = \"a\"\n```"
+        );
+        assert_eq!(entries[2].text, "The end.");
+    }
+
+    #[test]
+    fn every_key_is_explained_with_or_without_its_brackets() {
+        for page in PAGES {
+            let entries = entries(page.text);
+            assert!(entries.len() > 5, "{} explains little", page.name);
+            for entry in entries {
+                let said = explain(Some(entry.key)).unwrap();
+                assert!(said.contains(page.name) && said.contains(entry.text));
+                assert!(!entry.text.is_empty(), "{} {}", page.name, entry.key);
+                assert_eq!(explain(Some(entry.plain_key())).unwrap(), said);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slip_gets_the_key_that_was_meant() {
+        let error = explain(Some("witness-disagree")).unwrap_err().to_string();
+        assert!(
+            error.contains("did you mean `witness-disagrees`?"),
+            "{error}"
+        );
+    }
+}
