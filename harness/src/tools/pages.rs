@@ -43,6 +43,13 @@ impl Entry<'_> {
     pub fn plain_key(&self) -> &str {
         self.key.trim_matches(['[', ']'])
     }
+
+    /// Whether a user means it by `wanted`: the key, or its last part, as `name` of `step.name`.
+    fn is(&self, wanted: &str) -> bool {
+        let key = self.plain_key();
+        key.strip_suffix(wanted)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
 }
 
 /// The entries of a page's text, in order.
@@ -99,11 +106,16 @@ pub fn explain(key: Option<&str>) -> Result<String, Error> {
 
 fn paragraphs(key: &str) -> Result<String, Error> {
     let wanted = key.trim_matches(['[', ']']);
+    if wanted.is_empty() {
+        return Err(Error::Usage(
+            "name a key, or leave it out to see all".into(),
+        ));
+    }
     let mut found = Vec::new();
     let mut keys = BTreeSet::new();
     for page in PAGES {
         for entry in entries(page.text) {
-            if entry.plain_key() == wanted {
+            if entry.is(wanted) {
                 let section = entry.section.map_or(String::new(), |s| format!(", {s}"));
                 let (name, text) = (page.name, entry.text);
                 found.push(format!("{} ({name}{section})\n\n{text}", entry.key));
@@ -166,6 +178,17 @@ mod tests {
                 assert_eq!(explain(Some(entry.plain_key())).unwrap(), said);
             }
         }
+    }
+
+    #[test]
+    fn the_last_part_of_a_key_is_enough_and_a_part_of_a_word_is_not() {
+        let entry = Entry {
+            key: "[[step.name]]",
+            section: None,
+            text: "",
+        };
+        assert!(entry.is("step.name") && entry.is("name"));
+        assert!(!entry.is("ame") && !entry.is("step") && explain(Some("[]")).is_err());
     }
 
     #[test]
