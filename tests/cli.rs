@@ -94,7 +94,9 @@ fn a_missing_or_wrong_machine_file_is_shown() {
     let args = ["run", "--arch", "riscv64", "--root", &root_arg];
     refused(&args, &["has no folder configs/machines"]);
     fs::create_dir_all(&machines).unwrap();
+    fs::create_dir(machines.join("riscv64.toml")).unwrap();
     refused(&args, &["riscv64.toml: cannot be read"]);
+    fs::remove_dir(machines.join("riscv64.toml")).unwrap();
     let good = fs::read_to_string(root().join("configs/machines/riscv64.toml")).unwrap();
     let bad = good.replace("\"{kernel}\"", "\"{kernal}\"");
     fs::write(machines.join("riscv64.toml"), bad).unwrap();
@@ -176,8 +178,9 @@ fn the_doctor_finds_everything_here() {
 
 #[test]
 fn the_doctor_says_what_is_missing_and_what_to_do() {
-    let folder = workspace("qemu-system-nowhere", "\"-S\",");
+    let folder = workspace("qemu-system-nowhere", "");
     fs::write(folder.path().join("target"), "a file in the way").unwrap();
+    fs::write(folder.path().join("configs/machines/aarch64.toml"), "").unwrap();
     let pin = "[toolchain]\nchannel = \"1.0.0\"\n";
     fs::write(folder.path().join("rust-toolchain.toml"), pin).unwrap();
     let root = folder.path().to_string_lossy();
@@ -193,12 +196,12 @@ fn the_doctor_says_what_is_missing_and_what_to_do() {
         "but 1.0.0 is pinned",
         "target cannot be written to",
         "qemu-system-nowhere is not installed",
-        "aarch64.toml: cannot be read",
+        "aarch64.toml: lacks keys",
         "what to do: run ./x setup",
     ] {
         assert!(ran.stdout.contains(text), "{text:?} is missing: {ran:#?}");
     }
-    let too_old = workspace("qemu-system-riscv64", "\"-S\",");
+    let too_old = workspace("qemu-system-riscv64", "");
     let machine = too_old.path().join("configs/machines/riscv64.toml");
     let text = fs::read_to_string(&machine).unwrap();
     let oldest = text
@@ -211,12 +214,12 @@ fn the_doctor_says_what_is_missing_and_what_to_do() {
     assert!(ran.stdout.contains(text), "{ran:#?}");
 }
 
-/// A workspace whose machine is a given program with given arguments.
-fn workspace(program: &str, control: &str) -> tempfile::TempDir {
+/// A workspace whose machine is a given program with further arguments.
+fn workspace(program: &str, more: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let machine = fs::read_to_string(root().join("configs/machines/riscv64.toml")).unwrap();
     let machine = machine.replace("\"qemu-system-riscv64\"", &format!("{program:?}"));
-    let machine = machine.replace("\"-S\",", control);
+    let machine = machine.replace("machine = [", &format!("machine = [{more}"));
     // The kernel here is nothing, and the firmware all that speaks: listen to it.
     let machine = machine.replace("'^OpenSBI v'", "'^no firmware begins so$'");
     for (path, contents) in [
@@ -225,7 +228,6 @@ fn workspace(program: &str, control: &str) -> tempfile::TempDir {
             "tests/scenarios/gkernel.toml",
             include_str!("scenarios/gkernel.toml"),
         ),
-        ("fixtures/flash/pfld.bin", "pfld"),
         ("kernel.bin", "\0\0\0\0"),
     ] {
         let path = folder.path().join(path);
@@ -250,12 +252,12 @@ fn run_in(folder: &Path, more: &[&str]) -> std::process::Command {
 
 #[test]
 fn an_empty_image_is_refused_with_what_it_could_be() {
-    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let folder = workspace("qemu-system-riscv64", "");
     fs::write(folder.path().join("kernel.bin"), "").unwrap();
     let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
     assert_eq!(ran.code, Some(2), "{ran:#?}");
     assert!(
-        ran.stderr.contains("kernel.bin is empty: --image"),
+        ran.stderr.contains("kernel.bin: it is empty; a kernel"),
         "{ran:#?}"
     );
 }
@@ -263,7 +265,7 @@ fn an_empty_image_is_refused_with_what_it_could_be() {
 /// What QEMU makes for itself lies with the run's records, wherever temporary files usually go.
 #[test]
 fn a_temporary_folder_that_is_not_there_does_not_matter() {
-    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let folder = workspace("qemu-system-riscv64", "");
     let mut run = run_in(folder.path(), &["--timeout", "500ms"]);
     let ran: support::Ran = run
         .env("TMPDIR", "/no/such/folder")
@@ -273,11 +275,11 @@ fn a_temporary_folder_that_is_not_there_does_not_matter() {
     assert_eq!(ran.code, Some(3), "{ran:#?}");
 }
 
-/// A program that a machine file names by a path is found from the workspace, whatever folder it
+/// A program that a machine file names by a path is found from that file, whatever folder the harness
 /// is started in.
 #[test]
-fn a_qemu_may_be_named_by_a_path_in_the_workspace() {
-    let folder = workspace("tools/qemu", "\"-S\",");
+fn a_qemu_may_be_named_by_a_path_from_the_machine_file() {
+    let folder = workspace("../../tools/qemu", "");
     let tools = folder.path().join("tools");
     fs::create_dir(&tools).unwrap();
     let script = "#!/bin/sh\nexec qemu-system-riscv64 \"$@\"\n";
@@ -292,7 +294,7 @@ fn a_qemu_may_be_named_by_a_path_in_the_workspace() {
 
 #[test]
 fn a_missing_qemu_is_infrastructure_with_what_to_do() {
-    let folder = workspace("qemu-system-nowhere", "\"-S\",");
+    let folder = workspace("qemu-system-nowhere", "");
     let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     for text in ["qemu-system-nowhere is not installed", "./x setup"] {
@@ -302,7 +304,7 @@ fn a_missing_qemu_is_infrastructure_with_what_to_do() {
 
 #[test]
 fn an_argument_that_qemu_refuses_is_infrastructure_and_qemu_is_quoted() {
-    let folder = workspace("qemu-system-riscv64", "\"-S\", \"-nonsense\",");
+    let folder = workspace("qemu-system-riscv64", "\"-nonsense\",");
     let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
     assert_eq!(ran.code, Some(4), "{ran:#?}");
     assert!(
@@ -314,7 +316,7 @@ fn an_argument_that_qemu_refuses_is_infrastructure_and_qemu_is_quoted() {
 
 #[test]
 fn a_guest_that_never_speaks_times_out_and_the_records_say_so() {
-    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let folder = workspace("qemu-system-riscv64", "");
     let ran: support::Ran = run_in(folder.path(), &["--timeout", "500ms", "--format", "json"])
         .output()
         .unwrap()
@@ -364,7 +366,7 @@ fn qemus(folder: &Path) -> Vec<String> {
 
 #[track_caller]
 fn ends_with_its_qemu(signal: Signal, code: Option<i32>) {
-    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let folder = workspace("qemu-system-riscv64", "");
     let (mut child, mut stdout) = booted(folder.path());
     assert_eq!(qemus(folder.path()).len(), 1);
     kill_process(Pid::from_child(&child), signal).unwrap();
@@ -394,7 +396,7 @@ fn qemu_does_not_outlive_a_harness_that_is_killed() {
 
 #[test]
 fn a_reader_that_goes_away_does_not_change_the_verdict() {
-    let folder = workspace("qemu-system-riscv64", "\"-S\",");
+    let folder = workspace("qemu-system-riscv64", "");
     let mut child = run_in(folder.path(), &["--timeout", "1"])
         .stdout(Stdio::piped())
         .spawn()

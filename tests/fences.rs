@@ -4,7 +4,7 @@
 use harness::{
     arch::Arch,
     boot::build::{Ask, Target, build},
-    config::machine::Machine,
+    config::recipe::Recipe,
 };
 use object::{Object, ObjectSection, SectionKind};
 use std::path::Path;
@@ -52,17 +52,12 @@ fn has(arch: Arch, instructions: &[u32]) -> bool {
 /// The machine code of the hypervisor, built if need be, a section each.
 fn code(arch: Arch) -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let machine = Machine::load(&root, arch).unwrap_or_else(|error| panic!("{error}"));
+    let recipe = Recipe::load(&root, arch).unwrap_or_else(|error| panic!("{error}"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let built = runtime.block_on(build(
-        &root,
-        &machine,
-        &[Target::Hypervisor],
-        Ask::IfChanged,
-    ));
+    let built = runtime.block_on(build(&root, &recipe, &[Target::Hypervisor], Ask::IfChanged));
     let [elf] = &built.unwrap_or_else(|error| panic!("{error}"))[..] else {
         panic!("one target has one ELF file");
     };

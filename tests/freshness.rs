@@ -50,10 +50,11 @@ impl Workspace {
             folder,
             variables: Vec::new(),
         };
-        let machine = "configs/machines/x86_64.toml";
-        let machine_text = fs::read_to_string(root().join(machine)).unwrap();
+        let recipe = "configs/build.toml";
+        let recipe_text = fs::read_to_string(root().join(recipe)).unwrap();
         for (file, text) in [
-            (machine, machine_text.as_str()),
+            (recipe, recipe_text.as_str()),
+            ("configs/machines/none.toml", ""),
             ("configs/axconfig/x86_64.toml", "platform = \"none\"\n"),
             (
                 "Cargo.toml",

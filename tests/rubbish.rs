@@ -45,7 +45,8 @@ impl Bed {
                 "tests/scenarios/gkernel.toml",
                 "tests/scenarios/gkernel.toml",
             ),
-            ("fixtures/flash/pfld.bin", "fixtures/flash/pfld.bin"),
+            ("configs/build.toml", "configs/build.toml"),
+            ("own.toml", "configs/machines/x86_64-seabios.toml"),
             ("console.log", "fixtures/consoles/riscv64/good.log"),
             (
                 "tests/scenarios/npf-outside.toml",
@@ -400,7 +401,18 @@ fn every_file_that_is_read() {
         .map(OsString::from)
         .to_vec();
     let doctor = ["doctor"].map(OsString::from).to_vec();
-    let files: [(&str, &[&Vec<OsString>]); 11] = [
+    let build = ["build", "--arch", "riscv64"].map(OsString::from).to_vec();
+    // A machine file of one's own.
+    let own = ["run", "--machine", "own.toml", "--hypervisor", "kernel.bin"];
+    let own = [&own[..], &["--guest", "guest.bin", "--timeout", "0.2"]].concat();
+    let own: Vec<_> = own.into_iter().map(OsString::from).collect();
+    let own_console = ["judge", "--machine", "own.toml", "console.log"]
+        .map(OsString::from)
+        .to_vec();
+    let own_doctor = ["doctor", "--machine", "own.toml"]
+        .map(OsString::from)
+        .to_vec();
+    let files: [(&str, &[&Vec<OsString>]); 12] = [
         (
             "configs/machines/riscv64.toml",
             &[&run, &console, &list, &doctor],
@@ -410,7 +422,8 @@ fn every_file_that_is_read() {
             &[&run, &console, &list, &mutants],
         ),
         ("tests/mutants/npf-outside.patch", &[&mutants]),
-        ("fixtures/flash/pfld.bin", &[&run]),
+        ("configs/build.toml", &[&doctor, &build]),
+        ("own.toml", &[&own, &own_console, &own_doctor]),
         ("kernel.bin", &[&run]),
         ("guest.bin", &[&run]),
         ("console.log", &[&console]),

@@ -50,6 +50,8 @@ impl Checkout {
             let machine = format!("configs/machines/{arch}.toml");
             this.write(&machine, &fs::read_to_string(root.join(&machine)).unwrap());
         }
+        let recipe = "configs/build.toml";
+        this.write(recipe, &fs::read_to_string(root.join(recipe)).unwrap());
         fs::copy(root.join("x"), this.path("x")).unwrap();
         fs::create_dir_all(this.path("bin")).unwrap();
         for tool in TOOLS {

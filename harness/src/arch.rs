@@ -1,4 +1,4 @@
-//! The architectures, by name. Everything else about them is in `configs/machines/<arch>.toml`.
+//! The architectures, by name. What else is to be known of one is in its machine files.
 
 use std::fmt;
 
@@ -39,6 +39,12 @@ impl Arch {
             Arch::Aarch64 => "aarch64",
             Arch::X86_64 => "x86_64",
         }
+    }
+
+    /// Whether a kernel for it tells QEMU by its own headers how it is loaded (Multiboot, PVH, the Linux
+    /// boot protocol), so that its file is never to be taken apart.
+    pub fn takes_elf(self) -> bool {
+        self == Arch::X86_64
     }
 }
 

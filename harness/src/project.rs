@@ -8,11 +8,8 @@ use std::path::{Path, PathBuf};
 const MARK: &str = "configs/machines";
 
 /// Finds the workspace: `--root` or `HARNESS_ROOT`; else the first folder upwards of the current one
-/// that is one; else, and this is said on stderr, the first upwards of this program, or the one
-/// that it was built from.
-///
-/// A checkout may have been copied with its target folder, so where the program lies comes before
-/// where it was built.
+/// that is one; else, and this is said on stderr, the first upwards of this program. Where there is
+/// none, as for a program that was installed, it is the current folder, which then [is none](is_workspace).
 pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
     if let Some(root) = given {
         let root = std::path::absolute(root)
@@ -29,16 +26,17 @@ pub fn find_root(given: Option<&Path>) -> Result<PathBuf, Error> {
         return Ok(root);
     }
     let program = std::env::current_exe().ok();
-    let elsewhere = program
-        .and_then(|program| above(&program))
-        .or_else(|| above(Path::new(env!("CARGO_MANIFEST_DIR"))));
-    let root = elsewhere.ok_or_else(|| {
-        Error::Usage(format!(
-            "no workspace here (a folder with {MARK}); use --root DIR"
-        ))
-    })?;
+    let Some(root) = program.and_then(|program| above(&program)) else {
+        return std::env::current_dir()
+            .map_err(|e| Error::Usage(format!("the current folder cannot be used: {e}")));
+    };
     let _ = writeln!(std::io::stderr(), "workspace: {}", root.display());
     Ok(root)
+}
+
+/// Whether a folder is a workspace: one with machine files.
+pub fn is_workspace(root: &Path) -> bool {
+    root.join(MARK).is_dir()
 }
 
 /// The first workspace at or above a path.

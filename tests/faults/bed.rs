@@ -1,6 +1,7 @@
 //! A workspace whose QEMU is the fake.
 
 use crate::cases::Case;
+use crate::fake;
 use crate::support::{self, Ran};
 use std::fs;
 use std::path::PathBuf;
@@ -23,21 +24,19 @@ impl Bed {
             fs::create_dir_all(at(folder))?;
         }
         let program = std::env::current_exe()?;
-        let words = ["--fake-qemu", case.name, &at("pids").to_string_lossy()]
+        let words = [fake::FLAG, case.name, &at("pids").to_string_lossy()]
             .map(|word| format!("{word:?}"))
             .join(", ");
         let machine = format!(
             "arch = 'riscv64'\n\
-             [build]\ntarget = 'none'\naxconfig = 'none'\nkernel-format = 'bin'\n\
-             [qemu]\nprogram = {program:?}\noldest = '7.2'\nby-hand = []\n\
-             machine = []\n\
-             control = [{words}, '{{qmp_fd}}', '{{serial_fd}}', '{{disk}}']\n\
-             [disk]\nsize = '34M'\n[flash]\ncontent = 'flash.bin'\n\
+             [qemu]\nprogram = {program:?}\noldest = '7.2'\n\
+             machine = [{words}, '{{disk}}']\n\
+             [disk]\nsize = '34M'\n\
              [witness]\nformat = 'riscv-trap'\nargs = ['{{trace_log}}']\n"
         );
         fs::write(at("configs/machines/riscv64.toml"), machine)?;
         fs::write(at("tests/scenarios/story.toml"), case.story)?;
-        for file in ["flash.bin", "kernel.bin", "guest.bin"] {
+        for file in ["kernel.bin", "guest.bin"] {
             fs::write(at(file), "contents")?;
         }
         Ok(Self {
@@ -54,7 +53,7 @@ impl Bed {
     /// The harness's command that runs the case, as people see it.
     pub fn command(&self) -> Command {
         let mut command = self.command_that_builds();
-        command.arg("--image").arg(self.at("kernel.bin"));
+        command.arg("--hypervisor").arg(self.at("kernel.bin"));
         command
     }
 

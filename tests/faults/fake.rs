@@ -25,6 +25,17 @@ pub struct Machine<'a> {
     pub log: Option<&'a Path>,
 }
 
+/// What comes before the words of the machine file.
+pub const FLAG: &str = "--fake-qemu";
+
+/// The descriptor's number of one of the sockets that QEMU inherits, from
+/// `-chardev socket,id=NAME,fd=N`.
+pub fn descriptor<'a>(control: &'a [String], name: &str) -> &'a str {
+    let start = format!("socket,id={name},fd=");
+    let mut numbers = control.iter().filter_map(|word| word.strip_prefix(&start));
+    numbers.next().expect("the harness adds its connections")
+}
+
 /// Where a machine notes a moment.
 pub const MOMENT: &str = "moment";
 

@@ -1,7 +1,7 @@
 //! The bed of faults: a fake QEMU that misbehaves in every way we could think of, and a table that
 //! holds the harness to its exact verdict on each.
 //!
-//! This program is both: started with `--fake-qemu CASE` it is the fake, else the tests.
+//! This program is both: started with `--fake-qemu CASE` behind what the harness adds by itself it is the fake, else the tests.
 
 mod accounts;
 mod bed;
@@ -23,13 +23,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, flag, case, pids, qmp, serial, disk, log @ ..] = &args[..]
-        && flag == "--fake-qemu"
-    {
+    let mut parts = args.splitn(2, |word| word == fake::FLAG);
+    if let (Some(control), Some([case, pids, disk, log @ ..])) = (parts.next(), parts.next()) {
         let machine = fake::Machine {
             pids: Path::new(pids),
-            qmp,
-            serial,
+            qmp: fake::descriptor(control, "qmp"),
+            serial: fake::descriptor(control, "console"),
             disk: Path::new(disk),
             log: log.first().map(Path::new),
         };

@@ -10,7 +10,7 @@
 
 use super::cargo;
 use super::freshness::{self, Moment, Stamp};
-use crate::config::machine::Machine;
+use crate::config::recipe::Recipe;
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,10 +43,10 @@ impl Target {
         }
     }
 
-    fn axconfig<'m>(&self, machine: &'m Machine) -> Option<&'m Path> {
+    fn axconfig<'m>(&self, recipe: &'m Recipe) -> Option<&'m Path> {
         match self {
-            Target::Hypervisor => Some(&machine.build.axconfig),
-            Target::Guest(_) => machine.build.guest_axconfig.as_deref(),
+            Target::Hypervisor => Some(&recipe.axconfig),
+            Target::Guest(_) => recipe.guest_axconfig.as_deref(),
         }
     }
 }
@@ -64,45 +64,45 @@ pub enum Ask {
 /// Builds some targets at the same time; the ELF files, in their order.
 pub async fn build(
     root: &Path,
-    machine: &Machine,
+    recipe: &Recipe,
     targets: &[Target],
     ask: Ask,
 ) -> Result<Vec<PathBuf>, Error> {
-    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(root, machine, target);
+    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(root, recipe, target);
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
-        ask_cargo(root, machine, &stale).await?;
+        ask_cargo(root, recipe, &stale).await?;
     }
     Ok(targets
         .iter()
-        .map(|target| elf_path(root, machine, target))
+        .map(|target| elf_path(root, recipe, target))
         .collect())
 }
 
 /// Whether a target is certainly what cargo would make of it now.
-fn is_fresh(root: &Path, machine: &Machine, target: &Target) -> bool {
-    let Some(stamp) = Stamp::read(&elf_path(root, machine, target)) else {
+fn is_fresh(root: &Path, recipe: &Recipe, target: &Target) -> bool {
+    let Some(stamp) = Stamp::read(&elf_path(root, recipe, target)) else {
         return false;
     };
-    Core::of(&stamp.sysroot, &machine.build.target)
-        .is_ok_and(|core| stamp.holds(&described(root, machine, target, core)))
+    Core::of(&stamp.sysroot, &recipe.target)
+        .is_ok_and(|core| stamp.holds(&described(root, recipe, target, core)))
 }
 
-async fn ask_cargo(root: &Path, machine: &Machine, targets: &[&Target]) -> Result<(), Error> {
+async fn ask_cargo(root: &Path, recipe: &Recipe, targets: &[&Target]) -> Result<(), Error> {
     let sysroot = sysroot(root).await?;
-    let core = Core::of(&sysroot, &machine.build.target)?;
+    let core = Core::of(&sysroot, &recipe.target)?;
     let mut running = tokio::task::JoinSet::new();
     for &target in targets {
-        if let Some(file) = target.axconfig(machine).filter(|file| !file.is_file()) {
+        if let Some(file) = target.axconfig(recipe).filter(|file| !file.is_file()) {
             return Err(Error::infrastructure(
                 format!("the platform file {} does not exist", file.display()),
-                "check [build] in the machine file",
+                "check its name in configs/build.toml",
             ));
         }
-        let command = command(root, machine, target, core);
-        let build = described(root, machine, target, core);
-        let label = format!("{} for {}", target.program(), machine.arch);
-        let (folder, sysroot) = (target_dir(root, machine, target), sysroot.clone());
+        let command = command(root, recipe, target, core);
+        let build = described(root, recipe, target, core);
+        let label = format!("{} for {}", target.program(), recipe.arch);
+        let (folder, sysroot) = (target_dir(root, recipe, target), sysroot.clone());
         running.spawn(async move {
             // Held until the stamp is written, so that it is of what this cargo built.
             let _alone = cargo::alone_in(&folder, &label).await?;
@@ -119,22 +119,22 @@ async fn ask_cargo(root: &Path, machine: &Machine, targets: &[&Target]) -> Resul
     Ok(())
 }
 
-fn target_dir(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
+fn target_dir(root: &Path, recipe: &Recipe, target: &Target) -> PathBuf {
     root.join("target")
         .join(target.package())
-        .join(machine.arch.name())
+        .join(recipe.arch.name())
 }
 
-fn elf_path(root: &Path, machine: &Machine, target: &Target) -> PathBuf {
-    target_dir(root, machine, target)
-        .join(&machine.build.target)
+fn elf_path(root: &Path, recipe: &Recipe, target: &Target) -> PathBuf {
+    target_dir(root, recipe, target)
+        .join(&recipe.target)
         .join("image")
         .join(target.program())
 }
 
 /// The build as its stamp describes it.
-fn described(root: &Path, machine: &Machine, target: &Target, core: Core) -> freshness::Build {
-    let command = command(root, machine, target, core);
+fn described(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> freshness::Build {
+    let command = command(root, recipe, target, core);
     let mut environment: BTreeMap<_, _> = std::env::vars_os().collect();
     for (name, value) in command.as_std().get_envs() {
         match value {
@@ -144,27 +144,27 @@ fn described(root: &Path, machine: &Machine, target: &Target, core: Core) -> fre
     }
     freshness::Build {
         root: root.to_owned(),
-        artefact: elf_path(root, machine, target),
+        artefact: elf_path(root, recipe, target),
         arguments: command.as_std().get_args().map(Into::into).collect(),
         environment,
-        triple: Some(machine.build.target.clone()),
+        triple: Some(recipe.target.clone()),
         programs: Vec::new(),
         files: target
-            .axconfig(machine)
+            .axconfig(recipe)
             .map(Path::to_owned)
             .into_iter()
             .collect(),
     }
 }
 
-fn command(root: &Path, machine: &Machine, target: &Target, core: Core) -> Command {
+fn command(root: &Path, recipe: &Recipe, target: &Target, core: Core) -> Command {
     let mut command = Command::new("cargo");
     command
         .current_dir(root)
         .args(["build", "--profile", "image", "--target"]);
-    command.args([machine.build.target.as_str(), "--package", target.package()]);
+    command.args([recipe.target.as_str(), "--package", target.package()]);
     command.args(["--bin", target.program(), "--target-dir"]);
-    command.arg(target_dir(root, machine, target));
+    command.arg(target_dir(root, recipe, target));
     command.args(core.flags());
     // What an outer `cargo run` or `cargo test` sets is about the harness, not about these builds.
     for (name, _) in std::env::vars_os() {
@@ -179,7 +179,7 @@ fn command(root: &Path, machine: &Machine, target: &Target, core: Core) -> Comma
         }
     }
     command.env("RUSTC_BOOTSTRAP", "1");
-    match target.axconfig(machine) {
+    match target.axconfig(recipe) {
         Some(file) => command.env("AX_CONFIG_PATH", file),
         None => command.env_remove("AX_CONFIG_PATH"),
     };

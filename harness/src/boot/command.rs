@@ -1,8 +1,29 @@
-//! The command of a run, for people: as it was run, and to be run by hand.
+//! The command of a run: how the harness holds on to QEMU, and for people, as it was run and to be run
+//! by hand.
 
 use crate::machine::Launch;
-use crate::machine::process::ENVIRONMENT;
+use crate::machine::process::{ENVIRONMENT, QMP_FD, SERIAL_FD};
 use std::os::unix::ffi::OsStrExt;
+
+/// How the harness holds on to QEMU: it starts stopped, and its control connection and its first serial
+/// line are sockets that it inherits.
+pub(super) fn control() -> Vec<String> {
+    let words = [
+        "-S",
+        "-chardev",
+        &format!("socket,id=qmp,fd={QMP_FD}"),
+        "-mon",
+        "chardev=qmp,mode=control",
+        "-chardev",
+        &format!("socket,id=console,fd={SERIAL_FD}"),
+        "-serial",
+        "chardev:console",
+    ];
+    words.map(str::to_owned).into()
+}
+
+/// What stands in for that when someone runs the command by hand.
+pub(super) const BY_HAND: [&str; 2] = ["-serial", "mon:stdio"];
 
 /// The command as it is run, and as one would paste it. What it starts with is the folder's name,
 /// byte for byte: it need not be text.

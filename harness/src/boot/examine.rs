@@ -113,21 +113,28 @@ impl Kind {
 
     /// What is wrong with it as a hypervisor, or any kernel, for a machine.
     fn objection_as_kernel(self, machine: &Machine) -> Option<String> {
-        let (arch, format) = (machine.arch, machine.build.kernel_format);
-        let wanted = match format {
-            KernelFormat::Bin => "a flat binary",
-            KernelFormat::Elf => "a Multiboot kernel",
+        let arch = machine.arch;
+        // Where the file tells by itself how it is loaded, a flat binary tells nothing.
+        let takes_flat = match machine.kernel_format {
+            KernelFormat::Auto => !arch.takes_elf(),
+            KernelFormat::Flat => true,
+            KernelFormat::Elf => false,
+        };
+        let wanted = if takes_flat {
+            "a flat binary"
+        } else {
+            "a Multiboot kernel"
         };
         let fits = match self {
             Self::Elf { machine, bits, .. } => {
                 // Multiboot starts kernels in 32-bit mode, and many are such ELF files.
-                let multiboot = arch == Arch::X86_64 && format == KernelFormat::Elf;
+                let multiboot = arch.takes_elf() && !takes_flat;
                 let small = multiboot && (machine, bits) == (elf::EM_386, 32);
                 self.is_bare_elf_for(arch) || small && self.is_bare()
             }
             Self::Linux(of) => of == arch,
             Self::Multiboot => true,
-            Self::Flat => format == KernelFormat::Bin,
+            Self::Flat => takes_flat,
             Self::Empty | Self::Script | Self::Other(_) | Self::Text => false,
         };
         (!fits).then(|| {
@@ -296,7 +303,7 @@ pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Resul
     if let Some(file) = &request.image {
         let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
         if let Some(why) = objection.unwrap_or_else(Some) {
-            return refused("--image", file, why);
+            return refused("--hypervisor", file, why);
         }
     }
     if let Some(Guest::File(file)) = &request.guest {
@@ -318,6 +325,30 @@ pub fn check(machine: &Machine, scenario: &Scenario, request: &Request) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether an ELF file is for addresses at which a machine has it before any address is translated: its
+/// entry lies in a segment by the segment's physical address. A kernel that is linked for where it maps
+/// itself (ArceOS on riscv64 and aarch64) is not: it is started as a flat binary.
+pub fn is_loaded_where_it_says(bytes: &[u8]) -> bool {
+    let Ok(header) = elf::FileHeader64::<Endianness>::parse(bytes) else {
+        return false;
+    };
+    let Ok(endian) = header.endian() else {
+        return false;
+    };
+    // No machine of ours has so many address lines: what lies above is a kernel's own half.
+    const PHYSICAL: u64 = 1 << 48;
+    let entry = header.e_entry(endian);
+    let segments = header.program_headers(endian, bytes).unwrap_or_default();
+    let mut loaded = segments
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    entry < PHYSICAL
+        && loaded.any(|segment| {
+            let offset = entry.checked_sub(segment.p_paddr(endian));
+            offset.is_some_and(|offset| offset < segment.p_memsz(endian))
+        })
 }
 
 /// Whether what is booted is the workspace's own hypervisor: built for this run, or named where builds

@@ -6,8 +6,10 @@
 
 use super::freshness::{self, Identity};
 use crate::config::machine::{Machine, Qemu};
+use crate::config::scenario::plain_name;
 use crate::error::Error;
 use crate::machine::firmware_image;
+use crate::project;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,13 +32,20 @@ pub async fn of(
     own: bool,
     patience: Duration,
 ) -> Result<Option<PathBuf>, Error> {
+    if !machine.uses("firmware") {
+        return Ok(None);
+    }
     let whose = if own { "own-firmware" } else { "firmware" };
-    let kept = root.join(format!("target/harness/{whose}-{}.json", machine.arch));
-    find(&kept, &machine.qemu, &machine.firmware_for(own), patience).await
+    let name = plain_name(&machine.name);
+    // Only a workspace has a folder for what is kept.
+    let kept = project::is_workspace(root)
+        .then(|| root.join(format!("target/harness/{whose}-{name}.json")));
+    let candidates = machine.firmware_for(own);
+    find(kept.as_deref(), &machine.qemu, &candidates, patience).await
 }
 
 async fn find(
-    kept: &Path,
+    kept: Option<&Path>,
     qemu: &Qemu,
     candidates: &[String],
     patience: Duration,
@@ -53,7 +62,7 @@ async fn find(
             file,
         })
     };
-    let then = fs::read(kept).ok();
+    let then = kept.and_then(|kept| fs::read(kept).ok());
     let then = then.and_then(|bytes| serde_json::from_slice::<Known>(&bytes).ok());
     if let Some(then) = then.filter(|then| then.file.is_file())
         && known(then.file.clone()).as_ref() == Some(&then)
@@ -62,10 +71,10 @@ async fn find(
     }
     let found = firmware_image::find(&qemu.program, qemu.oldest, candidates, patience).await?;
     let keep = found.clone().filter(|file| file.ends_with(first));
-    if let Some(bytes) = keep
+    let keep = keep
         .and_then(known)
-        .and_then(|known| serde_json::to_vec(&known).ok())
-    {
+        .and_then(|known| serde_json::to_vec(&known).ok());
+    if let Some((kept, bytes)) = kept.zip(keep) {
         // If it cannot be kept, QEMU is asked again.
         let _ = freshness::write_whole(kept, &bytes);
     }
@@ -106,13 +115,11 @@ mod tests {
             program: qemu(folder.path()),
             oldest: (0, 0),
             machine: Vec::new(),
-            control: Vec::new(),
-            by_hand: Vec::new(),
         };
         let candidates = ["best.rom", "other.bin"].map(str::to_owned);
         let asked = || fs::read_to_string(at("log")).map_or(0, |log| log.lines().count());
         let find = async || {
-            find(&at("kept"), &emulator, &candidates, PATIENCE)
+            find(Some(&at("kept")), &emulator, &candidates, PATIENCE)
                 .await
                 .unwrap()
                 .unwrap()
@@ -129,7 +136,7 @@ mod tests {
         fs::remove_file(at("best.rom")).unwrap();
         assert_eq!((find().await, asked()), (at("other.bin"), 4));
         fs::remove_file(at("other.bin")).unwrap();
-        let none = super::find(&at("kept"), &emulator, &candidates, PATIENCE).await;
+        let none = super::find(Some(&at("kept")), &emulator, &candidates, PATIENCE).await;
         assert!(none.is_err());
     }
 }

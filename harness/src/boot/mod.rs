@@ -10,33 +10,33 @@ pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
+mod images;
 pub mod itself;
 
-use crate::config::machine::{FlashSize, KernelFormat, Machine};
+use crate::config::machine::Machine;
+use crate::config::recipe::Recipe;
 use crate::config::scenario::{Guest, Scenario, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
-use crate::files;
 use crate::machine::Launch;
-use crate::machine::process::{LOG_FD, QMP_FD, SERIAL_FD};
+use crate::project;
 use crate::records::stopped::Programs;
 use crate::records::version::{Told, VERSION};
-use crate::records::{self, Booted, Hashed, RunDir};
+use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
-use sha2::{Digest, Sha256};
+use images::{Part, Parts};
+use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// The flash's contents on the disk: whole pages, so that the hypervisor can copy pages.
-const PAGE: usize = 4096;
 
 /// What a run is asked to be.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The architecture.
     pub arch: Arch,
+    /// The machine's name or file; without one it is the machine named after the architecture.
+    pub machine: Option<OsString>,
     /// The scenario's name or file.
     pub scenario: String,
     /// How long the run may take.
@@ -54,6 +54,8 @@ pub struct Request {
 /// A machine that can be started.
 #[derive(Debug)]
 pub struct Prepared {
+    /// What the reader is told of the machine.
+    pub note: Option<String>,
     /// The scenario it is for.
     pub scenario: Scenario,
     /// How to start it.
@@ -68,69 +70,55 @@ pub struct Prepared {
     pub programs: Programs,
 }
 
-/// A file that becomes part of what is booted.
-struct Part {
-    file: PathBuf,
-    bytes: Vec<u8>,
-}
-
-impl Part {
-    fn read(file: PathBuf) -> Result<Self, Error> {
-        let bytes = files::read(&file, files::IMAGE_LIMIT);
-        let bytes = bytes.map_err(|e| Error::io("read", &file, &e))?;
-        Ok(Self { file, bytes })
-    }
-
-    fn hashed(&self) -> Hashed {
-        let digest = Sha256::digest(&self.bytes);
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Hashed {
-            file: self.file.clone(),
-            sha256,
+impl Request {
+    /// The machine that is asked for.
+    ///
+    /// # Errors
+    ///
+    /// There is no such machine, its file is not right, or it is of another architecture.
+    pub fn machine(&self, root: &Path) -> Result<Machine, Error> {
+        match &self.machine {
+            Some(name) => Machine::named_of(root, name, self.arch),
+            None => Machine::load(root, self.arch),
         }
-    }
-
-    fn flat(&self) -> Result<Vec<u8>, Error> {
-        image::flatten(&self.bytes).map_err(|error| {
-            Error::Usage(format!("{} cannot be booted: {error}", self.file.display()))
-        })
     }
 }
 
 /// Builds and writes all that a run needs.
 pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
-    let machine = Machine::load(root, request.arch)?;
+    let machine = request.machine(root)?;
     let by_hand = request.guest.as_ref();
     let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
     examine::check(&machine, &scenario, request)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
+    let disk = images::disk(&machine, None, &scenario, guest.is_some())?;
+    let flash = Part::of_flash(&machine, &scenario)?;
     let (kernel, program, second_program) =
-        programs(root, &machine, request, [guest.as_ref(), second]).await?;
-    let flash = Part::read(
-        scenario
-            .flash
-            .clone()
-            .unwrap_or_else(|| machine.flash.content.clone()),
-    )?;
+        programs(root, request, [guest.as_ref(), second]).await?;
 
     let own = examine::is_own_hypervisor(root, request.image.as_deref());
     let firmware = firmware::of(root, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 
-    let label = format!("{}-{}", request.arch, plain_name(&scenario.name));
+    let label = format!(
+        "{}-{}",
+        plain_name(&machine.name),
+        plain_name(&scenario.name)
+    );
     let mut dir = RunDir::create(root, request.report_dir.as_deref(), &label)?;
     let nonce = nonce()?;
     let booted = Booted {
         version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
         arch: request.arch,
+        machine: Some(MachineUsed::of(&machine)),
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
         second: second_program.as_ref().map(Part::hashed),
-        flash: flash.hashed(),
+        flash: flash.as_ref().map(Part::hashed),
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
@@ -152,27 +140,26 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
             guests.push((name, program.flat()?));
         }
     }
-    let cmdline = cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?;
-    let values = write_images(
-        &machine,
-        &dir,
-        &kernel,
+    let parts = Parts {
+        kernel: &kernel,
         guests,
-        &flash,
-        cmdline,
-        firmware.as_ref(),
-    )?;
+        cmdline: cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?,
+        flash: flash.as_ref(),
+        firmware: firmware.as_ref(),
+    };
+    let values = images::write(&machine, disk.as_ref(), &dir, parts)?;
     if let Some(fault) = scenario.disk_fault {
         let disk = dir.path().join("disk.img");
         image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
     }
     let launch = launch(&machine, &scenario, &values, dir.path());
-    let by_hand = filled(
-        machine.qemu.by_hand.iter().chain(&machine.qemu.machine),
-        &values,
-    );
+    let by_hand = command::BY_HAND.map(str::to_owned).into_iter();
+    let by_hand: Vec<_> = by_hand
+        .chain(filled(&machine.qemu.machine, &values))
+        .collect();
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
+        note: note(root, &machine),
         scenario,
         launch,
         by_hand,
@@ -182,10 +169,15 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     })
 }
 
+/// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
+fn note(root: &Path, machine: &Machine) -> Option<String> {
+    let usual = machine.name == machine.arch.name() && project::is_workspace(root);
+    (!usual).then(|| format!("the machine is {}: {}", machine.name, machine.origin()))
+}
+
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
 async fn programs(
     root: &Path,
-    machine: &Machine,
     request: &Request,
     guests: [Option<&Guest>; 2],
 ) -> Result<(Part, Option<Part>, Option<Part>), Error> {
@@ -198,9 +190,13 @@ async fn programs(
             targets.push(Target::Guest(name.clone()));
         }
     }
-    let mut built = build::build(root, machine, &targets, request.ask)
-        .await?
-        .into_iter();
+    let built = if targets.is_empty() {
+        Vec::new()
+    } else {
+        let recipe = Recipe::load(root, request.arch)?;
+        build::build(root, &recipe, &targets, request.ask).await?
+    };
+    let mut built = built.into_iter();
     let mut next_built = || built.next().expect("one file for each target");
     let kernel = request.image.clone().unwrap_or_else(&mut next_built);
     let [first, second] = guests.map(|guest| match guest {
@@ -209,81 +205,6 @@ async fn programs(
         None => Ok(None),
     });
     Ok((Part::read(kernel)?, first?, second?))
-}
-
-/// The names of the images in the run's directory, which is where QEMU looks for them.
-const KERNEL: &str = "kernel";
-const DISK: &str = "disk.img";
-const FIRMWARE: &str = "firmware.img";
-const FLASH: &str = "pflash.img";
-
-/// Writes the images into the run's directory; the values of QEMU's placeholders.
-fn write_images(
-    machine: &Machine,
-    dir: &RunDir,
-    kernel: &Part,
-    guests: Vec<(String, Vec<u8>)>,
-    flash: &Part,
-    cmdline: String,
-    firmware: Option<&Part>,
-) -> Result<Values, Error> {
-    let mut values = Values::new();
-    let mut write = |placeholder: &str, name: &str, write: &dyn Fn(&Path) -> io::Result<()>| {
-        let path = dir.path().join(name);
-        write(&path).map_err(|e| Error::io("write", &path, &e))?;
-        values.insert(placeholder.into(), name.into());
-        Ok::<_, Error>(())
-    };
-    let kernel = match machine.build.kernel_format {
-        KernelFormat::Bin => &kernel.flat()?,
-        KernelFormat::Elf => &kernel.bytes,
-    };
-    write("kernel", KERNEL, &|path| image::write_plain(path, kernel))?;
-    let on_disk = |(name, program)| (format!("/sbin/{name}"), program);
-    let mut files: Vec<_> = guests.into_iter().map(on_disk).collect();
-    files.push(("/boot/cmdline".into(), cmdline.into_bytes()));
-    if machine.disk.pflash_on_disk {
-        let mut pages = flash.bytes.clone();
-        pages.resize(pages.len().next_multiple_of(PAGE), 0);
-        files.push(("/boot/pflash.img".into(), pages));
-    }
-    write("disk", DISK, &|path| {
-        image::write_disk(path, machine.disk.size, &files)
-    })?;
-    if let Some(firmware) = firmware {
-        write("firmware", FIRMWARE, &|path| {
-            image::write_plain(path, &firmware.bytes)
-        })?;
-    }
-    if let Some(size) = flash_size(machine, firmware)? {
-        write("pflash", FLASH, &|path| {
-            image::write_flash(path, size, &flash.bytes)
-        })?;
-    }
-    values.insert("trace_log".into(), format!("/dev/fd/{LOG_FD}"));
-    values.insert("qmp_fd".into(), QMP_FD.to_string());
-    values.insert("serial_fd".into(), SERIAL_FD.to_string());
-    Ok(values)
-}
-
-/// The size of the flash device, if there is one.
-fn flash_size(machine: &Machine, firmware: Option<&Part>) -> Result<Option<u64>, Error> {
-    match (machine.flash.size, firmware) {
-        (FlashSize::None, _) => Ok(None),
-        (FlashSize::Fixed(size), _) => Ok(Some(size)),
-        (FlashSize::WithFirmware(both), Some(firmware)) => both
-            .checked_sub(firmware.bytes.len() as u64)
-            .filter(|&size| size > 0)
-            .map(Some)
-            .ok_or_else(|| {
-                let what = format!("{} leaves no room for the flash", firmware.file.display());
-                Error::infrastructure(what, "check [firmware] and [flash] in the machine file")
-            }),
-        (FlashSize::WithFirmware(_), None) => Err(Error::Usage(format!(
-            "{}: size-with-firmware needs [firmware] candidates",
-            machine.arch
-        ))),
-    }
 }
 
 /// A token that the guest cannot know.
@@ -302,21 +223,24 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         .witness
         .as_ref()
         .filter(|_| scenario.story.plan().witness.is_some());
-    let args = machine.qemu.control.iter().chain(&machine.qemu.machine);
-    let args = args.chain(witness.iter().flat_map(|witness| &witness.args));
+    let mut args = command::control();
+    args.extend(filled(&machine.qemu.machine, values));
+    if let Some(witness) = witness {
+        args.extend(filled(&witness.args, values));
+    }
     Launch {
         program: machine.qemu.program.clone(),
         oldest: machine.qemu.oldest,
-        args: filled(args, values),
+        args,
         folder: dir.to_owned(),
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
     }
 }
 
-fn filled<'a>(args: impl Iterator<Item = &'a String>, values: &Values) -> Vec<String> {
-    args.map(|argument| {
+fn filled(args: &[String], values: &Values) -> Vec<String> {
+    let fill = |argument: &String| {
         template::fill_argument(argument, values).expect("the machine file was checked for these")
-    })
-    .collect()
+    };
+    args.iter().map(fill).collect()
 }

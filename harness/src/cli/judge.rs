@@ -1,6 +1,6 @@
 //! `harness judge`.
 
-use super::{DEFAULT_SCENARIO, Format, in_mode, run::publish, text_of};
+use super::{DEFAULT_SCENARIO, Format, in_mode, machine_of, run::publish, text_of};
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::files;
@@ -21,6 +21,9 @@ pub(super) struct JudgeArgs {
     /// Of which architecture a console is
     #[arg(long, value_enum)]
     arch: Option<Arch>,
+    /// Of which machine a console is: a name, or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    machine: Option<OsString>,
     /// The scenario that a console is to tell [default: gkernel]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     scenario: Option<OsString>,
@@ -35,24 +38,27 @@ pub(super) struct JudgeArgs {
 /// Judges; the verdict's exit code.
 pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> {
     if args.log.is_dir() {
-        if args.arch.is_some() || args.scenario.is_some() || args.mode.is_some() {
+        let options = [args.arch.is_some(), args.machine.is_some()];
+        let more = [args.scenario.is_some(), args.mode.is_some()];
+        if options.contains(&true) || more.contains(&true) {
             let message = "a run's directory tells by itself what it is of: leave out the options";
             return Err(Error::Usage(message.into()));
         }
         return publish(&replay::run_again(&args.log)?, args.format);
     }
     let console = open(&args.log)?;
-    let Some(arch) = args.arch else {
-        let message = "a recorded console does not tell its architecture: add --arch";
+    if args.arch.is_none() && args.machine.is_none() {
+        let message = "a recorded console does not tell its architecture: add --arch, or --machine";
         return Err(Error::Usage(message.into()));
-    };
+    }
     let root = find_root(root)?;
+    let machine = machine_of(&root, args.arch, args.machine.as_deref())?;
     let scenario = match &args.scenario {
         Some(scenario) => text_of("--scenario", scenario)?,
         None => DEFAULT_SCENARIO,
     };
     let scenario = in_mode(&root, scenario, args.mode.as_deref())?;
-    let report = replay::console(&root, arch, &scenario, console, &args.log)?;
+    let report = replay::console(&root, &machine, &scenario, console, &args.log)?;
     publish(&report, args.format)
 }
 

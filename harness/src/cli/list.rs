@@ -1,12 +1,12 @@
 //! `harness list`.
 
 use super::say;
-use crate::arch::Arch;
-use crate::config::machine::Machine;
+use crate::config::machine::{self, Machine, Origin};
 use crate::config::scenario;
 use crate::error::Error;
 use crate::project;
 use crate::tools::conformance;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// Shows what there is; or, as `markdown`, the conformance suite's page.
@@ -15,10 +15,22 @@ pub(super) fn list(root: &Path, markdown: bool) -> Result<u8, Error> {
         say(conformance::page(root)?.trim_end())?;
         return Ok(0);
     }
-    say("architectures:")?;
-    for arch in Arch::ALL {
-        let machine = Machine::load(root, arch)?;
-        say(&format!("  {arch:<10} {}", machine.qemu.program.display()))?;
+    say("machines:")?;
+    for name in machine::names(root) {
+        let machine = Machine::named(root, OsStr::new(&name))?;
+        let (program, origin) = (machine.qemu.program.display(), machine.origin());
+        let origin = match origin {
+            Origin::File(file) => file
+                .strip_prefix(root)
+                .unwrap_or(file)
+                .display()
+                .to_string(),
+            Origin::BuiltIn(_) => "built in".to_owned(),
+        };
+        say(&format!(
+            "  {name:<22} {:<8} {program}, {origin}",
+            machine.arch
+        ))?;
     }
     say("scenarios:")?;
     for name in scenario::names(root) {

@@ -13,7 +13,8 @@ mod signals;
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Ask, Target};
-use crate::config::machine::Machine;
+use crate::config::machine::{Machine, names};
+use crate::config::recipe::Recipe;
 use crate::config::scenario;
 use crate::error::Error;
 use crate::project::{self, find_root};
@@ -89,7 +90,7 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Say what is there of all that a run needs, and what is missing
     Doctor(doctor::DoctorArgs),
-    /// List architectures, scenarios and guests
+    /// List machines, scenarios and guests
     List {
         /// The conformance suite's page instead
         #[arg(long)]
@@ -112,9 +113,12 @@ struct MutantsArgs {
 
 #[derive(Debug, Args)]
 struct What {
-    /// The architecture
+    /// The architecture: the machine that is named so
     #[arg(long, value_enum)]
-    arch: Arch,
+    arch: Option<Arch>,
+    /// The machine: its name (harness list), or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    machine: Option<OsString>,
     /// The scenario: its name in tests/scenarios, or a file
     #[arg(
         long,
@@ -135,6 +139,19 @@ impl What {
     /// The scenario's name or file.
     fn scenario(&self) -> Result<&str, Error> {
         text_of("--scenario", &self.scenario)
+    }
+}
+
+/// The machine that the options name.
+fn machine_of(root: &Path, arch: Option<Arch>, machine: Option<&OsStr>) -> Result<Machine, Error> {
+    match (arch, machine) {
+        (Some(arch), None) => Machine::load(root, arch),
+        (None, Some(name)) => Machine::named(root, name),
+        (Some(arch), Some(name)) => Machine::named_of(root, name, arch),
+        (None, None) => Err(Error::Usage(format!(
+            "on which machine? add --machine NAME|FILE ({}), or --arch ARCH for the machine of that name",
+            names(root).join(", ")
+        ))),
     }
 }
 
@@ -296,10 +313,10 @@ fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Er
 
 async fn build_all(root: &Path, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
     for &arch in arches {
-        let machine = Machine::load(root, arch)?;
+        let recipe = Recipe::load(root, arch)?;
         let mut targets = vec![Target::Hypervisor];
         targets.extend(project::guests(root).into_iter().map(Target::Guest));
-        for file in build::build(root, &machine, &targets, ask).await? {
+        for file in build::build(root, &recipe, &targets, ask).await? {
             let file = file.strip_prefix(root).unwrap_or(&file);
             say(&file.display().to_string())?;
         }

@@ -1,7 +1,7 @@
 //! `harness run`.
 
 use super::live::Live;
-use super::{Format, What, output};
+use super::{Format, What, machine_of, output};
 use crate::boot::build::Ask;
 use crate::boot::{Request, prepare};
 use crate::config::parse_duration;
@@ -32,28 +32,31 @@ pub(super) struct RunArgs {
     )]
     timeout: Duration,
     /// A hypervisor (or any kernel) to boot instead of building the workspace's own
-    #[arg(long, value_name = "FILE")]
-    image: Option<PathBuf>,
+    #[arg(long, alias = "image", value_name = "FILE")]
+    hypervisor: Option<PathBuf>,
     /// A guest to run instead of the scenario's: a file, ELF or flat, or a guest program's name
     #[arg(long, value_name = "FILE|NAME", value_parser = clap::builder::OsStringValueParser::new())]
     guest: Option<OsString>,
-    /// Where to make the run's directory [default: target/harness/runs, of whose runs the newest 40
-    /// that passed are kept, and the newest 200 that did not]
-    #[arg(long, value_name = "DIR")]
-    report_dir: Option<PathBuf>,
+    /// Where to make the run's directory [default: target/harness/runs in a workspace, harness-runs in
+    /// any other folder; of the runs there the newest 40 that passed are kept, and the newest 200 that
+    /// did not]
+    #[arg(long, alias = "report-dir", value_name = "DIR")]
+    records: Option<PathBuf>,
 }
 
 /// Builds, boots and judges; the verdict's exit code.
 pub(super) async fn run(root: &Path, args: RunArgs, ask: Ask) -> Result<u8, Error> {
     let format = args.what.format;
     let guest = args.guest.map(|word| Guest::named(root, &word));
+    let machine = machine_of(root, args.what.arch, args.what.machine.as_deref())?;
     let request = Request {
-        arch: args.what.arch,
+        arch: machine.arch,
+        machine: args.what.machine.clone(),
         scenario: super::in_mode(root, args.what.scenario()?, args.what.mode.as_deref())?,
         timeout: args.timeout,
-        image: args.image,
+        image: args.hypervisor,
         guest: guest.transpose()?,
-        report_dir: args.report_dir,
+        report_dir: args.records,
         ask,
     };
     let result = match boot(root, &request, format).await {
@@ -111,6 +114,7 @@ async fn boot(root: &Path, request: &Request, format: Format) -> Result<Report, 
     report.stopped_at = stopped::locate(&finished.registers, &prepared.programs, running, root);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
+    report.notes.extend(prepared.note.take());
     report.notes.extend(finished.notes);
     dir.write(records::VERDICT, report.json());
     let trouble = dir

@@ -1,10 +1,13 @@
-//! The two kinds of configuration file: [machines](machine) and [scenarios](scenario).
+//! The configuration files: [machines](machine), [scenarios](scenario), and how a workspace
+//! [builds](recipe) its own programs.
 //!
 //! A file is first read into plain data that mirrors it (unknown keys are refused), then resolved
 //! into a plan in which nothing is optional that the rest of the harness has to know. Both steps
 //! report mistakes with file, line and key.
 
+pub mod disk;
 pub mod machine;
+pub mod recipe;
 pub mod scenario;
 mod source;
 pub mod template;

@@ -18,10 +18,12 @@
 //! run whose records cannot be written, as on a full disk, is stopped: it could not be judged again.
 
 use crate::arch::Arch;
+use crate::config::machine::{Machine, Origin};
 use crate::error::Error;
 use crate::files;
 use crate::judge::event::{Event, Record};
 use crate::judge::witness;
+use crate::project;
 use crate::records::head_and_tail::HeadAndTail;
 use crate::records::retention;
 use crate::records::version::{Versioned, lossy};
@@ -35,6 +37,9 @@ use std::time::Duration;
 /// Where runs usually are, in the workspace.
 const USUAL: &str = "target/harness/runs";
 
+/// Where they usually are without one, in the current folder.
+const USUAL_HERE: &str = "harness-runs";
+
 /// The file that tells what was booted.
 pub const BOOTED: &str = "run.json";
 /// The file that tells what the run had to tell.
@@ -47,7 +52,7 @@ pub const REGISTERS: &str = "registers.txt";
 pub const VERDICT: &str = "verdict.json";
 
 /// What to do where records find no room.
-pub const ROOM: &str = "make room on the disk, or name a folder on another one with --report-dir";
+pub const ROOM: &str = "make room on the disk, or name a folder on another one with --records";
 
 /// How much is kept of QEMU's log: of its beginning, and of its end.
 const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
@@ -62,6 +67,9 @@ pub struct Booted {
     pub harness: String,
     /// The architecture.
     pub arch: Arch,
+    /// The machine.
+    #[serde(default)]
+    pub machine: Option<MachineUsed>,
     /// The scenario.
     pub scenario: String,
     /// The token that only the hypervisor could know.
@@ -72,11 +80,38 @@ pub struct Booted {
     pub guest: Option<Hashed>,
     /// The guest after it, if there was one.
     pub second: Option<Hashed>,
-    /// What the flash began with.
-    pub flash: Hashed,
+    /// What the flash began with, if there was one.
+    #[serde(default)]
+    pub flash: Option<Hashed>,
     /// The firmware, where the machine file names candidates; else QEMU's own choice was started.
     #[serde(default)]
     pub firmware: Option<Hashed>,
+}
+
+/// Which machine it was.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MachineUsed {
+    /// Its name.
+    pub name: String,
+    /// Where it is written, and after that what it extends: files, or names that are built in.
+    pub files: Vec<String>,
+}
+
+impl MachineUsed {
+    /// Of a machine.
+    pub fn of(machine: &Machine) -> Self {
+        let whole = |origin: &Origin| match origin {
+            Origin::File(path) => std::path::absolute(path).map_or_else(
+                |_| path.display().to_string(),
+                |path| path.display().to_string(),
+            ),
+            Origin::BuiltIn(_) => origin.to_string(),
+        };
+        Self {
+            name: machine.name.clone(),
+            files: machine.origins.iter().map(whole).collect(),
+        }
+    }
 }
 
 /// A file, and its contents' hash.
@@ -125,7 +160,11 @@ impl RunDir {
     /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
     /// usually are, where [old ones go](retention).
     pub fn create(root: &Path, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
-        let usual = root.join(USUAL);
+        let usual = root.join(if project::is_workspace(root) {
+            USUAL
+        } else {
+            USUAL_HERE
+        });
         let parent = parent.unwrap_or(&usual);
         // QEMU's working directory is another one than the harness's.
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
@@ -273,7 +312,7 @@ fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
             "cannot make {}, for a run's records: {error}",
             path.display()
         ),
-        "name a folder that you may write to, on a disk with room, with --report-dir",
+        "name a folder that you may write to, on a disk with room, with --records",
     )
 }
 
@@ -295,7 +334,7 @@ fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     }
     Err(Error::infrastructure(
         "a thousand runs within a second",
-        "use --report-dir",
+        "use --records",
     ))
 }
 
@@ -322,6 +361,7 @@ mod tests {
     #[test]
     fn only_where_runs_usually_are_the_oldest_go() {
         let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("configs/machines")).unwrap();
         let elsewhere = root.path().join("elsewhere");
         let usual = root.path().join(USUAL);
         for parent in [&usual, &elsewhere] {

@@ -11,4 +11,6 @@ pub mod retention;
 pub mod stopped;
 pub mod version;
 
-pub use dir::{BOOTED, Booted, EVENTS, Hashed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json};
+pub use dir::{
+    BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json,
+};

@@ -82,19 +82,18 @@ fn other_architecture(booted: &Booted, told: &Told) -> Option<String> {
 /// Judges a recorded console, which comes from `log`, as if it were that of a scenario's run.
 pub fn console(
     root: &Path,
-    arch: Arch,
+    machine: &Machine,
     scenario: &str,
     console: impl Read,
     log: &Path,
 ) -> Result<Report, Error> {
-    let machine = Machine::load(root, arch)?;
-    let scenario = Scenario::load(root, scenario, &machine)?;
+    let scenario = Scenario::load(root, scenario, machine)?;
     let start = Instant::now();
     let mut trial = Trial::new(&scenario.story);
     trial
         .replay_console(console)
         .map_err(|e| Error::io("read", log, &e))?;
-    let report = Report::new(arch, &scenario.name, &scenario.story, &trial);
+    let report = Report::new(machine.arch, &scenario.name, &scenario.story, &trial);
     let mut report = report.took(start.elapsed());
     report.notes.push(
         "a recorded console does not tell how the machine ended, nor which @hv lines are genuine"

@@ -2,11 +2,14 @@
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Core};
-use crate::config::machine::Machine;
+use crate::config::machine::{self, Machine};
+use crate::config::recipe::Recipe;
 use crate::error::Error;
 use crate::machine::ask::{self, ask, version};
 use crate::machine::firmware_image;
+use crate::project;
 use serde::Serialize;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// What to do about anything that is missing.
@@ -61,36 +64,49 @@ impl Check {
     }
 }
 
-/// Looks at everything.
-pub async fn examine(root: &Path) -> Vec<Check> {
-    let mut checks = vec![
-        Check::new("rustc", compiler(root).await),
-        Check::new("cargo", version_line(root, Path::new("cargo")).await),
-        Check::new("target folder", writable(root)),
-    ];
-    for arch in Arch::ALL {
-        match Machine::load(root, arch) {
+/// Looks at all that a machine needs, or every machine. In a workspace that is also what builds its own
+/// programs.
+pub async fn examine(root: &Path, machine: Option<&OsStr>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if project::is_workspace(root) {
+        checks.push(Check::new("rustc", compiler(root).await));
+        let cargo = version_line(root, Path::new("cargo")).await;
+        checks.push(Check::new("cargo", cargo));
+        checks.push(Check::new("target folder", writable(root)));
+        for arch in Arch::ALL {
+            checks.push(Check::new(format!("{arch}: core"), core(root, arch).await));
+        }
+    }
+    let names = match machine {
+        Some(name) => vec![name.to_owned()],
+        None => machine::names(root).into_iter().map(Into::into).collect(),
+    };
+    for name in names {
+        match Machine::named(root, &name) {
             Ok(machine) => checks.extend(machine_checks(root, &machine).await),
-            Err(error) => checks.push(Check::new(format!("{arch}: machine"), Err(error.into()))),
+            Err(error) => {
+                let name = name.to_string_lossy();
+                checks.push(Check::new(format!("{name}: machine"), Err(error)));
+            }
         }
     }
     checks
 }
 
+/// Where `core` comes from for the workspace's own programs.
+async fn core(root: &Path, arch: Arch) -> Result<String, Error> {
+    let recipe = Recipe::load(root, arch)?;
+    let found = match build::core(root, &recipe.target).await? {
+        Core::Installed => "installed",
+        Core::Source => "built from the toolchain's source",
+    };
+    Ok(found.to_owned())
+}
+
 async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
-    let Machine { arch, qemu, .. } = machine;
-    let core = build::core(root, &machine.build.target).await;
-    let core = core.map(|core| {
-        match core {
-            Core::Installed => "installed",
-            Core::Source => "built from the toolchain's source",
-        }
-        .to_owned()
-    });
-    let mut checks = vec![
-        Check::new(format!("{arch}: core"), core),
-        Check::new(format!("{arch}: QEMU"), emulator(root, machine).await),
-    ];
+    let Machine { name, qemu, .. } = machine;
+    let emulator = emulator(root, machine).await;
+    let mut checks = vec![Check::new(format!("{name}: QEMU"), emulator)];
     for own in [true, false] {
         let candidates = machine.firmware_for(own);
         if candidates.is_empty() || own && machine.own_firmware.is_empty() {
@@ -100,7 +116,7 @@ async fn machine_checks(root: &Path, machine: &Machine) -> Vec<Check> {
             firmware_image::find(&qemu.program, qemu.oldest, &candidates, ask::PATIENCE).await;
         let found = found.map(|file| file.map_or(String::new(), |file| file.display().to_string()));
         let whose = if own { "own firmware" } else { "firmware" };
-        checks.push(Check::new(format!("{arch}: {whose}"), found));
+        checks.push(Check::new(format!("{name}: {whose}"), found));
     }
     checks
 }
@@ -160,7 +176,7 @@ fn writable(root: &Path) -> Result<String, Error> {
         Err(error) => Err(Error::infrastructure(
             format!("{} cannot be written to: {error}", target.display()),
             "make it writable; recorded consoles can be judged without it, and what is built \
-             already can be run with --image, --guest and --report-dir",
+             already can be run with --hypervisor, --guest and --records",
         )),
     }
 }

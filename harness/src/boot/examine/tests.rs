@@ -106,7 +106,7 @@ fn kernels_that_a_machine_can_start_are_accepted() {
         let machine = machine(arch);
         assert_eq!(Kind::Linux(arch).objection_as_kernel(&machine), None);
         let flat = Kind::Flat.objection_as_kernel(&machine);
-        let is_flat = machine.build.kernel_format == KernelFormat::Bin;
+        let is_flat = arch != Arch::X86_64;
         assert_eq!(flat.is_none(), is_flat, "{arch}");
         let others = Arch::ALL.into_iter().filter(|other| *other != arch);
         for other in others {
@@ -152,4 +152,37 @@ fn an_elf_file_that_is_cut_anywhere_is_refused() {
             .unwrap_err()
             .contains("without a segment")
     );
+}
+
+/// As QEMU loads it, an ELF file goes where it says, unless it says where a kernel maps itself.
+#[test]
+fn a_kernel_that_is_linked_for_where_it_maps_itself_is_no_elf_file_for_qemu() {
+    let mut file = elf_with_segment(elf::EM_RISCV, elf::PT_LOAD);
+    // The header's e_entry, and the segment's p_paddr and p_memsz.
+    for (entry, at, length, expected) in [
+        (0x8020_0000_u64, 0x8020_0000_u64, 0x1000_u64, true),
+        (0x8020_0ffe, 0x8020_0000, 0x1000, true),
+        (0x8020_1000, 0x8020_0000, 0x1000, false),
+        (0x801f_ffff, 0x8020_0000, 0x1000, false),
+        (0xffff_ffc0_8020_0000, 0x8020_0000, 0x1000, false),
+        (0xffff_ffc0_8020_0000, 0xffff_ffc0_8020_0000, 0x1000, false),
+    ] {
+        file[24..32].copy_from_slice(&entry.to_le_bytes());
+        file[64 + 24..64 + 32].copy_from_slice(&at.to_le_bytes());
+        file[64 + 40..64 + 48].copy_from_slice(&length.to_le_bytes());
+        assert_eq!(
+            is_loaded_where_it_says(&file),
+            expected,
+            "{entry:#x} in {at:#x}"
+        );
+    }
+    assert!(!is_loaded_where_it_says(b"flat"));
+}
+
+#[test]
+fn a_machine_file_may_say_in_which_form_a_kernel_is_given_to_qemu() {
+    let mut machine = machine(Arch::X86_64);
+    assert!(Kind::Flat.objection_as_kernel(&machine).is_some());
+    machine.kernel_format = KernelFormat::Flat;
+    assert_eq!(Kind::Flat.objection_as_kernel(&machine), None);
 }

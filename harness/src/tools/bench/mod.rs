@@ -128,6 +128,7 @@ pub async fn measure(root: &Path, arch: Arch, runs: usize) -> Result<Figures, Er
     let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
     let request = Request {
         arch,
+        machine: None,
         scenario: "gkernel".into(),
         timeout: Duration::from_secs(30),
         image: None,
@@ -214,7 +215,7 @@ impl HarnessRun {
         let mut command = Command::new(&self.program);
         command.args(["run", "--arch", self.arch.name(), "--root"]);
         command.arg(&self.root);
-        command.arg("--report-dir").arg(&self.records);
+        command.arg("--records").arg(&self.records);
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
@@ -222,7 +223,7 @@ impl HarnessRun {
     /// The command that boots what is already built.
     fn command_that_boots(&self, programs: &Programs) -> Command {
         let mut command = self.command();
-        command.arg("--image").arg(&programs.hypervisor);
+        command.arg("--hypervisor").arg(&programs.hypervisor);
         if let Some((_, guest)) = programs.guests.first() {
             command.arg("--guest").arg(guest);
         }

@@ -66,6 +66,7 @@ pub async fn soak(root: &Path, arch: Arch, boots: usize) -> Result<Soaked, Error
         root,
         &Request {
             arch,
+            machine: None,
             scenario: "gkernel".into(),
             timeout: Duration::from_secs(30),
             image: None,

@@ -1,0 +1,231 @@
+//! `[disk]`, in a machine file and in a scenario: an image of one's own, or a FAT disk made for the
+//! run.
+
+use super::{Source, parse_size};
+use crate::error::ConfigError;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// The size of a disk, in bytes, where nothing says another one.
+pub const USUAL_SIZE: u64 = 64 << 20;
+
+/// What is said of a disk. What is not said is left to the [machine](Disk::over), and then to what is
+/// usual: a FAT disk of 64 MiB, with the guests and the words of the run on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// An image that is copied for the run, and never written to.
+    pub image: Option<PathBuf>,
+    /// How large a disk is made, in bytes.
+    pub size: Option<u64>,
+    /// Files that are put on it.
+    pub files: Option<Vec<DiskFile>>,
+    /// Whether it carries the flash's contents as `/boot/pflash.img`.
+    pub pflash_on_disk: Option<bool>,
+}
+
+/// A file that is put on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskFile {
+    /// Its name on the disk, from the root: `/sbin/origin.bin`.
+    pub path: String,
+    /// The file that it comes from.
+    pub from: PathBuf,
+    /// In which form it is put there.
+    pub form: Form,
+}
+
+/// In which form a file is put on a disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Byte for byte.
+    #[default]
+    Raw,
+    /// An ELF file's segments, laid out as they are in memory.
+    Flat,
+}
+
+impl Disk {
+    /// What is said here, and for the rest what is said in `base`. A list stands in for the other one.
+    /// An image and a disk that is made exclude each other: who says one of them means that one.
+    pub fn over(self, base: Self) -> Self {
+        if self.image.is_some() {
+            return self;
+        }
+        let is_made = self.size.is_some() || self.files.is_some();
+        Self {
+            image: base.image.filter(|_| !is_made),
+            size: self.size.or(base.size),
+            files: self.files.or(base.files),
+            pflash_on_disk: self.pflash_on_disk.or(base.pflash_on_disk),
+        }
+    }
+}
+
+/// `[disk]` as it is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Raw {
+    image: Option<Spanned<PathBuf>>,
+    size: Option<Spanned<String>>,
+    #[serde(rename = "file")]
+    files: Option<Vec<RawFile>>,
+    pflash_on_disk: Option<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawFile {
+    path: Spanned<String>,
+    from: Spanned<PathBuf>,
+    #[serde(default, rename = "as")]
+    form: Form,
+}
+
+impl Raw {
+    /// Checks what is written in `source`, whose paths are seen from `folder`.
+    pub fn resolve(self, source: &Source, folder: &Path) -> Result<Disk, ConfigError> {
+        if let Some(image) = &self.image {
+            if image.get_ref().as_os_str().is_empty() {
+                return Err(source.bad_value("image", image, "is empty"));
+            }
+            if self.size.is_some() || self.files.is_some() || self.pflash_on_disk == Some(true) {
+                let message = "is taken as it is; size, [[disk.file]] and pflash-on-disk are for a disk \
+                               that is made";
+                return Err(source.bad_value("image", image, message));
+            }
+        }
+        let size = match &self.size {
+            Some(size) => {
+                let parsed = parse_size(size.get_ref());
+                Some(parsed.map_err(|e| source.bad_value("size", size, e))?)
+            }
+            None => None,
+        };
+        let files = match self.files {
+            Some(raw) => Some(files(raw, source, folder)?),
+            None => None,
+        };
+        Ok(Disk {
+            image: self.image.map(|image| folder.join(image.get_ref())),
+            size,
+            files,
+            pflash_on_disk: self.pflash_on_disk,
+        })
+    }
+}
+
+fn files(raw: Vec<RawFile>, source: &Source, folder: &Path) -> Result<Vec<DiskFile>, ConfigError> {
+    let mut files: Vec<DiskFile> = Vec::new();
+    for file in raw {
+        let path = file.path.get_ref();
+        if let Some(why) = objection(path) {
+            return Err(source.bad_value("path", &file.path, why));
+        }
+        // FAT names of different case are one name.
+        if files
+            .iter()
+            .any(|other| other.path.eq_ignore_ascii_case(path))
+        {
+            return Err(source.bad_value("path", &file.path, "is there twice"));
+        }
+        files.push(DiskFile {
+            path: path.clone(),
+            from: folder.join(file.from.get_ref()),
+            form: file.form,
+        });
+    }
+    Ok(files)
+}
+
+/// Why a path cannot be one of a file on a FAT disk, if it cannot.
+fn objection(path: &str) -> Option<&'static str> {
+    let Some(names) = path.strip_prefix('/') else {
+        return Some("is a path on the disk, and begins with `/`");
+    };
+    let wrong = |name: &str| {
+        let forbidden = |c: char| c.is_control() || "\\:*?\"<>|".contains(c);
+        name.is_empty()
+            || name.len() > 255
+            || name.contains(forbidden)
+            || name.ends_with(['.', ' '])
+    };
+    names
+        .split('/')
+        .any(wrong)
+        .then_some("is not a file's path as FAT has them, such as `/sbin/origin.bin`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        disk: Raw,
+    }
+
+    fn disk(text: &str) -> Result<Disk, String> {
+        let source = Source::from_text("d.toml", format!("[disk]\n{text}"));
+        let file: File = source.parse().map_err(|e| e.to_string())?;
+        let disk = file.disk.resolve(&source, Path::new("/there"));
+        disk.map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn paths_are_seen_from_the_files_folder_and_a_file_is_raw_unless_it_is_to_be_flat() {
+        let text = "size = '34M'\n[[disk.file]]\npath = '/sbin/a'\nfrom = 'a.elf'\nas = 'flat'\n\
+                    [[disk.file]]\npath = '/b'\nfrom = '/abs/b'\n";
+        let file = |path: &str, from: &str, form| DiskFile {
+            path: path.into(),
+            from: from.into(),
+            form,
+        };
+        let expected = Disk {
+            size: Some(34 << 20),
+            files: Some(vec![
+                file("/sbin/a", "/there/a.elf", Form::Flat),
+                file("/b", "/abs/b", Form::Raw),
+            ]),
+            ..Disk::default()
+        };
+        assert_eq!(disk(text), Ok(expected));
+        let image = disk("image = 'disk.img'").unwrap().image;
+        assert_eq!(image, Some("/there/disk.img".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_line() {
+        let file = |path: &str| format!("[[disk.file]]\npath = '{path}'\nfrom = 'x'\n");
+        let twice = file("/sbin/a") + &file("/SBIN/A");
+        for (text, expected) in [
+            ("image = 'a'\nsize = '64M'", "d.toml:2: key `image`"),
+            ("image = ''", "is empty"),
+            ("size = '1G'", "d.toml:2: key `size`"),
+            (&file("sbin/a"), "d.toml:3: key `path`"),
+            (&file("/sbin/"), "is not a file's path"),
+            (&file("/../a"), "is not a file's path"),
+            (&file("/a:b"), "is not a file's path"),
+            (&twice, "d.toml:6: key `path`: is there twice"),
+            ("nonsense = 1", "d.toml:2: key `nonsense`"),
+        ] {
+            let error = disk(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_later_says_whether_it_is_an_image_or_a_disk_that_is_made() {
+        let image = disk("image = 'a.img'").unwrap();
+        let made = disk("size = '40M'\npflash-on-disk = true").unwrap();
+        assert_eq!(image.clone().over(made.clone()), image);
+        assert_eq!(made.clone().over(image.clone()), made);
+        assert_eq!(Disk::default().over(image.clone()), image);
+        let larger = disk("size = '80M'").unwrap().over(made);
+        assert_eq!(
+            (larger.size, larger.pflash_on_disk),
+            (Some(80 << 20), Some(true))
+        );
+    }
+}

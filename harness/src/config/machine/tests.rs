@@ -1,0 +1,262 @@
+use super::*;
+use std::fs;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A folder with machine files, each with its text.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        let file = folder.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    folder
+}
+
+/// The machine of a file in a folder, which is a workspace if it has a `configs/machines`.
+fn machine_in(folder: &tempfile::TempDir, file: &str) -> Result<Machine, String> {
+    let file = folder.path().join(file);
+    Machine::named(folder.path(), file.as_os_str()).map_err(|e| e.to_string())
+}
+
+/// One of the shipped machine files with a change to it.
+fn changed(name: &str, from: &str, to: &str) -> Result<Machine, String> {
+    let text = fs::read_to_string(root().join(format!("configs/machines/{name}.toml"))).unwrap();
+    assert!(text.contains(from), "{from:?} is not in the file");
+    let text = text.replacen(from, to, 1);
+    Machine::from_text(root(), Path::new("m.toml"), text).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_program_is_found_from_any_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let found = |name, path: &str| program(name, root.path(), Some(path.into()));
+    assert_eq!(found("qemu", "/usr/bin"), Path::new("qemu"));
+    assert_eq!(found("./qemu", "/usr/bin"), root.path().join("./qemu"));
+    assert_eq!(found("/opt/qemu", ""), Path::new("/opt/qemu"));
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(found("Cargo.toml", "/usr/bin:."), here.join("./Cargo.toml"));
+    assert_eq!(program("qemu", root.path(), None), Path::new("qemu"));
+}
+
+#[test]
+fn own_firmware_comes_first_and_is_for_the_own_hypervisor_only() {
+    let machine = changed("x86_64", "", "").unwrap();
+    assert_eq!(machine.firmware_for(true), ["qboot.rom", "bios-256k.bin"]);
+    assert_eq!(machine.firmware_for(false), ["bios-256k.bin"]);
+    let seabios = Machine::named(root(), OsStr::new("x86_64-seabios")).unwrap();
+    assert_eq!(seabios.firmware_for(true), ["bios-256k.bin"]);
+}
+
+#[test]
+fn a_placeholder_that_nothing_would_fill_is_refused() {
+    let without_flash = "[flash]\nsize-with-firmware = \"4M\"\ntext = \"pfld\"\n";
+    for (from, to, name) in [
+        ("-m\", \"128M\"", "-m\", \"{memory}\"", "memory"),
+        (without_flash, "", "pflash"),
+        ("-m\", \"128M\"", "-D\", \"{trace_log}\"", "trace_log"),
+    ] {
+        let error = changed("x86_64", from, to).unwrap_err();
+        assert!(
+            error.contains(&format!("no placeholder {{{name}}} here")),
+            "{error}"
+        );
+        assert!(error.contains("m.toml:"), "{error}");
+    }
+    let error = changed("x86_64", "candidates     = [\"bios-256k.bin\"]\n", "").unwrap_err();
+    assert!(
+        error.contains("size-with-firmware needs [firmware] candidates"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_a_file_says_goes_over_what_it_extends_and_extra_is_added() {
+    let base = "arch = 'riscv64'\nkernel-format = 'elf'\n\
+                [qemu]\nprogram = 'base'\noldest = '7.2'\nmachine = ['-a', '-b']\nextra = ['-c']\n\
+                [disk]\nsize = '40M'\npflash-on-disk = true\n\
+                [flash]\nsize = '32M'\ntext = 'base'\n\
+                [witness]\nformat = 'riscv-trap'\nargs = ['-D', '{trace_log}']\n\
+                [values]\none = '1'\ntwo = '2'\n";
+    let middle = "extends = 'base.toml'\n[qemu]\nprogram = 'middle'\nextra = ['-d']\n\
+                  [flash]\nsize = '64M'\n[values]\ntwo = 'II'\n";
+    let top = "extends = '../middle.toml'\nkernel-format = 'flat'\n\
+               [qemu]\nmachine = ['-x']\nextra = ['-e']\n[disk]\nsize = '80M'\n";
+    let files = [
+        ("base.toml", base),
+        ("middle.toml", middle),
+        ("own/top.toml", top),
+    ];
+    let folder = folder(&files);
+    let machine = machine_in(&folder, "own/top.toml").unwrap();
+    assert_eq!(machine.name, "top");
+    assert_eq!(machine.origins.len(), 3);
+    assert_eq!(machine.kernel_format, KernelFormat::Flat);
+    assert_eq!(machine.qemu.program, Path::new("middle"));
+    assert_eq!(machine.qemu.oldest, (7, 2));
+    assert_eq!(machine.qemu.machine, ["-x", "-c", "-d", "-e"]);
+    let disk = machine.disk.unwrap();
+    assert_eq!(
+        (disk.size, disk.pflash_on_disk),
+        (Some(80 << 20), Some(true))
+    );
+    let flash = machine.flash.unwrap();
+    assert_eq!(flash.size, FlashSize::Fixed(64 << 20));
+    assert_eq!(flash.content, FlashContent::Text("base".into()));
+    assert_eq!(machine.witness.unwrap().args, ["-D", "{trace_log}"]);
+    assert_eq!(
+        (&*machine.values["one"], &*machine.values["two"]),
+        ("1", "II")
+    );
+    assert_eq!(machine.values["arch"], "riscv64");
+}
+
+#[test]
+fn a_circle_and_a_machine_that_is_not_there_are_refused_where_they_are_written() {
+    let folder = folder(&[
+        ("a.toml", "\nextends = 'b.toml'\n"),
+        ("b.toml", "extends = './a.toml'\n"),
+        ("c.toml", "extends = 'riscv46'\n"),
+        ("d.toml", "extends = 'none.toml'\n"),
+    ]);
+    let error = machine_in(&folder, "a.toml").unwrap_err();
+    assert!(
+        error.contains("b.toml:1: key `extends`: goes in a circle: "),
+        "{error}"
+    );
+    let error = machine_in(&folder, "c.toml").unwrap_err();
+    assert!(
+        error.contains("c.toml:1: key `extends`: there is no such machine"),
+        "{error}"
+    );
+    assert!(error.contains("riscv64"), "{error}");
+    let error = machine_in(&folder, "d.toml").unwrap_err();
+    assert!(error.contains("d.toml:1: key `extends`: "), "{error}");
+    assert!(error.contains("none.toml: cannot be read"), "{error}");
+    let error = Machine::named(folder.path(), OsStr::new("riscv46")).unwrap_err();
+    assert!(
+        error.to_string().starts_with("no machine `riscv46`; "),
+        "{error}"
+    );
+}
+
+/// A workspace's own file may have the name of a built-in one, and change a part of it.
+#[test]
+fn a_file_may_have_the_name_of_the_built_in_machine_that_it_extends() {
+    let text = "extends = 'riscv64'\n[qemu]\nextra = ['-smp', '2']\n";
+    let folder = folder(&[("configs/machines/riscv64.toml", text)]);
+    let machine = Machine::load(folder.path(), Arch::Riscv64).unwrap();
+    assert!(machine.qemu.machine.ends_with(&["-smp".into(), "2".into()]));
+    assert_eq!(machine.origins[1], Origin::BuiltIn("riscv64"));
+    assert!(names(folder.path()).contains(&"aarch64-el1".to_owned()));
+}
+
+#[test]
+fn all_that_is_lacking_is_said_at_once_with_what_to_type() {
+    let folder = folder(&[
+        ("m.toml", "[flash]\ntext = 'x'\n[witness]\n"),
+        (
+            "only.toml",
+            "extends = 'm.toml'\narch = 'x86_64'\n[qemu]\nprogram = 'q'\nmachine = []\n",
+        ),
+        ("base.toml", "arch = 'riscv64'\n[qemu]\nprogram = 'q'\n"),
+        ("n.toml", "extends = 'base.toml'\n"),
+    ]);
+    let error = machine_in(&folder, "m.toml").unwrap_err();
+    for text in [
+        "m.toml: lacks keys",
+        "arch: arch = \"riscv64\"",
+        "[qemu] program: program = \"qemu-system-riscv64\"",
+        "[qemu] machine: machine = [",
+        "[flash] size: size = \"32M\"",
+        "[witness] format: format = \"riscv-trap\"",
+        "[witness] args: args = [",
+        "extends = \"NAME|FILE\"",
+    ] {
+        assert!(error.contains(text), "{text:?} is not in {error}");
+    }
+    let error = machine_in(&folder, "only.toml").unwrap_err();
+    assert!(
+        error.contains("[flash] size") && !error.contains("[qemu]"),
+        "{error}"
+    );
+    let error = machine_in(&folder, "n.toml").unwrap_err();
+    assert!(
+        error.contains("n.toml: lacks a key") && error.contains("[qemu] machine"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_built_in_now_is_refused_with_a_word_on_it() {
+    for (text, expected) in [
+        (
+            "[qemu]\ncontrol = ['-S']\n",
+            "m.toml:2: key `control`: is built in",
+        ),
+        (
+            "[qemu]\nby-hand = []\n",
+            "m.toml:2: key `by-hand`: is built in",
+        ),
+        (
+            "[build]\ntarget = 'x'\n",
+            "m.toml:1: key `build`: is no part of a machine",
+        ),
+    ] {
+        let folder = folder(&[("m.toml", text)]);
+        let error = machine_in(&folder, "m.toml").unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn paths_are_seen_from_the_file_that_they_stand_in() {
+    let base = "arch = 'riscv64'\n[qemu]\nprogram = './qemu'\nmachine = ['{disk}']\n\
+                [flash]\nsize = '4M'\ncontent = 'flash.bin'\n";
+    let top = "extends = 'sub/base.toml'\n[disk]\nimage = 'disk.img'\n";
+    let folder = folder(&[("sub/base.toml", base), ("top.toml", top)]);
+    let machine = machine_in(&folder, "top.toml").unwrap();
+    let at = |file: &str| folder.path().join(file);
+    assert_eq!(machine.qemu.program, at("sub/./qemu"));
+    assert_eq!(machine.disk.unwrap().image, Some(at("disk.img")));
+    let content = FlashContent::File(at("sub/flash.bin"));
+    assert_eq!(machine.flash.unwrap().content, content);
+}
+
+#[test]
+fn a_machine_needs_no_disk_flash_firmware_witness_or_version() {
+    let text = "arch = 'aarch64'\n[qemu]\nprogram = 'q'\nmachine = ['-kernel', '{kernel}']\n";
+    let folder = folder(&[("m.toml", text)]);
+    let machine = machine_in(&folder, "m.toml").unwrap();
+    assert!(machine.disk.is_none() && machine.flash.is_none() && machine.witness.is_none());
+    assert!(machine.firmware_for(true).is_empty() && machine.firmware_lines.is_none());
+    assert_eq!(machine.qemu.oldest, (0, 0));
+    assert_eq!(machine.kernel_format, KernelFormat::Auto);
+    assert!(machine.uses("kernel") && !machine.uses("disk"));
+}
+
+/// What is built in is what the workspace ships, and needs no file besides.
+#[test]
+fn the_built_in_machines_are_those_of_the_workspace() {
+    let folder = root().join(find::FOLDER);
+    let files = fs::read_dir(folder).unwrap().count();
+    assert_eq!(files, find::BUILT_IN.len());
+    let nowhere = tempfile::tempdir().unwrap();
+    for (name, text) in find::BUILT_IN {
+        let shipped = root().join(format!("configs/machines/{name}.toml"));
+        assert_eq!(text, fs::read_to_string(shipped).unwrap(), "{name}");
+        let [built_in, shipped] =
+            [nowhere.path(), root()].map(|root| Machine::named(root, OsStr::new(name)).unwrap());
+        assert_eq!(*built_in.origin(), Origin::BuiltIn(name));
+        assert!(matches!(shipped.origin(), Origin::File(_)), "{name}");
+        assert_eq!(built_in.qemu.machine, shipped.qemu.machine);
+        let files = built_in.disk.and_then(|disk| disk.files);
+        assert_eq!(files, None, "{name} names files");
+        let content = built_in.flash.unwrap().content;
+        assert_eq!(content, FlashContent::Text("pfld".into()), "{name}");
+        assert!(name.starts_with(built_in.arch.name()));
+    }
+}

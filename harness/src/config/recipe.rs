@@ -1,0 +1,68 @@
+//! `configs/build.toml`: how this workspace builds its own hypervisor and guests, an architecture a
+//! table. No machine needs it.
+
+use super::Source;
+use crate::arch::Arch;
+use crate::error::{ConfigError, Error};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where it is in a workspace.
+pub const FILE: &str = "configs/build.toml";
+
+/// How the programs for an architecture are built.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The architecture.
+    pub arch: Arch,
+    /// The target triple.
+    pub target: String,
+    /// The hypervisor's platform file.
+    pub axconfig: PathBuf,
+    /// The guest's platform file, when the guest is an ArceOS program.
+    pub guest_axconfig: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Raw {
+    target: String,
+    axconfig: PathBuf,
+    guest_axconfig: Option<PathBuf>,
+}
+
+impl Recipe {
+    /// Reads the workspace's file. Its paths are seen from its own folder.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, it is not right, or it has no table for the architecture.
+    pub fn load(root: &Path, arch: Arch) -> Result<Self, Error> {
+        let path = root.join(FILE);
+        if path.symlink_metadata().is_err() {
+            return Err(Error::Usage(format!(
+                "there is nothing to build here, since {} does not exist; name what is to be booted \
+                 with --hypervisor FILE, and a guest with --guest FILE",
+                path.display()
+            )));
+        }
+        let source = Source::read(&path)?;
+        let mut tables: BTreeMap<Arch, Raw> = source.parse()?;
+        let Some(raw) = tables.remove(&arch) else {
+            return Err(no_table(&source, arch).into());
+        };
+        let folder = path.parent().unwrap_or(root);
+        Ok(Self {
+            arch,
+            target: raw.target,
+            axconfig: folder.join(raw.axconfig),
+            guest_axconfig: raw.guest_axconfig.map(|file| folder.join(file)),
+        })
+    }
+}
+
+fn no_table(source: &Source, arch: Arch) -> ConfigError {
+    let message = format!("has no table [{arch}], with target = \"…\" and axconfig = \"…\"");
+    source.error(0..0, None, message)
+}
