@@ -10,7 +10,6 @@ use support::{Ran, harness, root};
 
 /// A row of `tests/foreign/verdicts.txt`.
 struct Row {
-    scenario: String,
     image: String,
     arch: String,
     kind: String,
@@ -24,7 +23,7 @@ impl Row {
     }
 
     fn judge(&self, console: &Path) -> Ran {
-        let scenario = root().join(format!("tests/foreign/{}.toml", self.scenario));
+        let scenario = root().join(format!("tests/foreign/{}.toml", self.image));
         let (scenario, console) = (scenario.to_str().unwrap(), console.to_str().unwrap());
         let arch = self.arch.as_str();
         harness(&[
@@ -47,11 +46,10 @@ fn rows() -> Vec<Row> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let rows = lines.map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
-        let [scenario, image, arch, _machine, _guest, kind, cause @ ..] = &words[..] else {
+        let [image, arch, _machine, _guest, kind, cause @ ..] = &words[..] else {
             panic!("a row has too few columns: {line}");
         };
         Row {
-            scenario: (*scenario).to_owned(),
             image: (*image).to_owned(),
             arch: (*arch).to_owned(),
             kind: (*kind).to_owned(),
@@ -75,7 +73,7 @@ fn every_recorded_console_gets_the_verdict_of_its_row_for_the_reason_of_its_row(
     for row in rows() {
         let ran = row.judge(&row.console());
         let json = ran.json();
-        let name = format!("{} on {}", row.scenario, row.arch);
+        let name = format!("{} on {}", row.image, row.arch);
         assert_eq!(
             json["verdict"]["kind"], *row.kind,
             "{name}: {}",
@@ -90,10 +88,7 @@ fn every_recorded_console_gets_the_verdict_of_its_row_for_the_reason_of_its_row(
 #[test]
 fn the_table_the_scenarios_and_the_consoles_belong_together() {
     let of = |what: fn(&Row) -> String| rows().iter().map(what).collect::<BTreeSet<_>>();
-    assert_eq!(
-        of(|row| row.scenario.clone()),
-        names("tests/foreign", ".toml")
-    );
+    assert_eq!(of(|row| row.image.clone()), names("tests/foreign", ".toml"));
     let consoles = of(|row| format!("{}-{}", row.image, row.arch));
     assert_eq!(consoles, names("fixtures/foreign", ".log"));
     assert_eq!(consoles.len(), 6 * 3);
@@ -108,6 +103,29 @@ fn a_scenario_has_at_most_fifteen_lines() {
     }
 }
 
+/// The published loader takes a short read for the end of the file. Where its file system gives a sector a read, as a
+/// later one does, a guest of 512 bytes runs, and whatever comes of it, `Hypervisor ok!` is printed.
+#[test]
+fn a_guest_that_was_loaded_in_part_is_the_cause_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for row in rows().into_iter().filter(|row| row.image == "guestaspace") {
+        let text = fs::read_to_string(row.console()).unwrap();
+        let loaded = text
+            .lines()
+            .find(|line| line.starts_with("Loaded "))
+            .unwrap();
+        let part = text.replace(loaded, "Loaded 512 bytes from /sbin/gkernel");
+        let log = folder.path().join("part.log");
+        fs::write(&log, part).unwrap();
+        let json = row.judge(&log).json();
+        assert_eq!(json["verdict"]["kind"], "diverged", "{}", row.arch);
+        assert_eq!(
+            json["verdict"]["line"],
+            "Loaded 512 bytes from /sbin/gkernel"
+        );
+    }
+}
+
 /// A pass is worth something: without the line of any one step there is none.
 #[test]
 fn a_console_that_lacks_a_step_does_not_pass() {
@@ -116,7 +134,7 @@ fn a_console_that_lacks_a_step_does_not_pass() {
         let whole = row.judge(&row.console()).json();
         let text = fs::read_to_string(row.console()).unwrap();
         let steps = whole["steps"].as_array().unwrap();
-        assert!(steps.len() >= 2, "{} asks for little", row.scenario);
+        assert!(steps.len() >= 2, "{} asks for little", row.image);
         for step in steps {
             let line = step["line"].as_str().unwrap();
             let kept = text.lines().filter(|other| *other != line);
@@ -128,7 +146,7 @@ fn a_console_that_lacks_a_step_does_not_pass() {
             let lacking = folder.path().join("lacking.log");
             fs::write(&lacking, kept.join("\n")).unwrap();
             let ran = row.judge(&lacking);
-            assert_eq!(ran.code, Some(1), "{} without {line:?}", row.scenario);
+            assert_eq!(ran.code, Some(1), "{} without {line:?}", row.image);
         }
     }
 }

@@ -23,13 +23,13 @@ harness() {
     fi
 }
 
-while read -r scenario image arch machine guest kind cause; do
-    case $scenario in '' | '#'*) continue ;; esac
+while read -r image arch machine guest kind cause; do
+    case $image in '' | '#'*) continue ;; esac
     case " ${*:-$image} " in *" $image "*) ;; *) continue ;; esac
     rows=$((rows + 1))
     file=$images/arceos-$image-$arch
     if [ ! -f "$file" ]; then
-        echo "WRONG  $scenario on $arch: there is no $file"
+        echo "WRONG  $image on $arch: there is no $file"
         wrong=$((wrong + 1))
         continue
     fi
@@ -38,15 +38,15 @@ while read -r scenario image arch machine guest kind cause; do
         options="$options --guest $images/guests/$image-$arch/$guest"
     fi
     # shellcheck disable=SC2086 # the options are words, and no path of ours has a space
-    said=$(harness run $options --hypervisor "$file" --scenario "$here/$scenario.toml" --timeout 30 \
+    said=$(harness run $options --hypervisor "$file" --scenario "$here/$image.toml" --timeout 30 \
         --records "$records" --format json 2>&1 </dev/null) || true
     case $said in
         *'"verdict":{"kind":"'"$kind"'"'*"$cause"*)
-            echo "right  $scenario on $arch: $kind ${cause:+($cause)}"
+            echo "right  $image on $arch: $kind ${cause:+($cause)}"
             ;;
         *)
             wrong=$((wrong + 1))
-            echo "WRONG  $scenario on $arch: not $kind ${cause:+($cause)}, but:"
+            echo "WRONG  $image on $arch: not $kind ${cause:+($cause)}, but:"
             printf '%s\n' "$said" | tail -n 20
             ;;
     esac

@@ -1,21 +1,24 @@
 //! `harness new`.
 
-use super::{judge, say};
+use super::{judge, machine_of, say};
 use crate::arch::Arch;
-use crate::config::machine::Machine;
 use crate::error::Error;
 use crate::files::TEXT_LIMIT;
 use crate::tools::draft;
 use clap::Args;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Its options.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// The architecture
+    /// Of which architecture the console is
     #[arg(long, value_enum)]
-    arch: Arch,
+    arch: Option<Arch>,
+    /// Of which machine the console is: a name, or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    machine: Option<OsString>,
     /// The recorded console of a run that went well; `-` is standard input
     #[arg(long, value_name = "LOG")]
     from: PathBuf,
@@ -35,7 +38,7 @@ pub(super) fn new(root: &Path, args: &NewArgs) -> Result<u8, Error> {
             TEXT_LIMIT >> 20
         )));
     }
-    let machine = Machine::load(root, args.arch)?;
+    let machine = machine_of(root, args.arch, args.machine.as_deref())?;
     say(draft::draft(root, &machine, &console, &args.from)?.trim_end())?;
     Ok(0)
 }

@@ -105,11 +105,11 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     candidates
 }
 
-/// Whether a line says something: a drawing and a table of numbers do not.
+/// Whether a line says something: a drawing of letters and digits and a table of numbers do not.
 fn has_words(line: &str) -> bool {
-    let letters = line.chars().filter(|c| c.is_alphabetic()).count();
-    let ink = line.chars().filter(|c| !c.is_whitespace()).count();
-    letters >= 4 && letters * 2 >= ink
+    let words = line.split(|c: char| !c.is_alphabetic());
+    let lengths = words.map(|word| word.chars().count());
+    lengths.filter(|length| *length > 1).sum::<usize>() > 2
 }
 
 /// The first, the last and an even choice of those between, if there are too many.
