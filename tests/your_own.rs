@@ -1,12 +1,17 @@
 //! `harness/docs/your-own.md`, followed word for word in an empty folder.
 
-mod support;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::root;
+
+fn root() -> PathBuf {
+    let harness = Path::new(env!("CARGO_MANIFEST_DIR"));
+    harness
+        .parent()
+        .expect("harness/ is in the workspace")
+        .to_owned()
+}
 
 /// A block of commands, and what they are to print; nothing where the page does not show it.
 struct Part {
