@@ -145,7 +145,7 @@ fn a_file_that_cannot_be_booted_is_named_with_what_it_is_and_what_was_wanted() {
     let cut = file("cut", &program[..5000]);
     let empty = file("empty", b"");
     let run = |arch, option, file: &str| harness(&["run", "--arch", arch, option, file]);
-    for option in ["--image", "--guest"] {
+    for option in ["--hypervisor", "--guest"] {
         let other = run("aarch64", option, &own_program());
         refused(&other, &[option, std::env::consts::ARCH, "for aarch64"]);
         refused(
@@ -166,6 +166,9 @@ fn a_file_that_cannot_be_booted_is_named_with_what_it_is_and_what_was_wanted() {
             &["no/such", "No such file"],
         );
     }
+    // The option's old name still does.
+    let old = run("x86_64", "--image", "README.md");
+    refused(&old, &["--hypervisor README.md: it is text"]);
     // A scenario's own guest may be any bytes, but not another machine's program.
     let scenario = fs::read_to_string(root().join("tests/scenarios/gkernel.toml")).unwrap();
     let guest = format!("guest = {:?}", own_program());
@@ -215,9 +218,10 @@ fn a_foreign_kernel_gets_a_firmware_that_assigns_addresses() {
     let more = [kernel.as_os_str(), OsStr::new("--guest"), guest.as_os_str()];
     let (reports, result) = prepared(&[&args[..], &more].concat());
     assert_eq!(result.code, Some(3), "{result:#?}");
-    let command = fs::read_to_string(only_run(reports.path()).join("command.txt")).unwrap();
-    assert!(command.contains("bios-256k.bin"), "{command}");
-    assert!(!command.contains("qboot"), "{command}");
+    let booted = fs::read_to_string(only_run(reports.path()).join("run.json")).unwrap();
+    let booted: Value = serde_json::from_str(&booted).unwrap();
+    let firmware = booted["firmware"]["file"].as_str().unwrap();
+    assert!(firmware.ends_with("bios-256k.bin"), "{firmware}");
 }
 
 // --- names that are not UTF-8 -------------------------------------------------------------------

@@ -298,9 +298,9 @@ fn usual(bed: &Bed, command: &str) -> Vec<(&'static str, OsString)> {
         usual.push(("log", bed.at("console.log").into()));
     }
     if command == "run" {
-        usual.push(("image", bed.at("kernel.bin").into()));
+        usual.push(("hypervisor", bed.at("kernel.bin").into()));
         usual.push(("guest", bed.at("guest.bin").into()));
-        usual.push(("report_dir", bed.at("reports").into()));
+        usual.push(("records", bed.at("reports").into()));
     }
     usual
 }

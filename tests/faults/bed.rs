@@ -35,6 +35,8 @@ impl Bed {
              [witness]\nformat = 'riscv-trap'\nargs = ['{{trace_log}}']\n"
         );
         fs::write(at("configs/machines/riscv64.toml"), machine)?;
+        let recipe = "[riscv64]\ntarget = 'none'\naxconfig = '../none'\n";
+        fs::write(at("configs/build.toml"), recipe)?;
         fs::write(at("tests/scenarios/story.toml"), case.story)?;
         for file in ["kernel.bin", "guest.bin"] {
             fs::write(at(file), "contents")?;

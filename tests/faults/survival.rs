@@ -107,7 +107,8 @@ fn hangs_when_asked() {
         .lines()
         .find(|line| line.starts_with("program"))
         .expect("it has one");
-    let changed = machine.replace(program, "program = './qemu'");
+    let changed = machine.replace(program, "program = '../../qemu'");
+    let changed = changed.replace("machine = [", "machine = ['{firmware}', ");
     let changed = format!("{changed}[firmware]\ncandidates = ['x.rom']\n");
     fs::write(&file, changed).expect("the bed is ours");
     let ran: Ran = bed
@@ -325,7 +326,7 @@ fn read_only_tree() {
     let run = without_override(&mut bed.command()).output();
     let ran: Ran = run.expect("the harness can be started").into();
     assert_eq!(ran.code, Some(4), "{ran:#?}");
-    for text in ["cannot make", "target/harness/runs", "--report-dir"] {
+    for text in ["cannot make", "target/harness/runs", "--records"] {
         assert!(ran.stderr.contains(text), "{text:?} is missing: {ran:#?}");
     }
     let elsewhere = tempfile::tempdir().expect("a folder");

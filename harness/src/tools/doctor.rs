@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::machine::ask::{self, ask, version};
 use crate::machine::firmware_image;
 use crate::project;
+use crate::shown;
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -41,7 +42,10 @@ impl Check {
             Err(error) => {
                 let (found, hint) = match error {
                     Error::Infrastructure { what, hint } => (what, hint),
-                    other => (other.to_string(), "correct the file".to_owned()),
+                    other => (
+                        shown::paragraph(&other.to_string()),
+                        "correct the file".to_owned(),
+                    ),
                 };
                 Self {
                     what,
@@ -86,6 +90,7 @@ pub async fn examine(root: &Path, machine: Option<&OsStr>) -> Vec<Check> {
             Ok(machine) => checks.extend(machine_checks(root, &machine).await),
             Err(error) => {
                 let name = name.to_string_lossy();
+                let name = shown::line(&name);
                 checks.push(Check::new(format!("{name}: machine"), Err(error)));
             }
         }
