@@ -248,7 +248,7 @@ fn the_second_guest_is_found_where_it_hangs() {
     let text = fs::read_to_string(root().join("tests/scenarios/two-vms.toml")).unwrap();
     let patient = "[params]\ncpu-ms = \"60000\"\narg";
     let text = text
-        .replace("then   = \"two-vms\"", "then = \"guest-hog\"")
+        .replace("then    = \"two-vms\"", "then = \"guest-hog\"")
         .replace("[params]\narg", patient)
         .replace("app: /sbin/two-vms", "app: /sbin/guest-hog")
         .replace(

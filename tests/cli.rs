@@ -228,6 +228,10 @@ fn workspace(program: &str, more: &str) -> tempfile::TempDir {
             "tests/scenarios/gkernel.toml",
             include_str!("scenarios/gkernel.toml"),
         ),
+        (
+            "tests/scenarios/base/values.toml",
+            include_str!("scenarios/base/values.toml"),
+        ),
         ("kernel.bin", "\0\0\0\0"),
     ] {
         let path = folder.path().join(path);
@@ -337,7 +341,14 @@ fn a_guest_that_never_speaks_times_out_and_the_records_say_so() {
 
 /// A harness whose machine has printed something: it is up, and will stay so.
 fn booted(folder: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
-    let mut child = run_in(folder, &[])
+    // A caller of these tests may ignore a signal, as `nohup` does, and that is inherited.
+    let harness = run_in(folder, &[]);
+    let mut child = std::process::Command::new("env")
+        .arg("--default-signal")
+        .arg(harness.get_program())
+        .args(harness.get_args())
+        .env_remove("HARNESS_ROOT")
+        .current_dir(root())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -3,10 +3,11 @@
 
 mod support;
 
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::{Ran, harness, root};
+use support::{harness, root};
 
 /// A row of `tests/foreign/verdicts.txt`.
 struct Row {
@@ -22,11 +23,12 @@ impl Row {
         root().join("fixtures/foreign").join(name)
     }
 
-    fn judge(&self, console: &Path) -> Ran {
+    /// The harness's report on a console.
+    fn judge(&self, console: &Path) -> Value {
         let scenario = root().join(format!("tests/foreign/{}.toml", self.image));
         let (scenario, console) = (scenario.to_str().unwrap(), console.to_str().unwrap());
         let arch = self.arch.as_str();
-        harness(&[
+        let ran = harness(&[
             "judge",
             "--arch",
             arch,
@@ -35,7 +37,9 @@ impl Row {
             "--format",
             "json",
             console,
-        ])
+        ]);
+        assert_eq!(ran.stderr, "", "{} on {arch}", self.image);
+        ran.json()
     }
 }
 
@@ -71,8 +75,7 @@ fn names(folder: &str, ending: &str) -> BTreeSet<String> {
 #[test]
 fn every_recorded_console_gets_the_verdict_of_its_row_for_the_reason_of_its_row() {
     for row in rows() {
-        let ran = row.judge(&row.console());
-        let json = ran.json();
+        let json = row.judge(&row.console());
         let name = format!("{} on {}", row.image, row.arch);
         assert_eq!(
             json["verdict"]["kind"], *row.kind,
@@ -117,7 +120,7 @@ fn a_guest_that_was_loaded_in_part_is_the_cause_that_is_named() {
         let part = text.replace(loaded, "Loaded 512 bytes from /sbin/gkernel");
         let log = folder.path().join("part.log");
         fs::write(&log, part).unwrap();
-        let json = row.judge(&log).json();
+        let json = row.judge(&log);
         assert_eq!(json["verdict"]["kind"], "diverged", "{}", row.arch);
         assert_eq!(
             json["verdict"]["line"],
@@ -131,7 +134,7 @@ fn a_guest_that_was_loaded_in_part_is_the_cause_that_is_named() {
 fn a_console_that_lacks_a_step_does_not_pass() {
     let folder = tempfile::tempdir().unwrap();
     for row in rows().into_iter().filter(|row| row.kind == "pass") {
-        let whole = row.judge(&row.console()).json();
+        let whole = row.judge(&row.console());
         let text = fs::read_to_string(row.console()).unwrap();
         let steps = whole["steps"].as_array().unwrap();
         assert!(steps.len() >= 2, "{} asks for little", row.image);
@@ -145,8 +148,8 @@ fn a_console_that_lacks_a_step_does_not_pass() {
             );
             let lacking = folder.path().join("lacking.log");
             fs::write(&lacking, kept.join("\n")).unwrap();
-            let ran = row.judge(&lacking);
-            assert_eq!(ran.code, Some(1), "{} without {line:?}", row.image);
+            let code = &row.judge(&lacking)["exit_code"];
+            assert_eq!(*code, 1, "{} without {line:?}", row.image);
         }
     }
 }

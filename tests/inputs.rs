@@ -287,7 +287,7 @@ fn a_misspelt_name_gets_a_suggestion_and_what_there_is() {
             "there is no guest program `two-vms-frist`; did you mean `two-vms-first`?",
         ),
         (
-            "then   = \"two-vms\"",
+            "then    = \"two-vms\"",
             "then = \"tow-vms\"",
             "key `then`: there is no guest program `tow-vms`; did you mean `two-vms`?",
         ),
@@ -304,7 +304,7 @@ fn a_misspelt_name_gets_a_suggestion_and_what_there_is() {
         ),
         ("\"{undeclared}\"\n", "\"\"\n", "`` is not one word"),
         (
-            "guest  = \"two-vms-first\"",
+            "guest   = \"two-vms-first\"",
             "guest = \"/tmp/TWO-VMS\"",
             "key `then`: the first guest is /sbin/TWO-VMS too",
         ),
@@ -390,7 +390,7 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
     };
     let [booted, story, verdict] = ["run.json", "story.json", "verdict.json"].map(json);
     for json in [&booted, &story, &verdict] {
-        assert_eq!(json["version"], 1, "{json}");
+        assert_eq!(json["version"], 2, "{json}");
     }
     assert_eq!(story["timeout"]["nanos"], 250_000_000);
     assert_eq!(story["silence"]["secs"], 20);

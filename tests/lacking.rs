@@ -10,15 +10,19 @@ use support::{harness, root};
 #[track_caller]
 fn boot_without(arch: &str, from: &str, to: &str) -> String {
     let changed = tempfile::tempdir().unwrap();
-    for folder in ["configs/machines", "tests/scenarios"] {
+    for folder in ["configs/machines", "tests/scenarios/base"] {
         fs::create_dir_all(changed.path().join(folder)).unwrap();
     }
     let file = format!("configs/machines/{arch}.toml");
     let good = fs::read_to_string(root().join(&file)).unwrap();
     assert!(good.contains(from), "{from:?} is not in {file}");
     fs::write(changed.path().join(file), good.replacen(from, to, 1)).unwrap();
-    let file = "tests/scenarios/gkernel.toml";
-    fs::copy(root().join(file), changed.path().join(file)).unwrap();
+    for file in [
+        "tests/scenarios/gkernel.toml",
+        "tests/scenarios/base/values.toml",
+    ] {
+        fs::copy(root().join(file), changed.path().join(file)).unwrap();
+    }
 
     // The changed workspace has no sources: the images come from this one.
     let built = harness(&["build", "--arch", arch]);

@@ -32,7 +32,7 @@ fn a_case_that_is_not_there_is_a_usage_error() {
     assert_eq!(ran.code, Some(2));
     assert!(
         ran.stderr
-            .contains("there is no case `no-such-case`; there are "),
+            .contains("there is no case `no-such-case`; there are: "),
         "{ran:#?}"
     );
 }

@@ -2,9 +2,11 @@
 
 mod support;
 
+use harness::arch::Arch;
+use harness::config::machine::Machine;
+use harness::config::scenario::{Scenario, With};
 use harness::judge::hvlog::{self, Heard, HvEvent, Listener};
-use harness::judge::verdict::{EndKind, Verdict};
-use harness::judge::{HvExpected, Plan, Step, Story};
+use harness::judge::verdict::Verdict;
 use harness::tools::pages::{Entry, PAGES, entries};
 use hypervisor::error::Error;
 use hypervisor::report::{Console, Events, MemoryWords};
@@ -238,25 +240,14 @@ fn listed<'e>(entry: &Entry<'e>, name: &str) -> Vec<&'e str> {
     line.split(", ").collect()
 }
 
-fn story() -> Story {
-    let step = |name: &str| Step {
-        name: name.into(),
-        pattern: name.into(),
-        near: None,
-        by: None,
-        unique: false,
-        optional: false,
-        count: 1,
-        within: None,
-    };
-    Story::of(Plan {
-        steps: vec![step("banner")],
-        forbidden: Vec::new(),
-        end: EndKind::Shutdown,
-        hv: HvExpected::of(EndKind::Shutdown),
-        witness: None,
-    })
-    .unwrap()
+/// A scenario whose steps do not say whose they are.
+fn scenario() -> Scenario {
+    let text = "end = 'shutdown'\n[[step]]\nname = 'banner'\npattern = 'banner'\n";
+    let machine = Machine::load(&root(), Arch::Riscv64).unwrap();
+    let definition = Scenario::from_text("pages", text);
+    definition
+        .resolve(&root(), &machine, &With::default())
+        .unwrap()
 }
 
 #[test]
@@ -274,7 +265,7 @@ fn the_verdict_page_has_every_kind_with_its_exit_code_its_fault_and_its_json() {
             listed(&kind, "exit code"),
             [verdict.exit_code().to_string()]
         );
-        let fault = serde_json::to_value(story().fault(&verdict)).unwrap();
+        let fault = serde_json::to_value(scenario().story.fault(&verdict)).unwrap();
         let faults = listed(&kind, "fault");
         assert!(
             faults.contains(&fault.as_str().unwrap()),

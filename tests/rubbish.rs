@@ -47,6 +47,22 @@ impl Bed {
             ),
             ("configs/build.toml", "configs/build.toml"),
             ("own.toml", "configs/machines/x86_64-seabios.toml"),
+            (
+                "tests/scenarios/base/values.toml",
+                "tests/scenarios/base/values.toml",
+            ),
+            (
+                "tests/scenarios/base/boot.toml",
+                "tests/scenarios/base/boot.toml",
+            ),
+            (
+                "tests/scenarios/base/guest.toml",
+                "tests/scenarios/base/guest.toml",
+            ),
+            (
+                "tests/scenarios/base/killed.toml",
+                "tests/scenarios/base/killed.toml",
+            ),
             ("console.log", "fixtures/consoles/riscv64/good.log"),
             (
                 "tests/scenarios/npf-outside.toml",

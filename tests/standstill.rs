@@ -73,15 +73,20 @@ fn with_a_standstill(arch: &str) -> (Option<i32>, String) {
     (harness.wait().unwrap().code(), stdout)
 }
 
-/// The harness's child that is QEMU.
+/// The harness's child that is QEMU: one of its threads has started it.
 fn emulator_of(harness: &Child) -> Pid {
-    let children = format!("/proc/{0}/task/{0}/children", harness.id());
-    let children = std::fs::read_to_string(children).unwrap();
+    let threads = std::fs::read_dir(format!("/proc/{}/task", harness.id())).unwrap();
+    let children = threads.map(|thread| {
+        let children = thread.unwrap().path().join("children");
+        std::fs::read_to_string(children).unwrap()
+    });
+    let children: Vec<_> = children.collect();
     let is_qemu = |pid: &&str| {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
         name.is_ok_and(|name| name.starts_with("qemu-system"))
     };
-    let qemu = children.split_whitespace().find(is_qemu);
-    let qemu = qemu.unwrap_or_else(|| panic!("no QEMU among the children {children}"));
+    let mut pids = children.iter().flat_map(|pids| pids.split_whitespace());
+    let qemu = pids.find(is_qemu);
+    let qemu = qemu.unwrap_or_else(|| panic!("no QEMU among the children {children:?}"));
     Pid::from_raw(qemu.parse().unwrap()).unwrap()
 }

@@ -114,6 +114,7 @@ impl Run {
             optional: false,
             count: 1,
             within: None,
+            after: Vec::new(),
         };
         let steps = match self.end {
             "killed" => vec![step("error", "^Hypervisor error: ")],

@@ -152,6 +152,7 @@ fn story() -> &'static Story {
             optional: name == "read",
             count: if name == "arch" { 2 } else { 1 },
             within: None,
+            after: Vec::new(),
         };
         let steps = vec![
             step("Hypervisor ...", r"^Hypervisor \.\.\.$"),
@@ -162,6 +163,9 @@ fn story() -> &'static Story {
         let forbidden = vec![Forbidden {
             pattern: "panicked at".into(),
             by: None,
+            except: None,
+            from: None,
+            until: None,
         }];
         Story::new(steps, forbidden, EndKind::Shutdown).expect("the patterns are small")
     })

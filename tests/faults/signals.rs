@@ -108,6 +108,8 @@ fn stopped_once() {
     until("the record of a step", || recorded(&bed, "step one"));
     let pid = Pid::from_child(&harness);
     kill_process(pid, Signal::STOP).expect("it is still there");
+    // A signal takes its time: until all threads stand still, one may see the machine's end.
+    until("the harness's stop", || stands_still(harness.id()));
     fs::write(bed.at("go"), "").expect("the bed is ours");
     until("the machine's end", || {
         bed.pids().iter().all(|pid| zombie(pid))
@@ -120,6 +122,16 @@ fn stopped_once() {
     let note = "the harness itself was stopped for ";
     assert!(ran.stdout.contains(note), "{ran:#?}");
     nothing_is_left(&bed);
+}
+
+/// Whether all threads of a process are stopped.
+fn stands_still(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("it is still there");
+    let mut threads = threads.map(|thread| thread.expect("it can be listed").path());
+    threads.all(|thread| {
+        let stat = fs::read_to_string(thread.join("stat"));
+        stat.is_ok_and(|stat| stat.contains(") T "))
+    })
 }
 
 /// Whether a process has ended, and nobody has looked yet.

@@ -46,8 +46,8 @@ pub fn cmdline(nonce: &str, guest: Option<&str>, scenario: &Scenario) -> Result<
 mod tests {
     use super::*;
     use crate::arch::Arch;
-    use crate::config::Source;
     use crate::config::machine::Machine;
+    use crate::config::scenario::With;
     use std::path::Path;
 
     fn scenario() -> Scenario {
@@ -55,8 +55,9 @@ mod tests {
         let machine = Machine::load(root, Arch::Riscv64).unwrap();
         let text = "arches = ['riscv64']\nend = 'shutdown'\nguest = 'two-vms-first'\n\
                     then = 'two-vms'\nparams.arg = '0x10'\n[[step]]\nname = 'a'\npattern = 'a'\n";
-        let source = Source::from_text("x.toml", text);
-        Scenario::resolve("x".into(), root, &source, &machine, None).unwrap()
+        Scenario::from_text("x", text)
+            .resolve(root, &machine, &With::default())
+            .unwrap()
     }
 
     #[test]

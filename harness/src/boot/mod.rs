@@ -15,7 +15,7 @@ pub mod itself;
 
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
-use crate::config::scenario::{Guest, Scenario, plain_name};
+use crate::config::scenario::{Guest, Scenario, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
@@ -88,16 +88,20 @@ impl Request {
 pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> {
     let machine = request.machine(root)?;
     let by_hand = request.guest.as_ref();
-    let scenario = Scenario::load_with(root, &request.scenario, &machine, by_hand)?;
+    let own = examine::is_own_hypervisor(root, request.image.as_deref());
+    let with = With {
+        guest: by_hand,
+        foreign: !own,
+    };
+    let scenario = Scenario::load_with(root, &request.scenario, &machine, &with)?;
     examine::check(&machine, &scenario, request)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
-    let disk = images::disk(&machine, None, &scenario, guest.is_some())?;
+    let disk = images::disk(&machine, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario)?;
     let (kernel, program, second_program) =
         programs(root, request, [guest.as_ref(), second]).await?;
 
-    let own = examine::is_own_hypervisor(root, request.image.as_deref());
     let firmware = firmware::of(root, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
 

@@ -15,6 +15,12 @@ pub struct Expected {
     pub hypercall: Option<Wanted>,
     /// Other exits.
     pub other: Option<Wanted>,
+    /// Timer interrupts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timer: Option<Wanted>,
+    /// Calls from user programs to their kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_call: Option<Wanted>,
 }
 
 impl Expected {
@@ -27,11 +33,13 @@ impl Expected {
         surplus.collect()
     }
 
-    fn classes(&self) -> [(Class, Option<Wanted>); 3] {
+    fn classes(&self) -> [(Class, Option<Wanted>); 5] {
         [
             (Class::Npf, self.npf),
             (Class::Hypercall, self.hypercall),
             (Class::Other, self.other),
+            (Class::Timer, self.timer),
+            (Class::UserCall, self.user_call),
         ]
     }
 }

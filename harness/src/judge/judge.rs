@@ -1,10 +1,13 @@
 //! The judge: a state machine over [events](crate::judge::event), with no clock and no machine of its own.
 
 use super::accounts::Accounts;
+use super::cause::{Cause, Suspects};
 use super::event::Event;
 use super::hvlog::console::{KILLED, told_fault};
 use super::hvlog::{Heard, Listener};
-use super::story::{Step, Story};
+use super::plan::{Step, Strand};
+use super::story::Story;
+use super::strands::{self, Standing, Strands};
 use super::verdict::{MachineEnd, Verdict};
 use super::witness::Account;
 use serde::{Deserialize, Serialize};
@@ -24,6 +27,7 @@ pub struct Reached {
 }
 
 /// Follows one console through a story.
+/// Its memory is bounded by the story, and by what is kept of the report and of faults.
 #[derive(Debug)]
 pub struct Judge<'s> {
     story: &'s Story,
@@ -31,6 +35,8 @@ pub struct Judge<'s> {
     next: usize,
     seen: u64,
     reached: Vec<Reached>,
+    strands: Strands<'s>,
+    suspects: Suspects,
     hypervisor: Listener,
     witness: Option<Account>,
 }
@@ -44,6 +50,8 @@ impl<'s> Judge<'s> {
             next: 0,
             seen: 0,
             reached: Vec::new(),
+            strands: Strands::new(story),
+            suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
             witness: None,
         }
@@ -64,11 +72,41 @@ impl<'s> Judge<'s> {
         &self.reached
     }
 
+    /// Where each strand stands.
+    pub fn strands(&self) -> Vec<Standing> {
+        self.strands.standing()
+    }
+
+    /// How often the story has moved: steps reached, and lines of strands.
+    pub fn progress(&self) -> u64 {
+        self.reached.len() as u64 + self.strands.lines()
+    }
+
+    /// The line so far that looks most like the cause of a failure.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.suspects.first()
+    }
+
     /// The step awaited: the first that has to come. None when only the end is awaited.
     pub fn awaited(&self) -> Option<&'s Step> {
         self.story.steps()[self.next..]
             .iter()
             .find(|step| !step.optional)
+    }
+
+    /// What the story waits for first: a strand where that is to be complete before the next step, and
+    /// where all steps were reached; else that step.
+    fn awaited_name(&self) -> &'s str {
+        if let Some((strand, _)) = self.blocking() {
+            return &strand.name;
+        }
+        self.awaited().map_or(AT_THE_END, |step| &step.name)
+    }
+
+    /// The strand that has to go on before any step may come, and what is due in it.
+    fn blocking(&self) -> Option<(&'s Strand, String)> {
+        let after = self.awaited().map(|step| step.after.as_slice());
+        self.strands.incomplete(after)
     }
 
     /// The time that the next line of the story may take, if it is bounded.
@@ -87,10 +125,7 @@ impl<'s> Judge<'s> {
             } => ControlFlow::Break(Verdict::Timeout {
                 clock: *clock,
                 after: *after,
-                step: self
-                    .awaited()
-                    .map_or(AT_THE_END, |step| &step.name)
-                    .to_owned(),
+                step: self.awaited_name().to_owned(),
                 silent_for: *silent_for,
             }),
             Event::Flood { limit } => ControlFlow::Break(Verdict::ForbiddenOutput {
@@ -113,9 +148,11 @@ impl<'s> Judge<'s> {
                 what: what.clone(),
                 hint: hint.clone(),
             }),
-            Event::Firmware { .. } | Event::Partial { .. } | Event::Note { .. } => {
+            Event::Partial { text } => {
+                self.look(text);
                 ControlFlow::Continue(())
             }
+            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
         }
     }
 
@@ -140,22 +177,41 @@ impl<'s> Judge<'s> {
         }
         let story = self.story;
         let Some(matches) = story.patterns.matches(line) else {
+            self.look(line);
             return ControlFlow::Continue(());
         };
-        let steps = story.steps().len();
         // What is awaited may come, even where something like it is forbidden at any other point.
-        if let Some(index) = self.taker(|step| matches.matched(step)) {
-            self.take(index, line);
-            return ControlFlow::Continue(());
-        }
-        for (i, forbidden) in story.forbidden().iter().enumerate() {
-            if matches.matched(steps + i) {
-                let rule = forbidden.pattern.clone();
-                return ControlFlow::Break(Verdict::ForbiddenOutput {
-                    line: line.into(),
-                    rule,
-                });
+        let steps = story.steps();
+        let due = strands::taker(steps, self.next, |step| matches.matched(step));
+        let early = due.and_then(|index| {
+            let after = &steps[index].after;
+            Some((index, self.strands.incomplete(Some(after))?))
+        });
+        match (due, &early) {
+            (Some(index), None) => {
+                self.take(index, line);
+                return ControlFlow::Continue(());
             }
+            _ if self.strands.take(line, &matches) => return ControlFlow::Continue(()),
+            _ => {}
+        }
+        self.look(line);
+        if let Some((index, (strand, due))) = early {
+            let step = &steps[index].name;
+            return ControlFlow::Break(Verdict::StrandBroken {
+                strand: strand.name.clone(),
+                because: format!("step `{step}` came when {due} was still due"),
+                line: Some(line.into()),
+            });
+        }
+        if let Some(forbidden) = story.forbids(&matches, self.next) {
+            return ControlFlow::Break(Verdict::ForbiddenOutput {
+                line: line.into(),
+                rule: forbidden.pattern.clone(),
+            });
+        }
+        if let Some(broken) = self.strands.stray(line, &matches) {
+            return ControlFlow::Break(broken);
         }
         if let Some(step) = story.stray(&matches) {
             return ControlFlow::Break(Verdict::Diverged {
@@ -173,17 +229,12 @@ impl<'s> Judge<'s> {
         }
     }
 
-    /// The step that a line belongs to: the next one, or a later one if all between are optional.
-    fn taker(&self, matched: impl Fn(usize) -> bool) -> Option<usize> {
-        for (index, step) in self.story.steps().iter().enumerate().skip(self.next) {
-            if matched(index) {
-                return Some(index);
-            }
-            if !step.optional {
-                return None;
-            }
+    /// Looks at a line that nothing awaited for signs of a failure.
+    fn look(&mut self, line: &str) {
+        let is_the_end = self.story.plan().hv.may_be_killed() && line.starts_with(KILLED);
+        if !is_the_end {
+            self.suspects.look(line, &self.hypervisor);
         }
-        None
     }
 
     fn take(&mut self, index: usize, line: &str) {
@@ -213,6 +264,13 @@ impl<'s> Judge<'s> {
                 };
             }
         }
+        if let Some((strand, due)) = self.blocking() {
+            return Verdict::StrandBroken {
+                strand: strand.name.clone(),
+                because: format!("the machine ended when {due} was due"),
+                line: None,
+            };
+        }
         if let Some(next) = self.awaited() {
             return Verdict::MissingMarker {
                 last: self.reached.last().map(|reached| reached.step.clone()),
@@ -220,16 +278,15 @@ impl<'s> Judge<'s> {
             };
         }
         let whole_run = *end != MachineEnd::NotRecorded;
-        let objection = self.objection_of_the_report();
+        let objection = self.strands.apart();
+        let objection = objection.or_else(|| self.objection_of_the_report());
         let objection = objection.or_else(|| self.objection_of_the_witness(whole_run));
         objection.unwrap_or(Verdict::Pass)
     }
 
     /// What the hypervisor's own report has against a pass.
     fn objection_of_the_report(&self) -> Option<Verdict> {
-        let expected = &self.story.plan().hv;
-        let asked = self.hypervisor.can_tell() && expected.lines;
-        asked.then(|| expected.objection(&self.hypervisor))?
+        self.story.plan().hv.objection(&self.hypervisor)
     }
 
     /// What QEMU's log has against a pass.

@@ -9,6 +9,7 @@
 //! QEMU's log as a [`witness`]; [`accounts`] holds them against each other.
 
 pub mod accounts;
+mod cause;
 pub mod event;
 pub mod firmware_lines;
 pub mod hvlog;
@@ -19,10 +20,15 @@ pub mod hvlog;
 mod judge;
 pub mod lines;
 mod patterns;
+mod plan;
 mod story;
+mod strands;
 pub mod trial;
 pub mod verdict;
 pub mod witness;
 
+pub use cause::Cause;
 pub use judge::{AT_THE_END, Judge, Reached};
-pub use story::{By, Forbidden, HvExpected, Plan, Step, Story};
+pub use plan::{By, Course, Forbidden, HvExpected, Lines, Plan, Step, Strand};
+pub use story::Story;
+pub use strands::Standing;

@@ -5,7 +5,7 @@ use crate::judge::hvlog::Listener;
 use crate::judge::lines::LineAssembler;
 use crate::judge::verdict::{MachineEnd, Verdict};
 use crate::judge::witness::Account;
-use crate::judge::{Judge, Step, Story};
+use crate::judge::{Cause, Judge, Standing, Step, Story};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -39,6 +39,7 @@ pub struct Trial<'s> {
     last_lines: VecDeque<String>,
     end: Option<MachineEnd>,
     verdict: Option<Verdict>,
+    progress: u64,
 }
 
 impl<'s> Trial<'s> {
@@ -59,10 +60,12 @@ impl<'s> Trial<'s> {
             last_lines: VecDeque::new(),
             end: None,
             verdict: None,
+            progress: 0,
         }
     }
 
-    /// Takes what happened; says whether it was a step of the story. Nothing counts after the verdict.
+    /// Takes what happened; says whether the story has moved by it: a step was reached, or a strand took
+    /// a line. Nothing counts after the verdict.
     pub fn feed(&mut self, at: Duration, event: &Event<'_>) -> bool {
         if self.verdict.is_some() {
             return false;
@@ -76,7 +79,6 @@ impl<'s> Trial<'s> {
             self.verdict = Some(verdict);
         }
         let reached = self.judge.reached();
-        let stepped = reached.len() > self.steps.len();
         for new in &reached[self.steps.len()..] {
             let t = (at.as_secs_f64() * 1e6).round() / 1e6;
             self.steps.push(StepReached {
@@ -85,7 +87,9 @@ impl<'s> Trial<'s> {
                 t,
             });
         }
-        stepped
+        let moved = self.judge.progress() > self.progress;
+        self.progress = self.judge.progress();
+        moved
     }
 
     fn remember(&mut self, line: &str) {
@@ -122,6 +126,16 @@ impl<'s> Trial<'s> {
     /// The steps reached.
     pub fn steps(&self) -> &[StepReached] {
         &self.steps
+    }
+
+    /// Where each strand stands.
+    pub fn strands(&self) -> Vec<Standing> {
+        self.judge.strands()
+    }
+
+    /// The line that looks most like the cause of a failure.
+    pub fn cause(&self) -> Option<&Cause> {
+        self.judge.cause()
     }
 
     /// What the hypervisor has reported.

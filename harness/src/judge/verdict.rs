@@ -140,6 +140,15 @@ pub enum Verdict {
         /// The exit that ended it, in the hypervisor's words.
         exit: String,
     },
+    /// A strand's lines did not come as they should.
+    StrandBroken {
+        /// The strand.
+        strand: String,
+        /// What is wrong with it.
+        because: String,
+        /// The line that showed it, if one did.
+        line: Option<String>,
+    },
     /// The machine ended otherwise than it should.
     EarlyExit {
         /// How it ended.
@@ -193,10 +202,11 @@ pub enum Verdict {
 
 impl Verdict {
     /// The name of each kind, as [`kind`](Self::kind) has them.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "pass",
         "missing-marker",
         "diverged",
+        "strand-broken",
         "forbidden-output",
         "guest-killed",
         "early-exit",
@@ -214,6 +224,7 @@ impl Verdict {
             Verdict::Pass => 0,
             Verdict::MissingMarker { .. }
             | Verdict::Diverged { .. }
+            | Verdict::StrandBroken { .. }
             | Verdict::ForbiddenOutput { .. }
             | Verdict::GuestKilled { .. }
             | Verdict::EarlyExit { .. }
@@ -232,6 +243,7 @@ impl Verdict {
             Verdict::Pass => "pass",
             Verdict::MissingMarker { .. } => "missing-marker",
             Verdict::Diverged { .. } => "diverged",
+            Verdict::StrandBroken { .. } => "strand-broken",
             Verdict::ForbiddenOutput { .. } => "forbidden-output",
             Verdict::GuestKilled { .. } => "guest-killed",
             Verdict::EarlyExit { .. } => "early-exit",
@@ -276,6 +288,14 @@ impl fmt::Display for Verdict {
                     f,
                     "step `{belongs_to}` may come only once, but came again: {line}"
                 )
+            }
+            Verdict::StrandBroken {
+                strand,
+                because,
+                line,
+            } => {
+                write!(f, "strand `{strand}`: {because}")?;
+                line.as_ref().map_or(Ok(()), |line| write!(f, ": {line}"))
             }
             Verdict::ForbiddenOutput { line, rule } => {
                 write!(f, "a forbidden line ({rule}): {line}")

@@ -2,11 +2,12 @@
 
 use crate::arch::Arch;
 use crate::error::Error;
+use crate::judge::hvlog::console::KILLED;
 use crate::judge::hvlog::{End, Forged};
 use crate::judge::trial::{StepReached, Trial};
 use crate::judge::verdict::{Fault, MachineEnd, Verdict};
 use crate::judge::witness::Account;
-use crate::judge::{AT_THE_END, Story};
+use crate::judge::{AT_THE_END, Cause, Lines, Standing, Story};
 use crate::records::stopped::Stopped;
 use crate::records::version::{VERSION, lossy};
 use crate::shown;
@@ -39,6 +40,10 @@ pub struct Report {
     pub steps_total: usize,
     /// The step awaited, when the story was not complete.
     pub awaited: Option<Awaited>,
+    /// Where each strand stands.
+    pub strands: Vec<Standing>,
+    /// The line that looks most like the cause, if the run failed.
+    pub cause: Option<Cause>,
     /// The last console lines.
     pub last_lines: Vec<String>,
     /// How the machine ended, if it did before the verdict.
@@ -96,6 +101,8 @@ impl Report {
                 step: step.name.clone(),
                 pattern: step.pattern.clone(),
             }),
+            strands: trial.strands(),
+            cause: cause(&verdict, story, trial),
             last_lines: trial.last_lines().map(str::to_owned).collect(),
             machine_end: trial.end().cloned(),
             hypervisor_end: trial.hypervisor().end().cloned(),
@@ -106,7 +113,7 @@ impl Report {
             qemu: None,
             run_dir: None,
             memory_kib: crate::records::memory::own_memory_kib(),
-            notes: forgeries(trial.hypervisor().forged()),
+            notes: notes(story, trial),
             verdict,
         }
     }
@@ -130,6 +137,8 @@ impl Report {
             steps: Vec::new(),
             steps_total: 0,
             awaited: None,
+            strands: Vec::new(),
+            cause: None,
             last_lines: Vec::new(),
             machine_end: None,
             hypervisor_end: None,
@@ -220,6 +229,15 @@ impl Report {
             format!("{}, exit code {}", self.verdict.kind(), self.exit_code),
         );
         line("to look at:", self.fault.to_string());
+        if let Some(cause) = &self.cause {
+            let mut said = cause.line.clone();
+            if let Some(then) = &cause.then {
+                said = format!("{said} {then}");
+            }
+            line("likely cause:", said);
+            let whose = format!("{} ({}); {}", cause.fault, cause.kind, cause.look_at);
+            line("  look at:", whose);
+        }
         line(
             "last step reached:",
             self.steps
@@ -233,6 +251,19 @@ impl Report {
                 None => AT_THE_END.into(),
             },
         );
+        for strand in &self.strands {
+            let Standing {
+                strand,
+                reached,
+                total,
+                due,
+                ..
+            } = strand;
+            let due = due
+                .as_ref()
+                .map_or("complete".into(), |due| format!("{due} is due"));
+            line("strand:", format!("{strand}, {reached} of {total}, {due}"));
+        }
         if let Some(end) = &self.machine_end {
             line("machine's end:", end.to_string());
         }
@@ -248,6 +279,37 @@ impl Report {
             let _ = writeln!(out, "    | {}", shown::line(text));
         }
     }
+}
+
+/// The line that looks most like the cause of a failure that is not the set-up's.
+fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
+    let mut cause = match verdict {
+        Verdict::Pass | Verdict::Infrastructure { .. } => None,
+        _ => trial.cause().cloned(),
+    }?;
+    // Of its own line, the verdict knows best whose it is.
+    let its_own = match verdict {
+        Verdict::ForbiddenOutput { line, .. } => line.starts_with(&cause.line),
+        Verdict::GuestKilled { exit } => format!("{KILLED}{exit}").starts_with(&cause.line),
+        _ => false,
+    };
+    if its_own {
+        cause.fault = story.fault(verdict);
+    }
+    Some(cause)
+}
+
+/// What the user should know besides the verdict.
+fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
+    let report = trial.hypervisor();
+    let mut notes = forgeries(report.forged());
+    let silent = report.can_tell() && report.events() == 0;
+    if silent && story.plan().hv.lines == Lines::IfAny {
+        notes.push(
+            "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),
+        );
+    }
+    notes
 }
 
 /// That lines were forged, if any were.

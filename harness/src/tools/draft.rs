@@ -4,9 +4,8 @@
 //! passes on the console that it came from: that is tried before anybody sees it.
 
 use crate::arch::Arch;
-use crate::config::Source;
 use crate::config::machine::Machine;
-use crate::config::scenario::Scenario;
+use crate::config::scenario::{Scenario, With};
 use crate::error::Error;
 use crate::judge::firmware_lines::FirmwareFilter;
 use crate::judge::hvlog::{MARK, console::KILLED};
@@ -64,8 +63,7 @@ pub fn draft(root: &Path, machine: &Machine, console: &[u8], log: &Path) -> Resu
 
 /// The verdict on a console by a draft made from it.
 fn tried(root: &Path, machine: &Machine, text: &str, console: &[u8]) -> Result<Verdict, Error> {
-    let source = Source::from_text("the new scenario", text);
-    let scenario = Scenario::resolve("new".into(), root, &source, machine, None)?;
+    let scenario = Scenario::from_text("new", text).resolve(root, machine, &With::default())?;
     let mut trial = Trial::new(&scenario.story);
     let read = trial.replay_console(console);
     read.map_err(|e| Error::io("read", Path::new("the console"), &e))?;

@@ -16,7 +16,11 @@ pub struct Page {
 }
 
 /// All pages, in the order in which a key is looked for.
-pub const PAGES: [Page; 2] = [
+pub const PAGES: [Page; 3] = [
+    Page {
+        name: "scenario.md",
+        text: crate::config::scenario::PAGE,
+    },
     Page {
         name: "report.md",
         text: include_str!("../../docs/report.md"),

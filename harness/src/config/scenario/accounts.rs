@@ -1,11 +1,14 @@
 //! `[hv]` and `[witness]`: what a scenario wants the hypervisor to report and QEMU to have logged.
 
-use super::raw::Context;
+use super::raw::applies;
+use super::resolve::Context;
+use crate::arch::Arch;
 use crate::config::template;
 use crate::error::ConfigError;
-use crate::judge::HvExpected;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::hvlog::{Access, Fields, number};
+use crate::judge::witness::Class;
+use crate::judge::{HvExpected, Lines};
 use crate::suggest;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -15,7 +18,7 @@ use std::fmt;
 use toml::Spanned;
 
 /// The words of the hypervisor's `end` line.
-const END_WORDS: [&str; 14] = [
+pub const END_WORDS: [&str; 14] = [
     "outcome",
     "kind",
     "gpa",
@@ -52,8 +55,11 @@ enum Ends {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Witness {
     npf: Option<Spanned<Count>>,
-    hypercall: Option<Spanned<Count>>,
+    #[serde(alias = "hypercall")]
+    hypercalls: Option<Spanned<Count>>,
     other: Option<Spanned<Count>>,
+    timer: Option<Spanned<Count>>,
+    user_call: Option<Spanned<Count>>,
 }
 
 /// A number, or a text in which `{name}` is filled.
@@ -72,13 +78,14 @@ enum Count {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Range {
+pub struct Range {
     count: Option<u64>,
     min: Option<u64>,
     max: Option<u64>,
     gpa: Option<Spanned<Word>>,
     va: Option<Spanned<Word>>,
     access: Option<Access>,
+    arches: Option<Vec<Arch>>,
 }
 
 impl Hv {
@@ -89,8 +96,11 @@ impl Hv {
         context: &Context<'_>,
     ) -> Result<HvExpected, ConfigError> {
         if let Some(lines) = self.lines {
-            hv.lines = *lines.get_ref();
-            if !hv.lines && (self.guests.is_some() || self.end.is_some()) {
+            hv.lines = match lines.get_ref() {
+                true => Lines::Required,
+                false => Lines::Ignored,
+            };
+            if !lines.get_ref() && (self.guests.is_some() || self.end.is_some()) {
                 let message = "is false, and yet says what the lines have to tell";
                 return Err(context.source.bad_value("lines", &lines, message));
             }
@@ -135,27 +145,55 @@ impl Witness {
     pub fn resolve(raw: Spanned<Self>, context: &Context<'_>) -> Result<Expected, ConfigError> {
         let arch = context.machine.arch;
         if context.machine.witness.is_none() {
-            let message = format!("configs/machines/{arch}.toml does not say how QEMU logs exits");
+            let message = format!("the machine file of {arch} does not say how QEMU logs exits");
             return Err(context.source.bad_value("witness", &raw, message));
         }
         let Self {
             npf,
-            hypercall,
+            hypercalls,
             other,
+            timer,
+            user_call,
         } = raw.into_inner();
-        let wanted = |key, count: Option<Spanned<Count>>| {
-            count.map(|count| wanted(key, count, context)).transpose()
+        let wanted = |key, class, count: Option<Spanned<Count>>| {
+            let count = count.filter(|count| count.get_ref().applies(arch));
+            count
+                .map(|count| wanted(key, class, count, context))
+                .transpose()
         };
         Ok(Expected {
-            npf: wanted("npf", npf)?,
-            hypercall: wanted("hypercall", hypercall)?,
-            other: wanted("other", other)?,
+            npf: wanted("npf", Class::Npf, npf)?,
+            hypercall: wanted("hypercalls", Class::Hypercall, hypercalls)?,
+            other: wanted("other", Class::Other, other)?,
+            timer: wanted("timer", Class::Timer, timer)?,
+            user_call: wanted("user-call", Class::UserCall, user_call)?,
         })
     }
 }
 
-fn wanted(key: &str, raw: Spanned<Count>, context: &Context<'_>) -> Result<Wanted, ConfigError> {
+impl Count {
+    fn applies(&self, arch: Arch) -> bool {
+        match self {
+            Self::Exactly(_) => true,
+            Self::Within(range) => applies(&range.arches, arch),
+        }
+    }
+}
+
+fn wanted(
+    key: &str,
+    class: Class,
+    raw: Spanned<Count>,
+    context: &Context<'_>,
+) -> Result<Wanted, ConfigError> {
     let bad = |message: &str| Err(context.source.bad_value(key, &raw, message));
+    let log = context.machine.witness.as_ref();
+    if log.is_some_and(|log| !log.format.tells(class)) {
+        let arch = context.machine.arch;
+        return bad(&format!(
+            "QEMU's log does not tell of these on {arch}; with arches = [...] it is for others only"
+        ));
+    }
     let range = match raw.get_ref() {
         Count::Exactly(count) => {
             return Ok(Wanted {
@@ -178,7 +216,7 @@ fn wanted(key: &str, raw: Spanned<Count>, context: &Context<'_>) -> Result<Wante
         return bad("wants more than it allows");
     }
     let has_place = range.gpa.is_some() || range.va.is_some() || range.access.is_some();
-    if has_place && key != "npf" {
+    if has_place && class != Class::Npf {
         return bad("has no address or access; npf has");
     }
     if has_place && max == 0 {
@@ -249,7 +287,7 @@ impl<'de> Deserialize<'de> for Count {
             type Value = Count;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or a table with count, min, max, gpa, va, access")
+                f.write_str("a number, or a table with count, min, max, gpa, va, access, arches")
             }
 
             fn visit_i64<E: de::Error>(self, count: i64) -> Result<Count, E> {

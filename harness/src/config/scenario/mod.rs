@@ -1,6 +1,7 @@
 //! A scenario: what to boot and the story it has to tell.
 
 use super::Source;
+use super::disk::Disk;
 use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
@@ -20,6 +21,8 @@ pub const FOLDER: &str = "tests/scenarios";
 pub struct Scenario {
     /// Its name: the file's, without the ending.
     pub name: String,
+    /// The machine it asks for: a name, or a file, as seen from the scenario's own.
+    pub machine: Option<String>,
     /// What the hypervisor is to run; none leaves `/sbin` empty.
     pub guest: Option<Guest>,
     /// What it is to run after that.
@@ -28,6 +31,8 @@ pub struct Scenario {
     pub mode: Option<String>,
     /// More words for the hypervisor.
     pub params: Vec<(String, String)>,
+    /// What it says of the disk, over what the machine says.
+    pub disk: Option<Disk>,
     /// What is wrong with the disk.
     pub disk_fault: Option<DiskFault>,
     /// The flash's contents, instead of the machine's own.
@@ -60,6 +65,8 @@ pub struct Summary {
     pub about: String,
     /// The architectures that it is for.
     pub arches: Vec<Arch>,
+    /// The machine it asks for: a name, or a file.
+    pub machine: Option<String>,
     /// What it is for in the conformance suite, if it belongs to it.
     pub case: Option<Case>,
 }
@@ -113,62 +120,146 @@ impl Guest {
     }
 }
 
+/// What a scenario is run with, instead of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct With<'a> {
+    /// Another guest.
+    pub guest: Option<&'a Guest>,
+    /// Whether the hypervisor is not the workspace's own: one that need not report anything.
+    pub foreign: bool,
+}
+
 impl Scenario {
     /// Reads a scenario: by its name under `tests/scenarios`, or a file.
     pub fn load(root: &Path, name_or_file: &str, machine: &Machine) -> Result<Self, Error> {
-        Self::load_with(root, name_or_file, machine, None)
+        Self::load_with(root, name_or_file, machine, &With::default())
     }
 
-    /// Reads a scenario that is to be run with another guest than its own.
+    /// Reads a scenario that is to be run with something else than its own.
     pub fn load_with(
         root: &Path,
         name_or_file: &str,
         machine: &Machine,
-        by_hand: Option<&Guest>,
+        with: &With<'_>,
     ) -> Result<Self, Error> {
+        Definition::named(root, name_or_file)?.resolve(root, machine, with)
+    }
+
+    /// A scenario that is put together in code.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(name)
+    }
+
+    /// A scenario's text, in the language of its files.
+    pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Definition {
+        Definition::from_text(name, text)
+    }
+}
+
+/// A scenario that is not yet resolved for a machine: a file, a text, or what was built in code.
+///
+/// ```
+/// use harness::config::scenario::Scenario;
+///
+/// let boots = Scenario::from_text(
+///     "boots",
+///     r#"
+///     end = "shutdown"
+///     [[step]]
+///     name    = "hello"
+///     pattern = '^hello$'
+///     "#,
+/// );
+/// assert_eq!(boots.name(), "boots");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Definition {
+    name: String,
+    source: Source,
+}
+
+impl Definition {
+    /// A text. Paths in it are as seen from the current folder.
+    pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let name = name.into();
+        let source = Source::from_text(format!("{name}.toml"), text);
+        Self { name, source }
+    }
+
+    /// A file.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let source = Source::read(path)?;
+        let name = path.file_stem().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        Ok(Self { name, source })
+    }
+
+    /// The scenario that a word on the command line means: a file, or the name of one under
+    /// `tests/scenarios`.
+    pub fn named(root: &Path, name_or_file: &str) -> Result<Self, Error> {
         let by_path = name_or_file.contains('/') || name_or_file.ends_with(".toml");
-        let path = if by_path {
-            PathBuf::from(name_or_file)
-        } else {
-            root.join(FOLDER).join(format!("{name_or_file}.toml"))
-        };
-        if !by_path && !path.is_file() {
+        if by_path {
+            return Ok(Self::from_file(Path::new(name_or_file))?);
+        }
+        let path = root.join(FOLDER).join(format!("{name_or_file}.toml"));
+        if !path.is_file() {
             return Err(Error::Usage(format!(
                 "no scenario `{name_or_file}`; {}",
                 suggest::instead(name_or_file, &names(root))
             )));
         }
-        let source = Source::read(&path)?;
-        let name = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        Self::resolve(name, root, &source, machine, by_hand)
+        Ok(Self::from_file(&path)?)
     }
 
-    /// Resolves a scenario's text, for a run with its own guest or with another one.
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is known of it without a machine.
+    pub fn summary(&self, root: &Path) -> Result<Summary, ConfigError> {
+        let mut summary = Summary {
+            name: self.name.clone(),
+            about: String::new(),
+            arches: Arch::ALL.to_vec(),
+            machine: None,
+            case: None,
+        };
+        for layers::Layer { source, raw } in layers::read(root, self.source.clone())? {
+            summary.about = raw.about.unwrap_or(summary.about);
+            summary.arches = raw.arches.unwrap_or(summary.arches);
+            summary.case = raw.case;
+            if let Some(machine) = &raw.machine {
+                summary.machine = Some(resolve::machine_name(&source, machine.get_ref()));
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Resolves it for a machine. The error says what is wrong where.
     pub fn resolve(
-        name: String,
+        &self,
         root: &Path,
-        source: &Source,
         machine: &Machine,
-        by_hand: Option<&Guest>,
-    ) -> Result<Self, Error> {
-        let raw: raw::Scenario = source.parse()?;
-        if !raw.arches.get_ref().contains(&machine.arch) {
-            let arches: Vec<_> = raw.arches.get_ref().iter().map(|a| a.name()).collect();
+        with: &With<'_>,
+    ) -> Result<Scenario, Error> {
+        let arches = self.summary(root)?.arches;
+        if !arches.contains(&machine.arch) {
+            let names: Vec<_> = arches.iter().map(|arch| arch.name()).collect();
             return Err(Error::Usage(format!(
-                "scenario `{name}` is not for {}; it is for {}",
+                "scenario `{}` is not for {}; it is for {}",
+                self.name,
                 machine.arch,
-                if arches.is_empty() {
+                if names.is_empty() {
                     "none".into()
                 } else {
-                    arches.join(", ")
+                    names.join(", ")
                 }
             )));
         }
-        Ok(raw.resolve(name, root, source, machine, by_hand)?)
+        let layers = layers::read(root, self.source.clone())?;
+        let resolved = resolve::resolve(self.name.clone(), root, layers, machine, with);
+        Ok(resolved?)
     }
 }
 
@@ -191,19 +282,21 @@ pub fn names(root: &Path) -> Vec<String> {
     names
 }
 
-/// What `harness list` shows of a scenario without resolving it.
+/// What is known of a scenario of the workspace without resolving it.
 pub fn summary(root: &Path, name: &str) -> Result<Summary, ConfigError> {
-    let source = Source::read(&root.join(FOLDER).join(format!("{name}.toml")))?;
-    let raw: raw::Scenario = source.parse()?;
-    Ok(Summary {
-        name: name.to_owned(),
-        about: raw.about.unwrap_or_default(),
-        arches: raw.arches.into_inner(),
-        case: raw.case,
-    })
+    Definition::from_file(&root.join(FOLDER).join(format!("{name}.toml")))?.summary(root)
 }
 
 mod accounts;
+mod builder;
+mod keys;
+mod layers;
+mod missing;
 mod raw;
+mod resolve;
+mod strands;
 #[cfg(test)]
 mod tests;
+
+pub use builder::{Builder, StepBuilder};
+pub use keys::{PAGE, keys};

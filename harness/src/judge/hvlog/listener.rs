@@ -258,6 +258,12 @@ impl Listener {
         self.guests.last()?.path.as_deref()
     }
 
+    /// Whether a guest has been entered by now; none if no report tells.
+    pub fn has_entered_a_guest(&self) -> Option<bool> {
+        let entered = self.phase >= Phase::Enter || self.totals.guests > 0;
+        (self.next > 0).then_some(entered)
+    }
+
     /// What it counted.
     pub fn totals(&self) -> Totals {
         self.totals

@@ -15,6 +15,11 @@ fn all() -> Vec<Verdict> {
             next: name(),
         },
         Verdict::GuestKilled { exit: name() },
+        Verdict::StrandBroken {
+            strand: name(),
+            because: name(),
+            line: None,
+        },
         Verdict::BrokenReport { because: name() },
         Verdict::WrongEnd {
             expected: name(),
@@ -76,12 +81,17 @@ fn story() -> Story {
         optional: false,
         count: 1,
         within: None,
+        after: Vec::new(),
     };
     let forbidden = |name: &str| Forbidden {
         pattern: name.into(),
         by: by(name),
+        except: None,
+        from: None,
+        until: None,
     };
     Story::of(Plan {
+        strands: Vec::new(),
         steps: names.map(step).into(),
         forbidden: names.map(forbidden).into(),
         end: EndKind::Shutdown,

@@ -11,7 +11,9 @@
 //! ```
 //!
 //! The hypervisor is at EL2, so an exit is what goes there from EL1, or from EL0 where the guest has
-//! nothing else. An exception that a guest takes to its own EL1 is its own.
+//! nothing else. An exception that goes to EL1 is a guest's own, or that of a kernel without a hypervisor:
+//! of these, interrupts and the calls of user programs are counted besides. The log does not say which
+//! device an interrupt came from; what ArceOS and Linux enable first is the timer.
 
 use super::{Address, Exit, LoggedFault, hex};
 use crate::judge::hvlog::Access;
@@ -22,6 +24,9 @@ const HVC: u64 = 0x16;
 const SMC: u64 = 0x17;
 const INSTRUCTION_ABORT: u64 = 0x20;
 const DATA_ABORT: u64 = 0x24;
+
+/// What QEMU calls interrupts.
+const INTERRUPTS: [&str; 4] = ["[IRQ]", "[FIQ]", "[Virtual IRQ]", "[Virtual FIQ]"];
 
 const ISS_WRITE: u64 = 1 << 6;
 const ISS_DURING_WALK: u64 = 1 << 7;
@@ -37,6 +42,8 @@ pub struct Parser {
 struct Exception {
     interrupt: bool,
     to_the_hypervisor: bool,
+    to_the_kernel: bool,
+    from_user_mode: bool,
     esr: u64,
     far: Option<u64>,
 }
@@ -47,7 +54,7 @@ impl Parser {
         if let Some(what) = line.strip_prefix("Taking exception ") {
             let before = self.finish();
             self.taking = Some(Exception {
-                interrupt: ["[IRQ]", "[FIQ]"].iter().any(|name| what.contains(name)),
+                interrupt: INTERRUPTS.iter().any(|name| what.contains(name)),
                 ..Exception::default()
             });
             return before;
@@ -56,6 +63,8 @@ impl Parser {
         let detail = line.strip_prefix("...").unwrap_or_default();
         if let Some(levels) = detail.strip_prefix("from ") {
             taking.to_the_hypervisor = ["EL0 to EL2", "EL1 to EL2"].contains(&levels);
+            taking.to_the_kernel = ["EL0 to EL1", "EL1 to EL1"].contains(&levels);
+            taking.from_user_mode = levels.starts_with("EL0 ");
         } else if let Some(esr) = detail.strip_prefix("with ESR ") {
             taking.esr = esr.split_once('/').and_then(|(_, esr)| hex(esr))?.0;
         } else if let Some(far) = detail.strip_prefix("with FAR ") {
@@ -71,15 +80,24 @@ impl Parser {
         let Exception {
             interrupt,
             to_the_hypervisor,
+            to_the_kernel,
+            from_user_mode,
             esr,
             far,
         } = self.taking.take()?;
+        let class = esr >> 26 & 0x3f;
+        if to_the_kernel && interrupt {
+            return Some(Exit::Timer);
+        }
+        if to_the_kernel && from_user_mode && class == SVC {
+            return Some(Exit::UserCall);
+        }
         if interrupt || !to_the_hypervisor {
             return None;
         }
         // The fault status of a translation: address size, translation, access flag or permission.
         let of_translation = esr & 0x3f < 0x10;
-        Some(match (esr >> 26 & 0x3f, far) {
+        Some(match (class, far) {
             (SVC | HVC | SMC, _) => Exit::Hypercall,
             (class @ (INSTRUCTION_ABORT | DATA_ABORT), Some(far)) if of_translation => {
                 Exit::Npf(LoggedFault {

@@ -37,6 +37,12 @@ impl Format {
         self != Self::RiscvTrap
     }
 
+    /// Whether the log has a class at all. SVM's has entries and exits of a guest, and neither the
+    /// interrupts nor the system calls of a kernel.
+    pub fn tells(self, class: Class) -> bool {
+        self != Self::X86Svm || !matches!(class, Class::Timer | Class::UserCall)
+    }
+
     /// What the lines of a class look like.
     pub(super) fn hint(self, class: Class) -> &'static str {
         match (self, class) {
@@ -49,6 +55,11 @@ impl Format {
             (Self::X86Svm, Class::Npf) => "vmexit(00000400",
             (Self::X86Svm, Class::Hypercall) => "vmexit(00000081",
             (Self::X86Svm, Class::Other) => "vmexit(",
+            (Self::RiscvTrap, Class::Timer) => "async:1, cause:5 or cause:6",
+            (Self::RiscvTrap, Class::UserCall) => "async:0, cause:8",
+            (Self::Aarch64Int, Class::Timer) => "[IRQ] or [Virtual IRQ] to EL1",
+            (Self::Aarch64Int, Class::UserCall) => "[SVC] from EL0 to EL1",
+            (Self::X86Svm, Class::Timer | Class::UserCall) => "nothing: it has none",
         }
     }
 }
@@ -63,6 +74,10 @@ pub enum Class {
     Hypercall,
     /// Anything else that is the guest's doing. The host's own interrupts are not counted.
     Other,
+    /// A timer interrupt, whoever took it. No exit: it is counted besides.
+    Timer,
+    /// A call from a user program to its kernel. No exit: it is counted besides.
+    UserCall,
 }
 
 impl fmt::Display for Class {
@@ -71,6 +86,8 @@ impl fmt::Display for Class {
             Self::Npf => "npf",
             Self::Hypercall => "hypercall",
             Self::Other => "other",
+            Self::Timer => "timer",
+            Self::UserCall => "user-call",
         })
     }
 }
@@ -113,7 +130,7 @@ impl fmt::Display for LoggedFault {
     }
 }
 
-/// An exit of the guest.
+/// An exit of the guest, or what is counted besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// A nested page fault.
@@ -122,6 +139,10 @@ pub enum Exit {
     Hypercall,
     /// Anything else that is the guest's doing.
     Other,
+    /// No exit: a timer interrupt.
+    Timer,
+    /// No exit: a user program's call to its kernel.
+    UserCall,
 }
 
 /// What QEMU logged, in sum.
@@ -135,6 +156,12 @@ pub struct Account {
     pub hypercall: u64,
     /// Other exits, as far as the log tells them.
     pub other: u64,
+    /// Timer interrupts, where the log has them. They are no exits.
+    #[serde(default)]
+    pub timer: u64,
+    /// Calls from user programs to their kernel, where the log has them. They are no exits.
+    #[serde(default)]
+    pub user_call: u64,
     /// The class of the last exit.
     pub last: Option<Class>,
     /// The nested page faults in order; the first [`FAULTS_KEPT`] of them.
@@ -149,6 +176,8 @@ impl Account {
             npf: 0,
             hypercall: 0,
             other: 0,
+            timer: 0,
+            user_call: 0,
             last: None,
             faults: Vec::new(),
         }
@@ -172,6 +201,8 @@ impl Account {
             Class::Npf => self.npf,
             Class::Hypercall => self.hypercall,
             Class::Other => self.other,
+            Class::Timer => self.timer,
+            Class::UserCall => self.user_call,
         }
     }
 
@@ -190,11 +221,13 @@ impl Account {
             }
             Exit::Hypercall => Class::Hypercall,
             Exit::Other => Class::Other,
+            Exit::Timer => return self.timer += 1,
+            Exit::UserCall => return self.user_call += 1,
         };
         match class {
             Class::Npf => self.npf += 1,
             Class::Hypercall => self.hypercall += 1,
-            Class::Other => self.other += 1,
+            _ => self.other += 1,
         }
         self.last = Some(class);
     }

@@ -10,6 +10,13 @@ const LOAD_GUEST_PAGE_FAULT: u64 = 21;
 const VIRTUAL_INSTRUCTION: u64 = 22;
 const STORE_GUEST_PAGE_FAULT: u64 = 23;
 
+/// Who is in user mode is not logged: a guest's program, or one of the machine's only kernel.
+const ECALL_FROM_U: u64 = 8;
+
+/// Interrupts: the supervisor's own timer, and a guest's.
+const S_TIMER: &str = "5";
+const VS_TIMER: &str = "6";
+
 /// The exit that a line tells of:
 /// `riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=…`
 pub fn exit(line: &str) -> Option<Exit> {
@@ -20,12 +27,13 @@ pub fn exit(line: &str) -> Option<Exit> {
             .find_map(|field| field.strip_prefix(name)?.strip_prefix(':'))
     };
     if field("async")? != "0" {
-        return None;
+        return matches!(field("cause")?, S_TIMER | VS_TIMER).then_some(Exit::Timer);
     }
     let access = match field("cause")?.parse().ok()? {
         FETCH_GUEST_PAGE_FAULT => Access::Execute,
         LOAD_GUEST_PAGE_FAULT => Access::Read,
         STORE_GUEST_PAGE_FAULT => Access::Write,
+        ECALL_FROM_U => return Some(Exit::UserCall),
         ECALL_FROM_VS => return Some(Exit::Hypercall),
         VIRTUAL_INSTRUCTION => return Some(Exit::Other),
         _ => return None,

@@ -70,6 +70,50 @@ fn of_aarch64s_exceptions_only_those_to_the_hypervisor_count() {
 }
 
 #[test]
+fn timer_interrupts_and_user_calls_are_counted_and_are_no_exits() {
+    let trap = |is_async: u8, cause: u32| {
+        format!("riscv_trap hart:0, async:{is_async}, cause:{cause}, epc:0x1, tval:0x0, desc=d\n")
+    };
+    let besides = |format, log: &str| {
+        let account = account(format, log);
+        assert_eq!((account.exits(), account.last), (0, None), "{log}");
+        (account.timer, account.user_call)
+    };
+    for (is_async, cause, expected) in [
+        (1, 5, (1, 0)),
+        (1, 6, (1, 0)),
+        (1, 9, (0, 0)),
+        (1, 8, (0, 0)),
+        (0, 8, (0, 1)),
+        (0, 5, (0, 0)),
+    ] {
+        let found = besides(Format::RiscvTrap, &trap(is_async, cause));
+        assert_eq!(found, expected, "async {is_async}, cause {cause}");
+    }
+    const CALL: u64 = 0x15 << 26;
+    for (name, levels, esr, expected) in [
+        ("IRQ", "EL1 to EL1", 0, (1, 0)),
+        ("Virtual IRQ", "EL0 to EL1", 0, (1, 0)),
+        ("IRQ", "EL1 to EL2", 0, (0, 0)),
+        ("IRQ", "EL2 to EL2", 0, (0, 0)),
+        ("SVC", "EL0 to EL1", CALL, (0, 1)),
+        ("SVC", "EL1 to EL1", CALL, (0, 0)),
+        ("Data Abort", "EL0 to EL1", 0x24 << 26, (0, 0)),
+    ] {
+        let found = besides(Format::Aarch64Int, &exception(name, levels, esr, false));
+        assert_eq!(found, expected, "{name}, {levels}");
+    }
+}
+
+#[test]
+fn an_account_of_before_these_were_counted_is_read() {
+    let old =
+        r#"{"format":"x86-svm","npf":0,"hypercall":1,"other":0,"last":"hypercall","faults":[]}"#;
+    let account: Account = serde_json::from_str(old).unwrap();
+    assert_eq!((account.timer, account.user_call), (0, 0));
+}
+
+#[test]
 fn an_exception_counts_once_even_if_its_log_was_cut() {
     let call = exception("Hypervisor Call", "EL1 to EL2", 0x16 << 26, false);
     let cut: String = call

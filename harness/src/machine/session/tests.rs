@@ -7,7 +7,7 @@ use super::*;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
-use crate::judge::{By, HvExpected, Plan, Step, Story};
+use crate::judge::{By, HvExpected, Lines, Plan, Step, Story};
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
@@ -24,8 +24,10 @@ fn story() -> Story {
         optional: false,
         count: 1,
         within: None,
+        after: Vec::new(),
     };
     Story::of(Plan {
+        strands: Vec::new(),
         steps: vec![
             step("one", "^one$"),
             step("loaded", r"^loaded \d{5} bytes$"),
@@ -33,7 +35,7 @@ fn story() -> Story {
         forbidden: Vec::new(),
         end: EndKind::Shutdown,
         hv: HvExpected {
-            lines: false,
+            lines: Lines::Ignored,
             ..HvExpected::of(EndKind::Shutdown)
         },
         witness: Some(Expected {

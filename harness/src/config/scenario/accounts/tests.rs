@@ -1,11 +1,10 @@
 use crate::arch::Arch;
-use crate::config::Source;
 use crate::config::machine::Machine;
-use crate::config::scenario::Scenario;
+use crate::config::scenario::{Scenario, With};
 use crate::judge::accounts::Wanted;
 use crate::judge::hvlog::Access;
 use crate::judge::verdict::EndKind;
-use crate::judge::{HvExpected, Plan};
+use crate::judge::{HvExpected, Lines, Plan};
 use std::path::Path;
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";
@@ -14,8 +13,7 @@ const STEP: &str = "[[step]]\nname = 'a'\npattern = 'x'\n";
 fn resolve(text: &str) -> Result<Plan, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let machine = Machine::load(root, Arch::Riscv64).unwrap();
-    let source = Source::from_text("s.toml", text);
-    let scenario = Scenario::resolve("s".into(), root, &source, &machine, None);
+    let scenario = Scenario::from_text("s", text).resolve(root, &machine, &With::default());
     scenario
         .map(|scenario| scenario.story.plan().clone())
         .map_err(|e| e.to_string())
@@ -32,7 +30,10 @@ fn without_a_word_the_guest_has_to_ask_for_its_end_and_qemu_is_not_asked() {
     let Plan { hv, witness, .. } = plan("mode = 'vs'\n");
     assert_eq!(hv.start.to_string(), "arch=riscv64 mode=vs");
     let usual = HvExpected::of(EndKind::Shutdown);
-    assert_eq!((hv.lines, hv.guests, &hv.ends), (true, 1, &usual.ends));
+    assert_eq!(
+        (hv.lines, hv.guests, &hv.ends),
+        (Lines::Required, 1, &usual.ends)
+    );
     assert_eq!(hv.ends[0].to_string(), "outcome=shutdown");
     assert!(!hv.may_be_killed());
     assert_eq!(witness, None);
@@ -170,8 +171,56 @@ fn a_machine_without_a_log_cannot_be_asked() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut machine = Machine::load(root, Arch::Riscv64).unwrap();
     machine.witness = None;
-    let source = Source::from_text("s.toml", format!("{HEAD}[witness]\nnpf = 1\n{STEP}"));
-    let error = Scenario::resolve("s".into(), root, &source, &machine, None).unwrap_err();
-    let expected = "s.toml:4: key `witness`: configs/machines/riscv64.toml does not say";
+    let text = format!("{HEAD}[witness]\nnpf = 1\n{STEP}");
+    let error = Scenario::from_text("s", text)
+        .resolve(root, &machine, &With::default())
+        .unwrap_err();
+    let expected = "s.toml:4: key `witness`: the machine file of riscv64 does not say";
     assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+#[test]
+fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let machine = Machine::load(root, Arch::Riscv64).unwrap();
+    let lines = |middle: &str, foreign| {
+        let with = With {
+            foreign,
+            ..With::default()
+        };
+        let text = format!("{HEAD}{middle}{STEP}");
+        let scenario = Scenario::from_text("s", text).resolve(root, &machine, &with);
+        scenario.unwrap().story.plan().hv.lines
+    };
+    assert_eq!(lines("", false), Lines::Required);
+    assert_eq!(lines("", true), Lines::IfAny);
+    assert_eq!(lines("[hv]\nend = { npf = 1 }\n", true), Lines::IfAny);
+    assert_eq!(lines("[hv]\nlines = true\n", true), Lines::Required);
+    assert_eq!(lines("[hv]\nlines = false\n", false), Lines::Ignored);
+}
+
+#[test]
+fn what_a_log_does_not_tell_cannot_be_asked_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let machine = |arch| Machine::load(root, arch).unwrap();
+    let resolve = |arch, middle: &str| {
+        let text = format!("end = 'shutdown'\n{middle}{STEP}");
+        let scenario = Scenario::from_text("s", text);
+        let scenario = scenario.resolve(root, &machine(arch), &With::default());
+        let plan = scenario.map(|scenario| scenario.story.plan().clone());
+        plan.map_err(|error| error.to_string())
+    };
+    let asked = "[witness]\ntimer = { min = 1 }\nuser-call = 2\nhypercalls = 3\n";
+    let witness = resolve(Arch::Riscv64, asked).unwrap().witness.unwrap();
+    let counts = [witness.timer, witness.user_call, witness.hypercall];
+    assert_eq!(counts.map(|count| count.unwrap().min), [1, 2, 3]);
+    let error = resolve(Arch::X86_64, asked).unwrap_err();
+    let expected = "s.toml:3: key `timer`: QEMU's log does not tell of these on x86_64";
+    assert!(error.starts_with(expected), "{error}");
+    let elsewhere = "[witness]\ntimer = { min = 1, arches = ['aarch64'] }\n";
+    let witness = resolve(Arch::X86_64, elsewhere).unwrap().witness.unwrap();
+    assert_eq!(witness.timer, None);
+    let old_name = "[witness]\nhypercall = 3\n";
+    let witness = resolve(Arch::X86_64, old_name).unwrap().witness.unwrap();
+    assert_eq!(witness.hypercall.map(|wanted| wanted.max), Some(3));
 }

@@ -1,0 +1,229 @@
+//! A scenario's file and those that it extends, and what they say together.
+
+use super::accounts::{Hv, Witness};
+use super::raw::{self, Params, applies};
+use super::{Case, DiskFault, FOLDER};
+use crate::arch::Arch;
+use crate::config::Source;
+use crate::config::disk;
+use crate::config::template::Values;
+use crate::error::ConfigError;
+use crate::judge::verdict::EndKind;
+use crate::suggest;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// How many files may extend each other.
+const DEEPEST: usize = 16;
+
+/// A file, and what it says.
+pub struct Layer {
+    pub source: Source,
+    pub raw: raw::Scenario,
+}
+
+/// Reads a scenario and what it extends; the one that extends nothing comes first.
+pub fn read(root: &Path, source: Source) -> Result<Vec<Layer>, ConfigError> {
+    let raw: raw::Scenario = source.parse()?;
+    let mut layers = vec![Layer { source, raw }];
+    while let Some((top, base)) = layers
+        .last()
+        .and_then(|layer| Some((layer, layer.raw.extends.as_ref()?)))
+    {
+        let bad = |message: String| Err(top.source.bad_value("extends", base, message));
+        let Some(path) = base_file(root, &top.source, base.get_ref()) else {
+            let there = suggest::instead(base.get_ref(), &super::names(root));
+            return bad(format!("there is no such scenario; {there}"));
+        };
+        let is_it = |layer: &Layer| same_file(layer.source.path(), &path);
+        if layers.iter().any(is_it) {
+            return bad(format!(
+                "goes in a circle: {} extends itself",
+                path.display()
+            ));
+        }
+        if layers.len() == DEEPEST {
+            return bad(format!("is the {DEEPEST}th that extends another one"));
+        }
+        let source = Source::read(&path)?;
+        let raw = source.parse()?;
+        layers.push(Layer { source, raw });
+    }
+    layers.reverse();
+    Ok(layers)
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The file of a scenario that is named in another one's.
+fn base_file(root: &Path, source: &Source, name: &str) -> Option<PathBuf> {
+    if Path::new(name).extension().is_some_and(|ext| ext == "toml") {
+        return file(root, source, name);
+    }
+    file(root, source, &format!("{name}.toml"))
+}
+
+/// A file that is named in a scenario's: beside that, or else beside the scenarios of the workspace.
+pub fn file(root: &Path, source: &Source, name: &str) -> Option<PathBuf> {
+    let beside = source.folder().join(name);
+    let shipped = root.join(FOLDER).join(name);
+    [beside, shipped].into_iter().find(|path| path.is_file())
+}
+
+/// A value, and the number of the layer that it stands in.
+pub struct At<T> {
+    pub value: T,
+    pub layer: usize,
+}
+
+/// What the layers say together.
+#[derive(Default)]
+pub struct Merged {
+    pub arches: Option<Vec<Arch>>,
+    pub machine: Option<At<Spanned<String>>>,
+    pub guest: Option<At<Spanned<String>>>,
+    pub second: Option<At<Spanned<String>>>,
+    pub mode: Option<At<Spanned<String>>>,
+    pub params: Vec<At<Params>>,
+    pub disk: Option<At<disk::Raw>>,
+    pub disk_fault: Option<DiskFault>,
+    pub end: Option<EndKind>,
+    pub flash: Option<At<PathBuf>>,
+    pub silence: Option<At<Spanned<String>>>,
+    pub steps: Vec<At<Spanned<raw::Step>>>,
+    pub strands: Vec<At<Spanned<raw::Strand>>>,
+    pub forbidden: Vec<At<Spanned<raw::Forbid>>>,
+    pub hv: Option<At<Hv>>,
+    pub witness: Option<At<Spanned<Witness>>>,
+    pub values: Values,
+    pub about: Option<String>,
+    pub case: Option<Case>,
+}
+
+/// The sources of the layers, and what they say together on an architecture. A value of a file stands
+/// in for the same one of the file that it extends; lists are put together.
+pub fn merge(
+    root: &Path,
+    layers: Vec<Layer>,
+    arch: Arch,
+) -> Result<(Vec<Source>, Merged), ConfigError> {
+    let mut sources = Vec::new();
+    let mut merged = Merged::default();
+    for (layer, Layer { source, raw }) in layers.into_iter().enumerate() {
+        merged.put(root, layer, &source, raw, arch)?;
+        sources.push(source);
+    }
+    Ok((sources, merged))
+}
+
+impl Merged {
+    fn put(
+        &mut self,
+        root: &Path,
+        layer: usize,
+        source: &Source,
+        raw: raw::Scenario,
+        arch: Arch,
+    ) -> Result<(), ConfigError> {
+        fn over<T>(layer: usize, value: Option<T>, to: &mut Option<At<T>>) {
+            if let Some(value) = value {
+                *to = Some(At { value, layer });
+            }
+        }
+        over(layer, raw.machine, &mut self.machine);
+        over(layer, raw.guest, &mut self.guest);
+        over(layer, raw.second, &mut self.second);
+        over(layer, raw.mode, &mut self.mode);
+        over(layer, raw.flash, &mut self.flash);
+        over(layer, raw.disk, &mut self.disk);
+        over(layer, raw.silence, &mut self.silence);
+        over(layer, raw.hv, &mut self.hv);
+        over(layer, raw.witness, &mut self.witness);
+        self.arches = raw.arches.or(self.arches.take());
+        self.about = raw.about.or(self.about.take());
+        self.disk_fault = raw.disk_fault.or(self.disk_fault);
+        self.end = raw.end.or(self.end);
+        // What a case proves is not what another one proves that extends it.
+        self.case = raw.case;
+        if !raw.params.is_empty() {
+            let value = raw.params;
+            self.params.push(At { value, layer });
+        }
+        if let Some(from) = &raw.values_from {
+            self.values.extend(values_from(root, source, from, arch)?);
+        }
+        self.values.extend(raw.values);
+        for step in raw.steps {
+            if applies(&step.get_ref().arches, arch) {
+                self.put_step(layer, source, step)?;
+            }
+        }
+        let here = raw.strands.into_iter();
+        let here = here.filter(|strand| applies(&strand.get_ref().arches, arch));
+        self.strands.extend(here.map(|value| At { value, layer }));
+        let here = raw.forbidden.into_iter();
+        let here = here.filter(|forbid| applies(&forbid.get_ref().arches, arch));
+        self.forbidden.extend(here.map(|value| At { value, layer }));
+        Ok(())
+    }
+
+    /// Puts a step in its place: in front of the one that it names, or behind all others; those that
+    /// stay last in the scenario that is extended stay behind it.
+    fn put_step(
+        &mut self,
+        layer: usize,
+        source: &Source,
+        step: Spanned<raw::Step>,
+    ) -> Result<(), ConfigError> {
+        let place = match &step.get_ref().before {
+            Some(before) => {
+                let named = |other: &At<Spanned<raw::Step>>| {
+                    let name = other.value.get_ref().name.as_ref();
+                    name.is_some_and(|name| name.get_ref() == before.get_ref())
+                };
+                let place = self.steps.iter().position(named);
+                place.ok_or_else(|| {
+                    let names = self.steps.iter().filter_map(|step| {
+                        let name = step.value.get_ref().name.as_ref()?;
+                        Some(name.get_ref().clone())
+                    });
+                    let names: Vec<_> = names.collect();
+                    let there = suggest::instead(before.get_ref(), &names);
+                    source.bad_value(
+                        "before",
+                        before,
+                        format!("no such step comes before this one; {there}"),
+                    )
+                })?
+            }
+            None => {
+                let stays = |other: &&At<Spanned<raw::Step>>| {
+                    other.layer < layer && other.value.get_ref().last
+                };
+                let staying = self.steps.iter().rev().take_while(stays).count();
+                self.steps.len() - staying
+            }
+        };
+        self.steps.insert(place, At { value: step, layer });
+        Ok(())
+    }
+}
+
+/// The values that a file has for an architecture.
+fn values_from(
+    root: &Path,
+    source: &Source,
+    name: &Spanned<String>,
+    arch: Arch,
+) -> Result<Values, ConfigError> {
+    let Some(path) = file(root, source, name.get_ref()) else {
+        let folder = source.folder();
+        let message = format!("there is no such file in {}", folder.display());
+        return Err(source.bad_value("values-from", name, message));
+    };
+    let mut tables: BTreeMap<Arch, Values> = Source::read(&path)?.parse()?;
+    Ok(tables.remove(&arch).unwrap_or_default())
+}

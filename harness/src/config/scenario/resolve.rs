@@ -1,0 +1,398 @@
+//! From what the files say to a plan for one architecture.
+
+use super::accounts::Witness;
+use super::layers::{At, Layer, Merged, merge};
+use super::missing::{self, Missing};
+use super::raw::{self, Params};
+use super::{Guest, Scenario, With};
+use crate::config::machine::Machine;
+use crate::config::template::{self, Values};
+use crate::config::{Source, is_word, parse_duration};
+use crate::error::ConfigError;
+use crate::judge::verdict::EndKind;
+use crate::judge::{Forbidden, HvExpected, Lines, Plan, Step, Story};
+use crate::{project, suggest};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+
+/// The words of `/boot/cmdline` that `[params]` may set.
+pub const PARAMS: [&str; 10] = [
+    "arg",
+    "check",
+    "cpu-ms",
+    "refused",
+    "runs",
+    "stalled-exits",
+    "total-bytes",
+    "total-cpu-ms",
+    "total-exits",
+    "wall-ms",
+];
+
+/// Resolves a scenario and what it extends.
+pub fn resolve(
+    name: String,
+    root: &Path,
+    layers: Vec<Layer>,
+    machine: &Machine,
+    with: &With<'_>,
+) -> Result<Scenario, ConfigError> {
+    let (sources, merged) = merge(root, layers, machine.arch)?;
+    Resolver {
+        root,
+        sources: &sources,
+        machine,
+        with,
+    }
+    .scenario(name, merged)
+}
+
+struct Resolver<'a> {
+    root: &'a Path,
+    /// Where each layer is written; the scenario itself is the last.
+    sources: &'a [Source],
+    machine: &'a Machine,
+    with: &'a With<'a>,
+}
+
+impl Resolver<'_> {
+    fn context<'c>(&'c self, layer: usize, values: &'c Values) -> Context<'c> {
+        Context {
+            source: &self.sources[layer],
+            machine: self.machine,
+            values,
+        }
+    }
+
+    /// A mistake of the scenario as a whole.
+    fn wrong(&self, message: impl Into<String>) -> ConfigError {
+        let source = self.sources.last().expect("a scenario has a file");
+        source.error(0..0, None, message)
+    }
+
+    fn scenario(&self, name: String, mut merged: Merged) -> Result<Scenario, ConfigError> {
+        let end = merged.end;
+        let mut missing = Missing::default();
+        missing::of(&merged, self.machine.arch, &mut missing);
+        let Some(end) = end.filter(|_| missing.is_empty()) else {
+            return Err(missing.error(self.sources));
+        };
+        let (guest, second, values) = self.programs(&mut merged)?;
+        let mut plan = self.plan(&mut merged, end, &values)?;
+        let mode = merged.mode.map(|At { value, layer }| {
+            let context = self.context(layer, &values);
+            context.mode(value)
+        });
+        let mode = mode.transpose()?;
+        if let Some(mode) = &mode {
+            plan.hv.start.insert("mode", mode);
+        }
+        if let Some(At { value, layer }) = merged.hv {
+            plan.hv = value.resolve(plan.hv, &self.context(layer, &values))?;
+        }
+        if let Some(At { value, layer }) = merged.witness {
+            plan.witness = Some(Witness::resolve(value, &self.context(layer, &values))?);
+        }
+        if let Some(objection) = plan.objection() {
+            return Err(self.wrong(objection));
+        }
+        let silence = merged.silence.map(|At { value, layer }| {
+            let context = self.context(layer, &values);
+            context.duration("silence", &value)
+        });
+        let silence = silence.transpose()?;
+        let disk = merged.disk.map(|At { value, layer }| {
+            let source = &self.sources[layer];
+            value.resolve(source, source.folder())
+        });
+        let disk = disk.transpose()?;
+        let (params, _) = self.params(&merged.params, values)?;
+        Ok(Scenario {
+            name,
+            machine: merged
+                .machine
+                .map(|At { value, layer }| machine_name(&self.sources[layer], value.get_ref())),
+            guest,
+            second,
+            mode,
+            params,
+            disk,
+            disk_fault: merged.disk_fault,
+            flash: merged
+                .flash
+                .map(|At { value, layer }| self.path(layer, &value)),
+            silence,
+            story: Story::of(plan)
+                .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
+        })
+    }
+
+    /// A file that the scenario names, as seen from its own. What is not there is looked for in the
+    /// workspace.
+    fn path(&self, layer: usize, named: &Path) -> PathBuf {
+        let beside = self.sources[layer].folder().join(named);
+        let in_workspace = self.root.join(named);
+        if !beside.exists() && in_workspace.exists() {
+            return in_workspace;
+        }
+        beside
+    }
+
+    /// The guests, and what `{name}` stands for.
+    fn programs(
+        &self,
+        merged: &mut Merged,
+    ) -> Result<(Option<Guest>, Option<Guest>, Values), ConfigError> {
+        let guest = merged.guest.take();
+        let guest = guest.map(|At { value, layer }| self.guest("guest", &value, layer));
+        let guest = guest.transpose()?;
+        // A guest given by hand takes the place of the scenario's. Without either, the hypervisor
+        // looks for this one.
+        let by_hand = self.with.guest;
+        let name_on_disk = guest.as_ref().or(by_hand);
+        let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), Guest::name);
+        let second = match merged.second.take() {
+            Some(At { value, layer }) => {
+                let second = self.guest("then", &value, layer)?;
+                let same_name = second.name().eq_ignore_ascii_case(&name_on_disk);
+                if same_name && by_hand.or(guest.as_ref()) != Some(&second) {
+                    let message = format!("the first guest is /sbin/{name_on_disk} too");
+                    return Err(self.sources[layer].bad_value("then", &value, message));
+                }
+                Some(second)
+            }
+            None => None,
+        };
+        let mut values = self.machine.values.clone();
+        values.append(&mut merged.values);
+        values.insert("guest".into(), name_on_disk);
+        let (_, values) = self.params(&merged.params, values)?;
+        Ok((guest, second, values))
+    }
+
+    /// The words for the hypervisor, in the order of their names, and the values with these among them.
+    fn params(
+        &self,
+        raw: &[At<Params>],
+        mut values: Values,
+    ) -> Result<(Vec<(String, String)>, Values), ConfigError> {
+        let mut params = Values::new();
+        for At { value, layer } in raw {
+            for (key, word) in value {
+                let context = self.context(*layer, &values);
+                params.insert(key.get_ref().clone(), context.param(key, word)?);
+            }
+        }
+        values.extend(params.clone());
+        Ok((params.into_iter().collect(), values))
+    }
+
+    /// A guest: a file, if there is a `/` in its name, or else a program.
+    fn guest(&self, key: &str, raw: &Spanned<String>, layer: usize) -> Result<Guest, ConfigError> {
+        let text = raw.get_ref();
+        let bad = |message: &str| Err(self.sources[layer].bad_value(key, raw, message));
+        if text.contains('/') {
+            return Ok(Guest::File(self.path(layer, Path::new(text))));
+        }
+        if !is_word(text) || text.contains('.') {
+            return bad("is neither a program's name nor a path");
+        }
+        let programs = project::guests(self.root);
+        // Where there are none at all, as in a workspace that only boots, one is given by hand.
+        if !programs.is_empty() && !programs.contains(text) {
+            let instead = suggest::instead(text, &programs);
+            return bad(&format!("there is no guest program `{text}`; {instead}"));
+        }
+        Ok(Guest::Program(text.clone()))
+    }
+
+    /// The steps, strands and forbidden lines.
+    fn plan(
+        &self,
+        merged: &mut Merged,
+        end: EndKind,
+        values: &Values,
+    ) -> Result<Plan, ConfigError> {
+        let mut plan = Plan {
+            steps: Vec::new(),
+            strands: Vec::new(),
+            forbidden: Vec::new(),
+            end,
+            hv: HvExpected::of(end),
+            witness: None,
+        };
+        plan.hv.start.insert("arch", self.machine.arch.name());
+        if self.with.foreign {
+            plan.hv.lines = Lines::IfAny;
+        }
+        let mut strands = Vec::new();
+        for At { value, layer } in std::mem::take(&mut merged.strands) {
+            let context = self.context(layer, values);
+            let strand = context.strand(value.into_inner(), &strands)?;
+            strands.push(strand);
+        }
+        let strand_names: Vec<_> = strands.iter().map(|strand| strand.name.clone()).collect();
+        for At { value, layer } in std::mem::take(&mut merged.steps) {
+            let context = self.context(layer, values);
+            let step = value.into_inner();
+            context.known("after", &step.after, &strand_names, "strand")?;
+            plan.steps.push(context.step(step, &plan.steps)?);
+        }
+        let step_names: Vec<_> = plan.steps.iter().map(|step| step.name.clone()).collect();
+        for At { value, layer } in std::mem::take(&mut merged.forbidden) {
+            let context = self.context(layer, values);
+            let forbidden = context.forbidden(value.into_inner(), &step_names)?;
+            plan.forbidden.push(forbidden);
+        }
+        plan.strands = strands;
+        Ok(plan)
+    }
+}
+
+/// A machine's name, or its file as seen from the scenario's.
+pub fn machine_name(source: &Source, text: &str) -> String {
+    if text.contains('/') || text.ends_with(".toml") {
+        return source.folder().join(text).to_string_lossy().into_owned();
+    }
+    text.to_owned()
+}
+
+/// What is needed to resolve a part of a scenario.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// Where the part is written.
+    pub source: &'a Source,
+    /// The machine it is for.
+    pub machine: &'a Machine,
+    /// What `{name}` stands for.
+    pub values: &'a Values,
+}
+
+/// What was found to be there before anything was resolved.
+fn given<T>(value: Option<T>) -> T {
+    value.expect("what is missing was looked for")
+}
+
+impl Context<'_> {
+    /// A step, which has a name that none of those `before` has.
+    pub fn step(&self, raw: raw::Step, before: &[Step]) -> Result<Step, ConfigError> {
+        let (raw_name, pattern) = (given(raw.name), given(raw.pattern));
+        let name = raw_name.get_ref().trim();
+        if name.is_empty() || before.iter().any(|step| step.name == name) {
+            let message = "every step needs a name of its own";
+            return Err(self.source.bad_value("name", &raw_name, message));
+        }
+        if let Some(count) = raw.count.as_ref().filter(|count| *count.get_ref() == 0) {
+            let message = "a step that happens 0 times is a [[forbid]]";
+            return Err(self.source.bad_value("count", count, message));
+        }
+        let near = raw.near.map(|near| self.pattern("near", &near));
+        let within = raw.within.map(|within| self.duration("within", &within));
+        Ok(Step {
+            name: name.to_owned(),
+            pattern: self.pattern("pattern", &pattern)?,
+            near: near.transpose()?,
+            by: raw.by,
+            unique: raw.unique,
+            optional: raw.optional,
+            count: raw.count.map_or(1, Spanned::into_inner),
+            within: within.transpose()?,
+            after: raw.after.map_or_else(Vec::new, Spanned::into_inner),
+        })
+    }
+
+    /// A forbidden line, whose bounds are among these steps.
+    fn forbidden(&self, raw: raw::Forbid, steps: &[String]) -> Result<Forbidden, ConfigError> {
+        let bound = |key: &str, name: Option<Spanned<String>>| match name {
+            Some(name) if !steps.contains(name.get_ref()) => {
+                let there = suggest::instead(name.get_ref(), steps);
+                let message = format!("there is no such step; {there}");
+                Err(self.source.bad_value(key, &name, message))
+            }
+            name => Ok(name.map(Spanned::into_inner)),
+        };
+        let except = raw.except.map(|except| self.pattern("except", &except));
+        Ok(Forbidden {
+            pattern: self.pattern("pattern", &given(raw.pattern))?,
+            by: raw.by,
+            except: except.transpose()?,
+            from: bound("from", raw.from)?,
+            until: bound("until", raw.until)?,
+        })
+    }
+
+    /// That each name of a list is one of these.
+    pub fn known(
+        &self,
+        key: &str,
+        list: &Option<Spanned<Vec<String>>>,
+        names: &[String],
+        what: &str,
+    ) -> Result<(), ConfigError> {
+        let Some(list) = list else { return Ok(()) };
+        let mut unknown = list.get_ref().iter().filter(|name| !names.contains(name));
+        unknown.next().map_or(Ok(()), |name| {
+            let there = suggest::instead(name, names);
+            let message = format!("there is no {what} `{name}`; {there}");
+            Err(self.source.bad_value(key, list, message))
+        })
+    }
+
+    /// That a placeholder stands for nothing.
+    pub fn no_value(&self, name: &str) -> String {
+        let arch = self.machine.arch;
+        format!(
+            "{{{name}}} has no value on {arch}: none in [values], in a `values-from` file, or in the \
+             machine's file"
+        )
+    }
+
+    /// A word for the hypervisor.
+    fn param(
+        &self,
+        key: &Spanned<String>,
+        word: &Spanned<super::accounts::Word>,
+    ) -> Result<String, ConfigError> {
+        let name = key.get_ref().as_str();
+        if !PARAMS.contains(&name) {
+            let message = format!("is no parameter; {}", suggest::instead(name, &PARAMS));
+            return Err(self.source.bad_value(name, key, message));
+        }
+        let value = word.get_ref().fill(name, word, self)?;
+        if !is_word(&value) {
+            let message = format!(
+                "`{value}` is not one word of letters, digits, `-`, `_` and `.`, as the \
+                 hypervisor takes it"
+            );
+            return Err(self.source.bad_value(name, word, message));
+        }
+        Ok(value)
+    }
+
+    fn mode(&self, raw: Spanned<String>) -> Result<String, ConfigError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if raw.get_ref().is_empty() || !raw.get_ref().chars().all(plain) {
+            return Err(self.source.bad_value("mode", &raw, "is not a mode's name"));
+        }
+        Ok(raw.into_inner())
+    }
+
+    /// Fills the placeholders of a pattern and checks that it is one.
+    pub fn pattern(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
+        let bad = |message| self.source.bad_value(key, raw, message);
+        let text = template::fill(raw.get_ref(), self.values, regex::escape)
+            .map_err(|name| bad(self.no_value(&name)))?;
+        let regex = regex::Regex::new(&text).map_err(|error| bad(error.to_string()))?;
+        if regex.is_match("") {
+            return Err(bad(
+                "matches an empty line, so it would prove nothing".into()
+            ));
+        }
+        Ok(text)
+    }
+
+    fn duration(&self, key: &str, raw: &Spanned<String>) -> Result<Duration, ConfigError> {
+        parse_duration(raw.get_ref()).map_err(|e| self.source.bad_value(key, raw, e))
+    }
+}

@@ -1,0 +1,385 @@
+//! What a run has to tell, as plain data: the steps, the strands, what must not come, and how it has
+//! to end. It is written down with a run's records.
+
+use super::accounts;
+use super::hvlog::{Fields, Guest, Listener};
+use super::verdict::{EndKind, Verdict};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::time::Duration;
+
+/// Who prints a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The guest.
+    Guest,
+    /// The hypervisor.
+    Hypervisor,
+}
+
+/// A line, or several, that must come next.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name in reports.
+    pub name: String,
+    /// The regular expression its lines match.
+    pub pattern: String,
+    /// What such a line looks like even when it says something else. A line that matches this but
+    /// not the pattern is the step gone wrong.
+    pub near: Option<String>,
+    /// Who prints it.
+    pub by: Option<By>,
+    /// Whether such a line at any other point is wrong.
+    pub unique: bool,
+    /// Whether the story may go on without it.
+    pub optional: bool,
+    /// How many such lines it takes.
+    pub count: u64,
+    /// How long it may take, from the line before that the story took.
+    pub within: Option<Duration>,
+    /// The strands that have to be complete before it comes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+impl Step {
+    /// A step that takes one line, and about which nothing else is said.
+    pub fn new(name: impl Into<String>, pattern: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            pattern: pattern.into(),
+            near: None,
+            by: None,
+            unique: false,
+            optional: false,
+            count: 1,
+            within: None,
+            after: Vec::new(),
+        }
+    }
+
+    fn objection(&self) -> Option<String> {
+        let name = &self.name;
+        if self.count == 0 {
+            return Some(format!("step `{name}` happens 0 times"));
+        }
+        objection_to_pattern(&format!("step `{name}`"), &self.pattern)
+    }
+}
+
+/// A line that must not come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Forbidden {
+    /// The regular expression it matches.
+    pub pattern: String,
+    /// Whose fault it is.
+    pub by: Option<By>,
+    /// A line that matches this as well is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
+    /// The step from which on it is forbidden, once the story has taken or passed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The step up to which it is forbidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+impl Forbidden {
+    /// Lines that must not come at any time, whoever prints them.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self {
+            pattern: pattern.into(),
+            by: None,
+            except: None,
+            from: None,
+            until: None,
+        }
+    }
+}
+
+/// The lines of one of several tasks: they have an order of their own, and those of others may come
+/// between them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Strand {
+    /// Its name in reports; no step has the same.
+    pub name: String,
+    /// Who prints it.
+    pub by: Option<By>,
+    /// Its lines.
+    pub course: Course,
+    /// Strands that have to be interleaved with it: a line of one lies between two lines of the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overlaps: Vec<String>,
+}
+
+/// The lines of a strand.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Course {
+    /// A number in each, which runs from the first to the last, each once.
+    Sequence {
+        /// The regular expression of such a line. Its only capture group is the number.
+        pattern: String,
+        /// The first number.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// Steps, in order.
+    Steps(Vec<Step>),
+}
+
+impl Strand {
+    fn objection(&self) -> Option<String> {
+        let name = &self.name;
+        match &self.course {
+            Course::Sequence {
+                pattern,
+                first,
+                last,
+            } => {
+                if last < first {
+                    return Some(format!("strand `{name}`: {first}..={last} holds no number"));
+                }
+                let groups = regex::Regex::new(pattern).map(|pattern| pattern.captures_len() - 1);
+                if groups.is_ok_and(|groups| groups != 1) {
+                    return Some(format!(
+                        "strand `{name}`: its pattern needs one capture group, around the number"
+                    ));
+                }
+                objection_to_pattern(&format!("strand `{name}`"), pattern)
+            }
+            Course::Steps(steps) => {
+                if steps.iter().all(|step| step.optional) {
+                    return Some(format!("strand `{name}` has no step that must happen"));
+                }
+                let bound = |step: &&Step| step.within.is_some() || !step.after.is_empty();
+                if let Some(step) = steps.iter().find(bound) {
+                    return Some(format!(
+                        "strand `{name}`: its step `{}` has `within` or `after`, which are for the \
+                         story's own steps",
+                        step.name
+                    ));
+                }
+                let named = names_are_their_own(steps.iter().map(|step| &step.name));
+                let named = named.map(|why| format!("strand `{name}`: {why}"));
+                named.or_else(|| steps.iter().find_map(Step::objection))
+            }
+        }
+    }
+}
+
+/// What is wrong with names that have to be different and not empty.
+fn names_are_their_own<'n>(names: impl Iterator<Item = &'n String>) -> Option<String> {
+    let mut before: Vec<&str> = Vec::new();
+    for (nth, name) in names.enumerate() {
+        if name.trim().is_empty() || before.contains(&name.as_str()) {
+            return Some(format!("step {} has no name of its own", nth + 1));
+        }
+        before.push(name);
+    }
+    None
+}
+
+fn objection_to_pattern(whose: &str, pattern: &str) -> Option<String> {
+    match regex::Regex::new(pattern) {
+        Ok(pattern) if pattern.is_match("") => {
+            Some(format!("{whose} is any line, even an empty one"))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("{whose}: {error}")),
+    }
+}
+
+/// Whether there has to be a report of the hypervisor's. In a record: `true`, `false`, `"if-any"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// There has to be one, and it has to be right.
+    Required,
+    /// If there is a line of one, there has to be a whole one: a hypervisor of somebody else's may
+    /// report nothing.
+    IfAny,
+    /// It is not looked at.
+    Ignored,
+}
+
+impl Serialize for Lines {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Required => to.serialize_bool(true),
+            Self::Ignored => to.serialize_bool(false),
+            Self::IfAny => to.serialize_str("if-any"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Lines {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Sure(bool),
+            Word(String),
+        }
+        match Raw::deserialize(from)? {
+            Raw::Sure(true) => Ok(Self::Required),
+            Raw::Sure(false) => Ok(Self::Ignored),
+            Raw::Word(word) if word == "if-any" => Ok(Self::IfAny),
+            Raw::Word(word) => Err(de::Error::custom(format!(
+                "`{word}` is not true, false or \"if-any\""
+            ))),
+        }
+    }
+}
+
+/// What the hypervisor's own report has to say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HvExpected {
+    /// Whether there has to be one.
+    pub lines: Lines,
+    /// How many guests it has to be of.
+    pub guests: u64,
+    /// Words that have to be in every `start`.
+    pub start: Fields,
+    /// Words that have to be in the `end` of the first guest, the second, …; the last of these is
+    /// for all guests after it. Where there are none, no end has to come.
+    pub ends: Vec<Fields>,
+}
+
+impl HvExpected {
+    /// A report on one guest that ends as the machine does: a machine that is switched off had a
+    /// guest that asked for it.
+    pub fn of(end: EndKind) -> Self {
+        let shutdown = || [("outcome".to_owned(), "shutdown".to_owned())];
+        Self {
+            lines: Lines::Required,
+            guests: 1,
+            start: Fields::default(),
+            ends: match end {
+                EndKind::Shutdown => vec![shutdown().into_iter().collect()],
+                EndKind::Reset | EndKind::Panic => Vec::new(),
+            },
+        }
+    }
+
+    /// Whether a guest may be ended by the hypervisor.
+    pub fn may_be_killed(&self) -> bool {
+        let mut outcomes = self.ends.iter().map(|end| end.get("outcome"));
+        outcomes.any(|outcome| outcome.is_some_and(|outcome| outcome != "shutdown"))
+    }
+
+    /// What a report has against a pass.
+    pub(super) fn objection(&self, report: &Listener) -> Option<Verdict> {
+        let asked = match self.lines {
+            Lines::Required => report.can_tell(),
+            Lines::IfAny => report.can_tell() && report.events() > 0,
+            Lines::Ignored => false,
+        };
+        if !asked {
+            return None;
+        }
+        let totals = report.totals();
+        let missing = totals.guests != self.guests;
+        if missing && !self.ends.is_empty() {
+            return Some(Verdict::BrokenReport {
+                because: format!(
+                    "it tells of the end of {} guests, not of {} (and has {} event lines)",
+                    totals.guests,
+                    self.guests,
+                    report.events()
+                ),
+            });
+        }
+        let mut guests = report.guests().iter().enumerate();
+        guests.find_map(|(nth, guest)| self.objection_to(nth, guest))
+    }
+
+    fn objection_to(&self, nth: usize, guest: &Guest) -> Option<Verdict> {
+        if !guest.start.agree_with(&self.start) {
+            let (said, expected) = (&guest.start, &self.start);
+            return Some(Verdict::BrokenReport {
+                because: format!("it starts with `{said}` instead of `{expected}`"),
+            });
+        }
+        let expected = self.ends.get(nth).or(self.ends.last())?;
+        let said = &guest.end.as_ref()?.said;
+        if said.agree_with(expected) {
+            return None;
+        }
+        let which = match self.guests {
+            1 => String::new(),
+            _ => format!("guest {}: ", nth + 1),
+        };
+        Some(Verdict::WrongEnd {
+            expected: format!("{which}{expected}"),
+            said: said.to_string(),
+        })
+    }
+}
+
+/// A story as it is written down with a run's records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Plan {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The strands, which run beside the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strands: Vec<Strand>,
+    /// What must not come.
+    pub forbidden: Vec<Forbidden>,
+    /// How the machine has to end.
+    pub end: EndKind,
+    /// What the hypervisor has to report.
+    pub hv: HvExpected,
+    /// What QEMU has to have logged; none if it is not asked.
+    pub witness: Option<accounts::Expected>,
+}
+
+impl Plan {
+    /// What keeps a plan, which may be of anybody's making, from proving anything; none if it is fit
+    /// to judge by.
+    pub fn objection(&self) -> Option<String> {
+        if self.strands.is_empty() && self.steps.iter().all(|step| step.optional) {
+            return Some("it has no step that must happen: every run would pass".into());
+        }
+        let steps = self.steps.iter();
+        let names = steps.clone().map(|step| &step.name);
+        let names = names.chain(self.strands.iter().map(|strand| &strand.name));
+        names_are_their_own(names)
+            .or_else(|| steps.clone().find_map(Step::objection))
+            .or_else(|| self.strands.iter().find_map(Strand::objection))
+            .or_else(|| self.strange_names())
+    }
+
+    /// A name that means nothing here, if there is one.
+    fn strange_names(&self) -> Option<String> {
+        let is_strand = |name: &&String| self.strands.iter().any(|strand| strand.name == **name);
+        let is_step = |name: &&String| self.steps.iter().any(|step| step.name == **name);
+        for strand in &self.strands {
+            let strange = |other: &&String| !is_strand(other) || **other == strand.name;
+            if let Some(other) = strand.overlaps.iter().find(strange) {
+                let name = &strand.name;
+                return Some(format!(
+                    "strand `{name}` cannot overlap `{other}`: it is no other strand"
+                ));
+            }
+        }
+        let mut waits = self.steps.iter().flat_map(|step| &step.after);
+        if let Some(other) = waits.find(|name| !is_strand(name)) {
+            return Some(format!(
+                "a step comes after `{other}`, and there is no such strand"
+            ));
+        }
+        let bounds = |forbidden: &'_ Forbidden| {
+            [forbidden.from.clone(), forbidden.until.clone()]
+                .into_iter()
+                .flatten()
+        };
+        let mut bounds = self.forbidden.iter().flat_map(bounds);
+        let other = bounds.find(|name| !is_step(&name))?;
+        Some(format!(
+            "a line is forbidden from or until `{other}`, and there is no such step"
+        ))
+    }
+}
