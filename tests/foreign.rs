@@ -39,7 +39,9 @@ impl Row {
             console,
         ]);
         assert_eq!(ran.stderr, "", "{} on {arch}", self.image);
-        ran.json()
+        let json = ran.json();
+        assert_eq!(json["exit_code"], ran.code.unwrap());
+        json
     }
 }
 

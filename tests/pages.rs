@@ -7,7 +7,7 @@ use harness::config::machine::Machine;
 use harness::config::scenario::{Scenario, With};
 use harness::judge::hvlog::{self, Heard, HvEvent, Listener};
 use harness::judge::verdict::Verdict;
-use harness::tools::pages::{Entry, PAGES, entries};
+use harness::tools::pages::{Entry, PAGES, entries, items};
 use hypervisor::error::Error;
 use hypervisor::report::{Console, Events, MemoryWords};
 use hypervisor::vm::exit::{Access, Fault, Other, Outcome, Overrun, Reason, Refusal};
@@ -29,20 +29,11 @@ fn section(name: &'static str, title: &str) -> Vec<Entry<'static>> {
     found
 }
 
-/// The words ``- `word`: …`` of an entry, each with what is said of it.
-fn words(entry: &Entry<'_>) -> BTreeMap<String, String> {
-    let items = entry
-        .text
-        .split("\n- ")
-        .map(|item| item.trim_start_matches("- "));
-    let items = items.filter_map(|item| item.strip_prefix('`')?.split_once("`: "));
+/// The words of an entry, each with what is said of it.
+fn words(entry: &Entry<'static>) -> BTreeMap<String, String> {
+    let items = items(entry).into_iter();
     items
-        .map(|(word, said)| {
-            (
-                word.to_owned(),
-                said.split("\n\n").next().unwrap().to_owned(),
-            )
-        })
+        .map(|item| (item.key.to_owned(), item.text.to_owned()))
         .collect()
 }
 
@@ -331,7 +322,11 @@ fn explain_prints_the_paragraph_of_a_key_in_any_folder() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("did you mean `wrong-end`?"), "{ran:#?}");
     let ran = harness(&["explain"]);
-    assert!(ran.stdout.contains("report.md:") && !ran.stdout.contains("hypercalls"));
+    let pages = ["scenario.md:", "machine.md:", "report.md:", "verdict.md:"];
+    assert!(
+        pages.iter().all(|page| ran.stdout.contains(page)),
+        "{ran:#?}"
+    );
     assert!(ran.stdout.contains("start, load, enter"), "{ran:#?}");
 }
 

@@ -1,6 +1,7 @@
 //! The reference pages in `harness/docs`, which are built into the program, and what they say of a key.
 //!
-//! A heading with code in it, such as ``### `silence` ``, is an entry: it reaches to the next heading.
+//! A heading with code in it, such as ``### `silence` ``, is an entry: it reaches to the next heading. So is
+//! an item of a list that begins with code, ``- `why`: … ``: it belongs to the heading above it.
 
 use crate::error::Error;
 use crate::suggest;
@@ -16,10 +17,14 @@ pub struct Page {
 }
 
 /// All pages, in the order in which a key is looked for.
-pub const PAGES: [Page; 3] = [
+pub const PAGES: [Page; 4] = [
     Page {
         name: "scenario.md",
-        text: crate::config::scenario::PAGE,
+        text: include_str!("../../docs/scenario.md"),
+    },
+    Page {
+        name: "machine.md",
+        text: include_str!("../../docs/machine.md"),
     },
     Page {
         name: "report.md",
@@ -34,9 +39,9 @@ pub const PAGES: [Page; 3] = [
 /// What a page says of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'p> {
-    /// The key, as it stands in the heading: `silence`, `[[step]]`.
+    /// The key, as it stands there: `silence`, `[[step]]`.
     pub key: &'p str,
-    /// The heading above it, without its `#`s; none above the first.
+    /// The heading that it is under, without its `#`s; none above the first.
     pub section: Option<&'p str>,
     /// The text below the heading.
     pub text: &'p str,
@@ -74,6 +79,35 @@ pub fn entries(page: &str) -> Vec<Entry<'_>> {
         }
     }
     entries
+}
+
+/// The items ``- `word`: …`` of an entry, in order.
+pub fn items<'p>(entry: &Entry<'p>) -> Vec<Entry<'p>> {
+    let mut items = Vec::new();
+    let mut rest = entry.text;
+    while let Some(item) = next_item(&mut rest) {
+        items.extend(item.split_once("`: ").map(|(key, text)| Entry {
+            key,
+            section: Some(entry.key),
+            text: text.trim_end(),
+        }));
+    }
+    items
+}
+
+/// The next item of a list, behind its first backtick: up to the next one, or to the list's end.
+fn next_item<'p>(rest: &mut &'p str) -> Option<&'p str> {
+    const START: &str = "- `";
+    let start = if rest.starts_with(START) {
+        0
+    } else {
+        rest.find("\n- `")? + 1
+    };
+    let item = &rest[start + START.len()..];
+    let ends = ["\n- ", "\n\n"].iter().filter_map(|end| item.find(end));
+    let end = ends.min().unwrap_or(item.len());
+    *rest = &item[end..];
+    Some(&item[..end])
 }
 
 /// Where each heading begins, its level, and its title. What looks like one in a block of code is none.
@@ -118,13 +152,16 @@ fn paragraphs(key: &str) -> Result<String, Error> {
     let mut found = Vec::new();
     let mut keys = BTreeSet::new();
     for page in PAGES {
-        for entry in entries(page.text) {
-            if entry.is(wanted) {
-                let section = entry.section.map_or(String::new(), |s| format!(", {s}"));
-                let (name, text) = (page.name, entry.text);
-                found.push(format!("{} ({name}{section})\n\n{text}", entry.key));
+        for heading in entries(page.text) {
+            let items = items(&heading);
+            for entry in std::iter::once(heading).chain(items) {
+                if entry.is(wanted) {
+                    let section = entry.section.map_or(String::new(), |s| format!(", {s}"));
+                    let (name, text) = (page.name, entry.text);
+                    found.push(format!("{} ({name}{section})\n\n{text}", entry.key));
+                }
+                keys.insert(entry.plain_key().to_owned());
             }
-            keys.insert(entry.plain_key().to_owned());
         }
     }
     if found.is_empty() {
@@ -193,6 +230,23 @@ mod tests {
         };
         assert!(entry.is("step.name") && entry.is("name"));
         assert!(!entry.is("ame") && !entry.is("step") && explain(Some("[]")).is_err());
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_a_word_of_its_heading() {
+        let entry = Entry {
+            key: "end",
+            section: None,
+            text: "It ended.\n\n- `why`: it\n  is so.\n- no code: not one.\n- `pc`: where.\n\nMore.",
+        };
+        let items = items(&entry);
+        let items: Vec<_> = items.iter().map(|item| (item.key, item.text)).collect();
+        assert_eq!(items, [("why", "it\n  is so."), ("pc", "where.")]);
+        let said = explain(Some("outcome")).unwrap();
+        assert!(
+            said.contains("outcome (report.md, end)") && said.contains("`killed`"),
+            "{said}"
+        );
     }
 
     #[test]
