@@ -275,6 +275,11 @@ impl Listener {
         &self.faults
     }
 
+    /// Whether any line looked like one of a report, genuine or forged.
+    pub fn has_any_line(&self) -> bool {
+        self.next > 0 || self.forged.count > 0
+    }
+
     /// How many events came.
     pub fn events(&self) -> u64 {
         self.next
