@@ -261,7 +261,8 @@ fn an_empty_image_is_refused_with_what_it_could_be() {
     let ran: support::Ran = run_in(folder.path(), &[]).output().unwrap().into();
     assert_eq!(ran.code, Some(2), "{ran:#?}");
     assert!(
-        ran.stderr.contains("kernel.bin: it is empty; a kernel"),
+        ran.stderr
+            .contains("kernel.bin: it is empty; a kernel for riscv64 is"),
         "{ran:#?}"
     );
 }

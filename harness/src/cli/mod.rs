@@ -293,6 +293,13 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
 
 /// A scenario's name, in the mode that was asked for.
 fn in_mode(root: &Path, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
+    let is_file = scenario.contains('/') || scenario.ends_with(".toml");
+    if !is_file && !project::is_workspace(root) {
+        return Err(Error::Usage(format!(
+            "no scenario `{scenario}`: outside a workspace a scenario is a file of your own; add \
+             --scenario FILE, such as --scenario ./my.toml"
+        )));
+    }
     let Some(mode) = mode else {
         return Ok(scenario.to_owned());
     };
