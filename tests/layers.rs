@@ -267,7 +267,7 @@ fn one_file_chooses_the_architecture() {
 }
 
 #[test]
-fn the_run_loop_names_no_architecture_and_exits_import_nothing() {
+fn the_run_loop_names_no_architecture_and_exits_import_addresses_alone() {
     let names = [
         "riscv", "aarch64", "x86", "hgatp", "vttbr", "vmcb", "scause", "esr_el", "svm",
     ];
@@ -279,9 +279,16 @@ fn the_run_loop_names_no_architecture_and_exits_import_nothing() {
             .collect(),
     );
     for (name, code) in sources("hypervisor/src") {
-        if name == "vm/exit.rs" {
-            assert_eq!(imports(&code), BTreeSet::new());
-        }
+        // Plain data: addresses, which import nothing themselves.
+        let wanted = match name.as_str() {
+            "vm/exit.rs" => vec!["use crate::memory::addr::{Gpa, Gva};"],
+            "memory/addr.rs" => vec!["use core::fmt;"],
+            _ => continue,
+        };
+        let uses = code
+            .lines()
+            .filter(|line| line.starts_with("use ") || line.contains("crate::"));
+        assert_eq!(uses.collect::<Vec<_>>(), wanted, "{name}");
     }
 }
 

@@ -9,6 +9,7 @@ use harness::judge::hvlog::{self, Heard, HvEvent, Listener};
 use harness::judge::verdict::Verdict;
 use harness::tools::pages::{Entry, PAGES, entries, items};
 use hypervisor::error::Error;
+use hypervisor::memory::addr::{Gpa, Gva};
 use hypervisor::report::{Console, Events, MemoryWords};
 use hypervisor::vm::exit::{Access, Fault, Other, Outcome, Overrun, Reason, Refusal};
 use serde_json::Value;
@@ -78,7 +79,7 @@ fn ends() -> Vec<Outcome> {
             Refusal::OutOfMemory,
         ] {
             for during_walk in [false, true] {
-                let gpa = 0x2200_0000;
+                let gpa = Gpa::new(0x2200_0000);
                 let fault = Fault {
                     gpa,
                     access,
@@ -90,7 +91,7 @@ fn ends() -> Vec<Outcome> {
     }
     let killed = reasons.into_iter().map(|reason| Outcome::Killed {
         reason,
-        pc: 0x8020_0000,
+        pc: Gva::new(0x8020_0000),
     });
     killed.chain([Outcome::Shutdown]).collect()
 }
@@ -100,11 +101,12 @@ fn printed() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     let mut events = Events::new(Kept(Vec::new()), Some(NONCE.into()));
     for outcome in ends() {
         events.started("riscv64", "vs");
-        events.loaded(MemoryWords::Megabytes, "/sbin/gkernel", 4096, 0x8020_0000);
-        events.entering(0x8020_0000);
+        let entry = Gpa::new(0x8020_0000);
+        events.loaded(MemoryWords::Megabytes, "/sbin/gkernel", 4096, entry);
+        events.entering(Gva::new(0x8020_0000));
         for during_walk in [false, true] {
             let fault = Fault {
-                gpa: 0x2200_0000,
+                gpa: Gpa::new(0x2200_0000),
                 access: Access::Read,
                 during_walk,
             };

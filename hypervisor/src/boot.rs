@@ -3,32 +3,34 @@
 use alloc::format;
 
 use crate::{
-    arch,
     error::Error,
     loader,
     memory::canary,
-    memory::guest_memory::{GuestMemory, Permits, Translation},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::{Permits, Translation},
     memory::pages,
     report::{Console, Events},
+    vm::arch::Arch,
     vm::budget::Watch,
-    vm::exit::Outcome,
-    vm::hostcheck::HostCheck,
+    vm::exit::{Outcome, Reason},
+    vm::hostcheck::{self, HostCheck},
     vm::layout::{Flash, Layout},
     vm::params::Params,
     vm::run::run,
-    vm::vcpu::Vcpu,
+    vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
 /// Runs the guests that the disk names, one after another, and reports on each. Whatever happened,
 /// returning from here powers the machine off.
-pub fn boot() {
+pub fn boot<A: Arch>() {
+    let mut cpu = Cpu::take().expect("nobody else runs guests yet");
     let params = loader::params();
     let mut events = Events::new(Serial, params.nonce.clone());
     events.line(format_args!("Hypervisor ..."));
     let mut all_well = true;
     let first = (0..params.runs).map(|run| (&params.guest, params.arg.wrapping_add(run)));
     for (guest, arg) in first.chain(params.then.iter().map(|guest| (guest, params.arg))) {
-        let result = run_guest(guest, arg, &params, &mut events);
+        let result = run_guest::<A>(guest, arg, &params, &mut cpu, &mut events);
         let (held, most) = pages::usage();
         events.host(canary::is_intact(), held, most);
         all_well &= matches!(result, Ok(Outcome::Shutdown)) && canary::is_intact();
@@ -42,17 +44,18 @@ pub fn boot() {
     }
 }
 
-fn run_guest(
+fn run_guest<A: Arch>(
     guest: &str,
     arg: u64,
     params: &Params,
+    cpu: &mut Cpu,
     events: &mut Events<Serial>,
 ) -> Result<Outcome, Error> {
-    let (name, mode) = choose_mode(params)?;
-    events.started(arch::NAME, name);
-    arch::enable(mode)?;
-    let layout = arch::layout(mode);
-    let mut memory = GuestMemory::new(arch::new_tables(mode)?);
+    let (name, mode) = choose_mode::<A>(params)?;
+    events.started(A::NAME, name);
+    A::enable(mode, cpu)?;
+    let layout = A::layout(mode);
+    let mut memory = GuestMemory::new(A::new_tables(mode)?);
     declare(&layout, &mut memory, events)?;
 
     let path = format!("/sbin/{guest}");
@@ -60,39 +63,41 @@ fn run_guest(
     let len = loader::load(&path, layout.entry, &mut memory)?;
     events.loaded(layout.words, &path, len, layout.entry);
 
-    let vcpu = arch::new_vcpu(mode, arg, &mut memory)?;
+    let before = A::host_registers();
+    let mut vcpu = A::new_vcpu(mode, arg, &mut memory)?;
+    let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
-    let mut watch = Watch::new(params.budgets, axhal::time::monotonic_time_nanos);
-    if params.check_host {
-        let mut vcpu = HostCheck::new(vcpu, arch::host_registers);
-        return Ok(run(
-            &mut vcpu,
-            &mut memory,
-            events,
-            &mut watch,
-            params.refusals,
-        ));
+    if !params.check_host {
+        return Ok(turns(&mut vcpu.load(cpu), &mut memory, params, events));
     }
-    let mut vcpu = vcpu;
-    Ok(run(
-        &mut vcpu,
-        &mut memory,
-        events,
-        &mut watch,
-        params.refusals,
-    ))
+    if let Some(register) = made {
+        let (reason, pc) = (Reason::Other(register), vcpu.pc());
+        return Ok(Outcome::Killed { reason, pc });
+    }
+    let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
+    Ok(turns(&mut vcpu, &mut memory, params, events))
+}
+
+/// Runs a guest that is loaded to its end.
+fn turns<V: Loaded, T: Translation>(
+    vcpu: &mut V,
+    memory: &mut GuestMemory<T>,
+    params: &Params,
+    events: &mut Events<Serial>,
+) -> Outcome {
+    let mut watch = Watch::new(params.budgets, axhal::time::monotonic_time_nanos);
+    run(vcpu, memory, events, &mut watch, params.refusals)
 }
 
 /// The mode that the disk asks for, or the architecture's first.
-fn choose_mode(params: &Params) -> Result<(&'static str, arch::Mode), Error> {
-    let modes = arch::Mode::ALL;
+fn choose_mode<A: Arch>(params: &Params) -> Result<(&'static str, A::Mode), Error> {
     let chosen = match &params.mode {
-        Some(name) => modes.iter().find(|(known, _)| known == name),
-        None => modes.first(),
+        Some(name) => A::MODES.iter().find(|(known, _)| known == name),
+        None => A::MODES.first(),
     };
     chosen.copied().ok_or_else(|| Error::Mode {
         asked: params.mode.clone().unwrap_or_default(),
-        known: modes.iter().map(|(name, _)| *name).collect(),
+        known: A::MODES.iter().map(|(name, _)| *name).collect(),
     })
 }
 

@@ -9,7 +9,7 @@ mod image {
     /// ArceOS calls this once the machine is up.
     #[unsafe(no_mangle)]
     fn main() {
-        hypervisor::boot::boot();
+        hypervisor::boot::boot::<hypervisor::arch::Chosen>();
     }
 }
 

@@ -5,7 +5,9 @@ use std::{cell::Cell, collections::VecDeque};
 
 use hypervisor::{
     calls::WRITE_LIMIT,
-    memory::guest_memory::{GuestMemory, Kind, MapError, Permits, Translation},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::{Kind, MapError, Permits, Translation},
     report::{Console, Events},
     vm::budget::{Budgets, Watch},
     vm::exit::{
@@ -14,7 +16,7 @@ use hypervisor::{
     },
     vm::hostcheck::HostCheck,
     vm::run::{Refusals, run},
-    vm::vcpu::Vcpu,
+    vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
 const RAM: u64 = 0x8000_0000;
@@ -22,7 +24,7 @@ const RAM_SIZE: u64 = 0x4000;
 const FLASH: u64 = 0x2200_0000;
 const FLASH_SIZE: u64 = 0x3000;
 const WIDE: u64 = 0x3000_0000;
-const PC: u64 = 0x8020_0000;
+const PC: Gva = Gva::new(0x8020_0000);
 
 /// How long a turn of a scripted guest takes.
 const TURN_MS: u64 = 10;
@@ -45,7 +47,7 @@ struct Script<'c> {
     wait_ms: u64,
 }
 
-impl Vcpu for Script<'_> {
+impl Loaded for Script<'_> {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resumes.push(resume);
         self.clock_ms.set(self.clock_ms.get() + self.turn_ms);
@@ -58,7 +60,7 @@ impl Vcpu for Script<'_> {
         self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
-    fn pc(&self) -> u64 {
+    fn pc(&self) -> Gva {
         PC
     }
 }
@@ -70,17 +72,17 @@ struct Mappings(Vec<(u64, u64, u64)>);
 impl Translation for Mappings {
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         _permits: Permits,
         _kind: Kind,
     ) -> Result<(), MapError> {
-        self.0.push((gpa, hpa, size));
+        self.0.push((gpa.get(), hpa.get(), size));
         Ok(())
     }
 
-    fn unmap(&mut self, _gpa: u64, _size: u64) -> Result<(), MapError> {
+    fn unmap(&mut self, _gpa: Gpa, _size: u64) -> Result<(), MapError> {
         unreachable!("the run loop takes nothing away")
     }
 }
@@ -137,9 +139,15 @@ fn play_on(
     prepare: impl FnOnce(&mut GuestMemory<Mappings>),
 ) -> Played {
     let mut memory = GuestMemory::new(Mappings::default());
-    memory.add_ram("ram", RAM, RAM_SIZE).unwrap();
+    memory.add_ram("ram", Gpa::new(RAM), RAM_SIZE).unwrap();
     memory
-        .add_device("pflash", FLASH, FLASH_SIZE, FLASH, Permits::READ)
+        .add_device(
+            "pflash",
+            Gpa::new(FLASH),
+            FLASH_SIZE,
+            Hpa::new(FLASH),
+            Permits::READ,
+        )
         .unwrap();
     prepare(&mut memory);
     let clock_ms = Cell::new(0);
@@ -177,7 +185,7 @@ fn play_on(
 
 fn fault(gpa: u64, access: Access) -> Exit {
     Exit::Fault(Fault {
-        gpa,
+        gpa: Gpa::new(gpa),
         access,
         during_walk: false,
     })
@@ -243,7 +251,7 @@ fn an_undeclared_address_ends_the_guest() {
         let Reason::Fault(seen, Refusal::Undeclared) = killed(played.outcome) else {
             panic!("{gpa:#x}: {:?}", played.outcome);
         };
-        assert_eq!(seen.gpa, gpa);
+        assert_eq!(seen.gpa, Gpa::new(gpa));
         assert_eq!(played.mapped, [], "nothing is mapped for it");
         assert!(!played.console.contains("Hypervisor ok!"));
     }
@@ -296,14 +304,11 @@ fn an_unknown_call_gets_an_error_code_and_the_guest_goes_on() {
 #[test]
 fn a_write_prints_from_ram() {
     let write = Exit::Call(Call::Write {
-        gpa: RAM + 0x100,
+        gpa: Gpa::new(RAM + 0x100),
         len: 6,
     });
     let played = play_on(&STAGE, &[write, SHUTDOWN], |memory| {
-        memory
-            .ram_mut(RAM + 0x100, 6)
-            .unwrap()
-            .copy_from_slice(b"hello\n");
+        memory.write(Gpa::new(RAM + 0x100), b"hello\n").unwrap();
     });
     assert_eq!(played.resumes[1..], [Resume::Reply(Reply::Value(6))]);
     assert!(played.console.starts_with("hello\n"));
@@ -320,7 +325,12 @@ fn a_write_from_outside_ram_is_refused() {
         (RAM, u64::MAX),
     ];
     let mut exits: Vec<_> = bad
-        .map(|(gpa, len)| Exit::Call(Call::Write { gpa, len }))
+        .map(|(gpa, len)| {
+            Exit::Call(Call::Write {
+                gpa: Gpa::new(gpa),
+                len,
+            })
+        })
         .to_vec();
     exits.push(SHUTDOWN);
     let played = play(&exits);
@@ -340,7 +350,12 @@ fn a_read_finds_nothing_typed_and_looks_at_its_range() {
         (u64::MAX, u64::MAX),
     ];
     let mut exits: Vec<_> = reads
-        .map(|(gpa, len)| Exit::Call(Call::Read { gpa, len }))
+        .map(|(gpa, len)| {
+            Exit::Call(Call::Read {
+                gpa: Gpa::new(gpa),
+                len,
+            })
+        })
         .to_vec();
     exits.push(SHUTDOWN);
     let played = play(&exits);
@@ -354,7 +369,7 @@ fn a_read_finds_nothing_typed_and_looks_at_its_range() {
 #[test]
 fn one_write_prints_so_much_and_says_how_much() {
     let write = Exit::Call(Call::Write {
-        gpa: RAM,
+        gpa: Gpa::new(RAM),
         len: RAM_SIZE,
     });
     let played = play(&[write, SHUTDOWN]);
@@ -457,8 +472,14 @@ fn a_call_that_does_nothing_buys_no_time() {
 
 #[test]
 fn what_pretends_to_print_is_no_progress() {
-    let nothing = Call::Write { gpa: RAM, len: 0 };
-    let outside = Call::Write { gpa: 0, len: 1 };
+    let nothing = Call::Write {
+        gpa: Gpa::new(RAM),
+        len: 0,
+    };
+    let outside = Call::Write {
+        gpa: Gpa::new(0),
+        len: 1,
+    };
     let pretences = [
         Call::PutByte(b'\r'),
         nothing,
@@ -611,7 +632,13 @@ fn a_sweep_of_a_window_does_not_fill_the_console() {
     exits.push(SHUTDOWN);
     let played = play_on(&STAGE, &exits, |memory| {
         memory
-            .add_device("wide", WIDE, 40 * 0x1000, WIDE, Permits::READ)
+            .add_device(
+                "wide",
+                Gpa::new(WIDE),
+                40 * 0x1000,
+                Hpa::new(WIDE),
+                Permits::READ,
+            )
             .unwrap();
     });
     assert_eq!(played.mapped.len(), 40);
@@ -628,30 +655,107 @@ fn a_sweep_of_a_window_does_not_fill_the_console() {
     );
 }
 
-#[test]
-fn a_host_register_that_a_guest_changed_ends_it() {
-    thread_local!(static GP: Cell<u64> = const { Cell::new(7) });
-    struct Clobbers;
-    impl Vcpu for Clobbers {
-        fn run(&mut self, _: Resume) -> Exit {
-            GP.set(8);
-            SHUTDOWN
-        }
-        fn pc(&self) -> u64 {
-            PC
+thread_local! {
+    /// A register of a machine: whose value is in it.
+    static REGISTER: Cell<u64> = const { Cell::new(HOSTS) };
+}
+const HOSTS: u64 = 7;
+
+/// A guest that counts in a register which is the host's between its turns.
+#[derive(Default)]
+struct Counter {
+    counted: u64,
+    /// Whether it leaves the host's register as it is when it is taken out.
+    rude: bool,
+}
+
+/// It, in the CPU.
+struct Counting<'a> {
+    guest: &'a mut Counter,
+    host: u64,
+    _cpu: &'a mut Cpu,
+}
+
+impl Vcpu for Counter {
+    type Loaded<'a> = Counting<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Counting<'a> {
+        let host = REGISTER.replace(self.counted);
+        Counting {
+            guest: self,
+            host,
+            _cpu: cpu,
         }
     }
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
-    assert_eq!(
-        exit,
-        Exit::Other(Other {
-            class: "gp",
-            code: 7,
-            info: 8
-        })
-    );
-    let exit = HostCheck::new(Clobbers, || [("gp", GP.get())]).run(Resume::Go);
-    assert_eq!(exit, SHUTDOWN, "what is as it was passes through");
+
+    fn pc(&self) -> Gva {
+        PC
+    }
+}
+
+impl Loaded for Counting<'_> {
+    fn run(&mut self, _: Resume) -> Exit {
+        REGISTER.set(REGISTER.get() + 1);
+        Exit::Emulated
+    }
+
+    fn pc(&self) -> Gva {
+        PC
+    }
+}
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        self.guest.counted = REGISTER.get();
+        if !self.guest.rude {
+            REGISTER.set(self.host);
+        }
+    }
+}
+
+#[test]
+fn a_host_register_that_a_guest_changed_ends_it() {
+    let mut cpu = Cpu::take().unwrap();
+    let read = || [("gp", REGISTER.get())];
+    let mut rude = Counter {
+        rude: true,
+        ..Counter::default()
+    };
+    let exit = HostCheck::new(&mut rude, &mut cpu, read).run(Resume::Go);
+    let changed = Other {
+        class: "gp",
+        code: HOSTS,
+        info: 1,
+    };
+    assert_eq!(exit, Exit::Other(changed));
+    REGISTER.set(HOSTS);
+    let exit = HostCheck::new(&mut Counter::default(), &mut cpu, read).run(Resume::Go);
+    assert_eq!(exit, Exit::Emulated, "what is as it was passes through");
+}
+
+#[test]
+fn a_guest_that_is_loaded_again_goes_on_where_it_was() {
+    let mut cpu = Cpu::take().unwrap();
+    let (mut one, mut other) = (Counter::default(), Counter::default());
+    for turns in 1..=3 {
+        let mut checked = HostCheck::new(&mut one, &mut cpu, || [("gp", REGISTER.get())]);
+        assert_eq!(checked.run(Resume::Go), Exit::Emulated);
+        let mut loaded = other.load(&mut cpu);
+        for _ in 0..10 {
+            assert_eq!(loaded.run(Resume::Go), Exit::Emulated);
+        }
+        drop(loaded);
+        assert_eq!((one.counted, other.counted), (turns, 10 * turns));
+        assert_eq!(REGISTER.get(), HOSTS);
+    }
+}
+
+#[test]
+fn a_cpu_has_one_owner() {
+    let cpu = Cpu::take().unwrap();
+    assert!(Cpu::take().is_none());
+    drop(cpu);
+    assert!(Cpu::take().is_some());
 }
 
 #[test]

@@ -5,9 +5,7 @@
 //! all three. So are the tables of what a guest sees, and how an exception begins that is raised in it
 //! (aarch64's `idregs`, `sysregs`, `exception`). The rest touches the CPU and is built for its own target only.
 //!
-//! `cpu` gives the same names everywhere: `NAME`, the `Mode`s in which a guest can run, `layout()` for
-//! what the guest gets, `enable()` to switch virtualization on or say what the machine lacks,
-//! `new_tables()`, `new_vcpu()`, and `host_registers()` for the suite.
+//! What each has to bring is [`Arch`](crate::vm::arch::Arch), which `cpu` implements.
 
 #[cfg(any(not(target_os = "none"), target_arch = "aarch64"))]
 pub mod aarch64;
@@ -17,11 +15,11 @@ pub mod riscv64;
 pub mod x86_64;
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
-pub use aarch64::cpu::*;
+pub use aarch64::cpu::Aarch64 as Chosen;
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
-pub use riscv64::cpu::*;
+pub use riscv64::cpu::Riscv64 as Chosen;
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use x86_64::cpu::*;
+pub use x86_64::cpu::X86 as Chosen;
 
 #[cfg(all(
     target_os = "none",

@@ -3,7 +3,9 @@
 use core::ops::ControlFlow;
 
 use crate::{
-    memory::guest_memory::{GuestMemory, Translation},
+    memory::addr::{Gpa, Gva},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::Translation,
     report::{Console, Events},
     vm::exit::{Call, Outcome, Reason, Reply},
 };
@@ -15,7 +17,7 @@ pub const WRITE_LIMIT: u64 = 4096;
 /// Answers a call (`Continue`) or ends the guest (`Break`). `pc` is the guest's, in case it ends.
 pub fn answer<T: Translation, C: Console>(
     call: Call,
-    pc: u64,
+    pc: Gva,
     memory: &GuestMemory<T>,
     events: &mut Events<C>,
 ) -> ControlFlow<Outcome, Reply> {
@@ -24,19 +26,14 @@ pub fn answer<T: Translation, C: Console>(
             events.guest_bytes(&[byte]);
             Reply::Value(0)
         }
-        Call::Write { gpa, len } => match memory.ram(gpa, len) {
-            Some(bytes) => {
-                let written = len.min(WRITE_LIMIT);
-                events.guest_bytes(&bytes[..written as usize]);
-                Reply::Value(written)
-            }
-            None => Reply::InvalidParameter,
-        },
+        Call::Write { gpa, len } if memory.is_ram(gpa, len) => {
+            let written = len.min(WRITE_LIMIT);
+            print(gpa, written, memory, events);
+            Reply::Value(written)
+        }
         // Nobody types to a guest: the range is looked at, and no byte is there.
-        Call::Read { gpa, len } => match memory.ram(gpa, len) {
-            Some(_) => Reply::Value(0),
-            None => Reply::InvalidParameter,
-        },
+        Call::Read { gpa, len } if memory.is_ram(gpa, len) => Reply::Value(0),
+        Call::Write { .. } | Call::Read { .. } => Reply::InvalidParameter,
         Call::Settled { reply } => reply,
         Call::Unknown { .. } => Reply::NotSupported,
         Call::Shutdown { announce, failed } => {
@@ -52,4 +49,25 @@ pub fn answer<T: Translation, C: Console>(
         }
     };
     ControlFlow::Continue(reply)
+}
+
+/// Prints `len` bytes of RAM from `gpa` on, a small piece at a time.
+fn print<T: Translation, C: Console>(
+    gpa: Gpa,
+    len: u64,
+    memory: &GuestMemory<T>,
+    events: &mut Events<C>,
+) {
+    let mut piece = [0; 256];
+    let mut done = 0;
+    while done < len {
+        let count = (len - done).min(piece.len() as u64) as usize;
+        let bytes = &mut piece[..count];
+        let from = gpa.checked_add(done);
+        if from.is_none_or(|from| memory.read(from, bytes).is_err()) {
+            return; // It is RAM: whoever calls has made sure.
+        }
+        events.guest_bytes(bytes);
+        done += count as u64;
+    }
 }

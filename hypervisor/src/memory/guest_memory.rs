@@ -1,105 +1,45 @@
 //! The guest's memory: RAM and device windows, declared before it runs. This is the only thing
 //! that maps, and it maps nothing but what was declared.
+//!
+//! Its contents are copied, never lent: the guest can change them whenever it runs, which no reference
+//! of Rust's would allow.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 
 use crate::{
     error::Error,
-    memory::pages::{PAGE, Region},
-    vm::exit::{Access, Fault, Refusal},
+    memory::addr::{Gpa, Hpa, PAGE},
+    memory::mapping::{Kind, MapError, Permits, Translation},
+    memory::pages::Region,
+    vm::exit::{Fault, Refusal},
 };
-
-/// The accesses that a window permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Permits {
-    /// Loads and stores, or loads only.
-    pub write: bool,
-    /// Instruction fetches.
-    pub execute: bool,
-}
-
-impl Permits {
-    /// Loads only: a flash device.
-    pub const READ: Self = Self {
-        write: false,
-        execute: false,
-    };
-    /// Everything: RAM.
-    pub const ALL: Self = Self {
-        write: true,
-        execute: true,
-    };
-
-    /// Whether `access` is among them.
-    pub const fn allow(self, access: Access) -> bool {
-        match access {
-            Access::Read => true,
-            Access::Write => self.write,
-            Access::Execute => self.execute,
-        }
-    }
-}
-
-/// What kind of memory a mapping leads to; it decides on caching and ordering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Ordinary memory.
-    Normal,
-    /// Registers of a device, or a flash chip.
-    Device,
-}
-
-/// The second stage of translation: from guest-physical to host-physical addresses.
-pub trait Translation {
-    /// Maps `size` bytes at `gpa` to `hpa`. All three are multiples of [`PAGE`]; nothing in the
-    /// range is mapped yet.
-    fn map(
-        &mut self,
-        gpa: u64,
-        hpa: u64,
-        size: u64,
-        permits: Permits,
-        kind: Kind,
-    ) -> Result<(), MapError>;
-
-    /// Takes away the mappings of `size` bytes at `gpa`, all of which are there, whole blocks where
-    /// they were mapped as blocks; the TLBs have forgotten them when this returns.
-    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError>;
-}
-
-/// Why a mapping could not be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MapError {
-    /// No memory for a table.
-    OutOfMemory,
-    /// The guest-physical address is beyond what the tables can express.
-    OutOfRange,
-    /// An address or the size is not a multiple of the page size, or the range is mapped already.
-    Misuse,
-}
 
 enum Backing {
     /// Memory of the guest's own, mapped when it is declared.
     Ram(Region),
-    /// A device of the machine at this host-physical address, mapped page by page on faults.
-    Device { hpa: u64 },
+    /// A device of the machine that starts here, mapped page by page on faults.
+    Device { hpa: Hpa },
     /// A copy of an image, made page by page on faults.
     Image { bytes: Vec<u8>, copies: Vec<Region> },
 }
 
 struct Window {
     name: &'static str,
-    gpas: Range<u64>,
+    gpas: Range<Gpa>,
     permits: Permits,
     backing: Backing,
 }
 
+/// Not all of a range lies in one window of RAM. Nothing was copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotRam;
+
 /// A guest's memory map over the tables `T` that make it real.
 pub struct GuestMemory<T> {
     windows: Vec<Window>,
-    /// Pages (by GPA) of device and image windows that are mapped.
-    mapped: BTreeSet<u64>,
+    /// Pages of device and image windows that are mapped.
+    mapped: BTreeSet<Gpa>,
     tables: T,
 }
 
@@ -119,7 +59,7 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// Declares `size` bytes of RAM at `gpa` and maps them, zeroed.
-    pub fn add_ram(&mut self, name: &'static str, gpa: u64, size: u64) -> Result<(), Error> {
+    pub fn add_ram(&mut self, name: &'static str, gpa: Gpa, size: u64) -> Result<(), Error> {
         // Aligned to a block of the tables where it is large enough to be mapped by blocks.
         const BLOCK: u64 = 2 << 20;
         let align = if size >= BLOCK { BLOCK } else { PAGE };
@@ -138,13 +78,13 @@ impl<T: Translation> GuestMemory<T> {
     pub fn add_device(
         &mut self,
         name: &'static str,
-        gpa: u64,
+        gpa: Gpa,
         size: u64,
-        hpa: u64,
+        hpa: Hpa,
         permits: Permits,
     ) -> Result<(), Error> {
         let gpas = self.free_range(gpa, size)?;
-        if !hpa.is_multiple_of(PAGE) || hpa.checked_add(size).is_none() {
+        if !hpa.is_page_aligned() || hpa.checked_add(size).is_none() {
             return Err(Error::Layout("a device's host address is out of range"));
         }
         self.declare(name, gpas, permits, Backing::Device { hpa });
@@ -153,7 +93,7 @@ impl<T: Translation> GuestMemory<T> {
 
     /// Declares a read-only window at `gpa` that shows `bytes`; its size is theirs, rounded up to
     /// a page with zeros.
-    pub fn add_image(&mut self, name: &'static str, gpa: u64, bytes: Vec<u8>) -> Result<(), Error> {
+    pub fn add_image(&mut self, name: &'static str, gpa: Gpa, bytes: Vec<u8>) -> Result<(), Error> {
         let size = (bytes.len() as u64).next_multiple_of(PAGE);
         let gpas = self.free_range(gpa, size)?;
         self.declare(
@@ -180,14 +120,19 @@ impl<T: Translation> GuestMemory<T> {
         if !window.permits.allow(fault.access) {
             return Err(Refusal::Forbidden(name));
         }
-        let page = fault.gpa - fault.gpa % PAGE;
-        let offset = page - window.gpas.start;
+        let page = fault.gpa.page();
+        let offset = page.offset_from(window.gpas.start);
+        let offset = offset.ok_or(Refusal::Undeclared)?;
         if self.mapped.contains(&page) {
             return Err(Refusal::NoProgress(name));
         }
         let (hpa, kind) = match &mut window.backing {
             Backing::Ram(_) => return Err(Refusal::NoProgress(name)),
-            Backing::Device { hpa } => (*hpa + offset, Kind::Device),
+            Backing::Device { hpa } => {
+                // That it is there was looked at when the window was declared.
+                let hpa = hpa.checked_add(offset).ok_or(Refusal::Undeclared)?;
+                (hpa, Kind::Device)
+            }
             Backing::Image { bytes, copies } => {
                 let copy = copy_page(bytes, offset).ok_or(Refusal::OutOfMemory)?;
                 let hpa = copy.hpa();
@@ -206,42 +151,64 @@ impl<T: Translation> GuestMemory<T> {
         }
     }
 
-    /// `len` bytes of RAM at `gpa`, if all of them lie in one RAM window.
-    pub fn ram(&self, gpa: u64, len: u64) -> Option<&[u8]> {
+    /// Copies what the guest's RAM holds from `gpa` on into `bytes`.
+    pub fn read(&self, gpa: Gpa, bytes: &mut [u8]) -> Result<(), NotRam> {
+        let (ram, offset) = self.ram(gpa, bytes.len() as u64).ok_or(NotRam)?;
+        ram.read(offset, bytes).ok_or(NotRam)
+    }
+
+    /// Copies `bytes` into the guest's RAM, from `gpa` on.
+    pub fn write(&mut self, gpa: Gpa, bytes: &[u8]) -> Result<(), NotRam> {
+        let len = bytes.len() as u64;
+        for window in &mut self.windows {
+            if let Some(offset) = inside(&window.gpas, gpa, len)
+                && let Backing::Ram(ram) = &mut window.backing
+            {
+                return ram.write(offset, bytes).ok_or(NotRam);
+            }
+        }
+        Err(NotRam)
+    }
+
+    /// Whether all of `len` bytes at `gpa` lie in one window of RAM.
+    pub fn is_ram(&self, gpa: Gpa, len: u64) -> bool {
+        self.ram(gpa, len).is_some()
+    }
+
+    /// Where the guest's RAM is, a window each: its first byte and its size in bytes.
+    pub fn ram_in_host(&self) -> impl Iterator<Item = (Hpa, u64)> {
         self.windows
             .iter()
-            .find_map(|window| match &window.backing {
-                Backing::Ram(ram) => ram.bytes().get(inside(&window.gpas, gpa, len)?),
+            .filter_map(|window| match &window.backing {
+                Backing::Ram(ram) => Some((ram.hpa(), ram.len())),
                 _ => None,
             })
     }
 
-    /// As [`Self::ram`], to be changed.
-    pub fn ram_mut(&mut self, gpa: u64, len: u64) -> Option<&mut [u8]> {
+    /// The RAM that holds all of `len` bytes at `gpa`, and the offset at which it does.
+    fn ram(&self, gpa: Gpa, len: u64) -> Option<(&Region, u64)> {
         self.windows
-            .iter_mut()
-            .find_map(|window| match &mut window.backing {
-                Backing::Ram(ram) => {
-                    let range = inside(&window.gpas, gpa, len)?;
-                    ram.bytes_mut().get_mut(range)
-                }
+            .iter()
+            .find_map(|window| match &window.backing {
+                Backing::Ram(ram) => Some((ram, inside(&window.gpas, gpa, len)?)),
                 _ => None,
             })
     }
 
     /// The number of bytes of RAM from `gpa` to the end of its window; 0 outside RAM.
-    pub fn room_at(&self, gpa: u64) -> u64 {
+    pub fn room_at(&self, gpa: Gpa) -> u64 {
         let holds = |w: &&Window| matches!(w.backing, Backing::Ram(_)) && w.gpas.contains(&gpa);
         self.windows
             .iter()
             .find(holds)
-            .map_or(0, |window| window.gpas.end - gpa)
+            .and_then(|window| window.gpas.end.offset_from(gpa))
+            .unwrap_or(0)
     }
 
     fn declare(
         &mut self,
         name: &'static str,
-        gpas: Range<u64>,
+        gpas: Range<Gpa>,
         permits: Permits,
         backing: Backing,
     ) {
@@ -254,11 +221,11 @@ impl<T: Translation> GuestMemory<T> {
     }
 
     /// The range of a new window: whole pages, not empty, and over no other window.
-    fn free_range(&self, gpa: u64, size: u64) -> Result<Range<u64>, Error> {
+    fn free_range(&self, gpa: Gpa, size: u64) -> Result<Range<Gpa>, Error> {
         let end = gpa
             .checked_add(size)
             .ok_or(Error::Layout("a window wraps around"))?;
-        if size == 0 || !gpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+        if size == 0 || !gpa.is_page_aligned() || !size.is_multiple_of(PAGE) {
             return Err(Error::Layout(
                 "a window is empty or not made of whole pages",
             ));
@@ -274,25 +241,10 @@ impl<T: Translation> GuestMemory<T> {
     }
 }
 
-impl From<MapError> for Error {
-    fn from(error: MapError) -> Self {
-        match error {
-            MapError::OutOfMemory => Self::OutOfMemory {
-                purpose: "page tables",
-            },
-            MapError::OutOfRange => Self::Layout("a window is beyond the reach of the tables"),
-            MapError::Misuse => Self::Layout("a window is mapped twice or not page-aligned"),
-        }
-    }
-}
-
-/// Where `len` bytes at `gpa` lie in a window's memory, if they all do.
-fn inside(gpas: &Range<u64>, gpa: u64, len: u64) -> Option<Range<usize>> {
-    let end = gpa.checked_add(len)?;
-    if gpa < gpas.start || end > gpas.end {
-        return None;
-    }
-    Some((gpa - gpas.start) as usize..(end - gpas.start) as usize)
+/// The offset in a window of `len` bytes at `gpa`, if all of them lie in it.
+fn inside(gpas: &Range<Gpa>, gpa: Gpa, len: u64) -> Option<u64> {
+    gpa.checked_add(len).filter(|end| *end <= gpas.end)?;
+    gpa.offset_from(gpas.start)
 }
 
 /// A new page with what `bytes` has at `offset`, and zeros behind their end.
@@ -303,6 +255,6 @@ fn copy_page(bytes: &[u8], offset: u64) -> Option<Region> {
         .and_then(|offset| bytes.get(offset..))
         .unwrap_or(&[]);
     let len = rest.len().min(PAGE as usize);
-    page.bytes_mut()[..len].copy_from_slice(&rest[..len]);
+    page.write(0, &rest[..len])?;
     Some(page)
 }

@@ -6,8 +6,7 @@ use core::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// The size of a page on every architecture here, in bytes.
-pub const PAGE: u64 = 4096;
+use crate::memory::addr::{Hpa, PAGE};
 
 static HELD: AtomicU64 = AtomicU64::new(0);
 static MOST: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +42,7 @@ impl Region {
     }
 
     /// The host-physical address of the first byte.
-    pub fn hpa(&self) -> u64 {
+    pub fn hpa(&self) -> Hpa {
         backend::hpa(self.start)
     }
 
@@ -57,18 +56,42 @@ impl Region {
         self.pages == 0
     }
 
-    /// The contents. The guest must not run while the borrow lives; there is one CPU, and
-    /// entering the guest needs the vCPU, not this, so the run loop keeps to it by its shape.
-    pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `start` points to `pages` pages that this region owns and that are initialised
-        // (zeroed by `new`); `&self` keeps writers away.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.pages * PAGE as usize) }
+    /// Copies what is there from `offset` on into `bytes`; `None` if that goes beyond the end.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
+        let start = self.at(offset, bytes.len())?;
+        // SAFETY: all of it is in the region, whose pages are initialised (zeroed by `new`); `bytes` is
+        // borrowed exclusively, so it is elsewhere. There is one CPU, so no guest runs meanwhile.
+        unsafe {
+            bytes
+                .as_mut_ptr()
+                .copy_from_nonoverlapping(start, bytes.len());
+        };
+        Some(())
     }
 
-    /// The contents, to be changed. As for [`Self::bytes`].
+    /// Copies `bytes` there, from `offset` on; `None` if that goes beyond the end.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
+        let start = self.at(offset, bytes.len())?;
+        // SAFETY: all of it is in the region, which is borrowed exclusively, so `bytes` is elsewhere.
+        unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        Some(())
+    }
+
+    /// A pointer to `len` bytes at `offset`, if the region has them.
+    fn at(&self, offset: u64, len: usize) -> Option<*mut u8> {
+        let end = offset.checked_add(len as u64)?;
+        if end > self.len() {
+            return None;
+        }
+        // SAFETY: the offset is within the region.
+        Some(unsafe { self.start.as_ptr().add(offset as usize) })
+    }
+
+    /// The contents, of a region that no guest can reach.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as in `bytes`; `&mut self` makes the borrow exclusive. In `new` the pages hold
-        // arbitrary bytes, which are valid as `u8`, and are filled at once.
+        // SAFETY: `start` points to `pages` pages that this region owns, and `&mut self` makes the borrow
+        // exclusive. In `new` the pages hold arbitrary bytes, which are valid as `u8`, and are filled at
+        // once.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE as usize) }
     }
 
@@ -95,7 +118,7 @@ impl Drop for Region {
 
 #[cfg(target_os = "none")]
 mod backend {
-    use super::PAGE;
+    use super::{Hpa, PAGE};
     use axalloc::{UsageKind, global_allocator};
     use axhal::mem::virt_to_phys;
     use core::ptr::NonNull;
@@ -111,8 +134,8 @@ mod backend {
         global_allocator().dealloc_pages(start.as_ptr() as usize, pages, UsageKind::VirtMem);
     }
 
-    pub fn hpa(start: NonNull<u8>) -> u64 {
-        virt_to_phys((start.as_ptr() as usize).into()).as_usize() as u64
+    pub fn hpa(start: NonNull<u8>) -> Hpa {
+        Hpa::new(virt_to_phys((start.as_ptr() as usize).into()).as_usize() as u64)
     }
 
     const _: () = assert!(PAGE == axhal::mem::PAGE_SIZE_4K as u64);
@@ -121,7 +144,7 @@ mod backend {
 /// On the host, for tests: the heap, with addresses that are their own physical addresses.
 #[cfg(not(target_os = "none"))]
 mod backend {
-    use super::PAGE;
+    use super::{Hpa, PAGE};
     use alloc::alloc::{alloc_zeroed, dealloc};
     use core::{alloc::Layout, ptr::NonNull};
 
@@ -142,7 +165,7 @@ mod backend {
         }
     }
 
-    pub fn hpa(start: NonNull<u8>) -> u64 {
-        start.as_ptr() as u64
+    pub fn hpa(start: NonNull<u8>) -> Hpa {
+        Hpa::new(start.as_ptr() as u64)
     }
 }

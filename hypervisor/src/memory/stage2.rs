@@ -9,8 +9,9 @@ use alloc::collections::BTreeMap;
 use core::marker::PhantomData;
 
 use crate::{
-    memory::guest_memory::{Kind, MapError, Permits, Translation},
-    memory::pages::{PAGE, Region},
+    memory::addr::{Gpa, Hpa, PAGE},
+    memory::mapping::{Kind, MapError, Permits, Translation},
+    memory::pages::Region,
 };
 
 /// How a format writes its entries.
@@ -21,13 +22,13 @@ pub trait Format {
     const ROOT_EXTRA_BITS: u32;
 
     /// An entry that maps memory at `hpa`. `level` is 0 for a page and 1 for a block of 2 MiB.
-    fn leaf(hpa: u64, level: u32, permits: Permits, kind: Kind) -> u64;
+    fn leaf(hpa: Hpa, level: u32, permits: Permits, kind: Kind) -> u64;
 
     /// An entry that points to the next table, at `hpa`.
-    fn table(hpa: u64) -> u64;
+    fn table(hpa: Hpa) -> u64;
 
-    /// The host-physical address of the table that `entry` points to; `None` for a leaf.
-    fn next_table(entry: u64) -> Option<u64>;
+    /// Where the table is that `entry` points to; `None` for a leaf.
+    fn next_table(entry: u64) -> Option<Hpa>;
 }
 
 /// What makes the CPU see that entries have changed.
@@ -37,21 +38,21 @@ pub trait Flush {
 
     /// Drops what the TLBs know of the page at `gpa`, whose entry was just cleared, before its
     /// memory or its entry is used for anything else.
-    fn invalidate(gpa: u64);
+    fn invalidate(gpa: Gpa);
 }
 
 /// The tables of one guest. Every table is owned here, so that dropping this frees them all and a
 /// walk can only ever touch memory that is a table.
 pub struct Tables<F> {
     root: Region,
-    /// All tables but the root, by host-physical address.
-    tables: BTreeMap<u64, Region>,
+    /// All tables but the root, by their addresses.
+    tables: BTreeMap<Hpa, Region>,
     format: PhantomData<F>,
 }
 
 impl<F: Format> Tables<F> {
     /// The first address that the tables cannot express.
-    pub const LIMIT: u64 = 1 << (12 + 9 * F::LEVELS + F::ROOT_EXTRA_BITS);
+    pub const LIMIT: Gpa = Gpa::new(1 << (12 + 9 * F::LEVELS + F::ROOT_EXTRA_BITS));
 
     /// Tables that map nothing. The root is aligned to its size, as the formats demand.
     pub fn new() -> Result<Self, MapError> {
@@ -64,13 +65,13 @@ impl<F: Format> Tables<F> {
         })
     }
 
-    /// The host-physical address of the root.
-    pub fn root(&self) -> u64 {
+    /// Where the root is.
+    pub fn root(&self) -> Hpa {
         self.root.hpa()
     }
 
     /// The entry for `gpa` at `level`, making the tables above it where they are missing.
-    fn entry(&mut self, gpa: u64, level: u32) -> Result<&mut u64, MapError> {
+    fn entry(&mut self, gpa: Gpa, level: u32) -> Result<&mut u64, MapError> {
         let mut at = F::LEVELS - 1;
         let mut table = None;
         while at > level {
@@ -87,7 +88,7 @@ impl<F: Format> Tables<F> {
     }
 
     /// The leaf that maps `gpa` and its level, if there is one.
-    fn leaf(&mut self, gpa: u64) -> Option<(&mut u64, u32)> {
+    fn leaf(&mut self, gpa: Gpa) -> Option<(&mut u64, u32)> {
         let mut table = None;
         for level in (0..F::LEVELS).rev() {
             let index = index::<F>(gpa, level);
@@ -103,7 +104,7 @@ impl<F: Format> Tables<F> {
     }
 
     /// Hangs a new table into `table[index]` and returns its address.
-    fn grow(&mut self, table: Option<u64>, index: usize) -> Result<u64, MapError> {
+    fn grow(&mut self, table: Option<Hpa>, index: usize) -> Result<Hpa, MapError> {
         let new = Region::new(1, PAGE).ok_or(MapError::OutOfMemory)?;
         let hpa = new.hpa();
         self.tables.insert(hpa, new);
@@ -111,7 +112,7 @@ impl<F: Format> Tables<F> {
         Ok(hpa)
     }
 
-    fn words(&mut self, table: Option<u64>) -> &mut [u64] {
+    fn words(&mut self, table: Option<Hpa>) -> &mut [u64] {
         match table {
             None => self.root.words_mut(),
             Some(hpa) => self
@@ -128,58 +129,68 @@ const fn span(level: u32) -> u64 {
     PAGE << (9 * level)
 }
 
-fn index<F: Format>(gpa: u64, level: u32) -> usize {
+/// Whether the tables can express all of `size` bytes at `gpa`.
+fn reaches<F: Format>(gpa: Gpa, size: u64) -> bool {
+    gpa.checked_add(size)
+        .is_some_and(|end| end <= Tables::<F>::LIMIT)
+}
+
+fn index<F: Format>(gpa: Gpa, level: u32) -> usize {
     let bits = if level + 1 == F::LEVELS {
         9 + F::ROOT_EXTRA_BITS
     } else {
         9
     };
-    ((gpa >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
+    ((gpa.get() >> (12 + 9 * level)) & ((1 << bits) - 1)) as usize
 }
 
 impl<F: Format + Flush> Translation for Tables<F> {
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         permits: Permits,
         kind: Kind,
     ) -> Result<(), MapError> {
-        if !gpa.is_multiple_of(PAGE) || !hpa.is_multiple_of(PAGE) || !size.is_multiple_of(PAGE) {
+        if !gpa.is_page_aligned() || !hpa.is_page_aligned() || !size.is_multiple_of(PAGE) {
             return Err(MapError::Misuse);
         }
-        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
-        let end = end.ok_or(MapError::OutOfRange)?;
-        let (mut gpa, mut hpa) = (gpa, hpa);
-        while gpa < end {
+        if !reaches::<F>(gpa, size) {
+            return Err(MapError::OutOfRange);
+        }
+        let mut done = 0;
+        while done < size {
+            let gpa = gpa.checked_add(done).ok_or(MapError::OutOfRange)?;
+            let hpa = hpa.checked_add(done).ok_or(MapError::OutOfRange)?;
             let block = span(1);
-            let fits = gpa.is_multiple_of(block) && hpa.is_multiple_of(block) && end - gpa >= block;
+            let fits = gpa.is_aligned_to(block) && hpa.is_aligned_to(block) && size - done >= block;
             let level = u32::from(fits);
             let entry = self.entry(gpa, level)?;
             if *entry != 0 {
                 return Err(MapError::Misuse);
             }
             *entry = F::leaf(hpa, level, permits, kind);
-            gpa += span(level);
-            hpa += span(level);
+            done += span(level);
         }
         F::publish();
         Ok(())
     }
 
-    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
-        let end = gpa.checked_add(size).filter(|&end| end <= Self::LIMIT);
-        let end = end.ok_or(MapError::OutOfRange)?;
-        let mut gpa = gpa;
-        while gpa < end {
+    fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError> {
+        if !reaches::<F>(gpa, size) {
+            return Err(MapError::OutOfRange);
+        }
+        let mut done = 0;
+        while done < size {
+            let gpa = gpa.checked_add(done).ok_or(MapError::OutOfRange)?;
             let (entry, level) = self.leaf(gpa).ok_or(MapError::Misuse)?;
-            if !gpa.is_multiple_of(span(level)) || end - gpa < span(level) {
+            if !gpa.is_aligned_to(span(level)) || size - done < span(level) {
                 return Err(MapError::Misuse); // part of a block
             }
             *entry = 0;
             F::invalidate(gpa);
-            gpa += span(level);
+            done += span(level);
         }
         Ok(())
     }

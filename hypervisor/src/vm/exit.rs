@@ -1,7 +1,9 @@
 //! What a guest did that ended its turn on the CPU: plain data, the same for every architecture.
 //!
 //! An architecture's `decode.rs` turns its registers into an [`Exit`]; the run loop and the policy
-//! act on it. Nothing here imports anything.
+//! act on it. Nothing here imports anything but addresses.
+
+use crate::memory::addr::{Gpa, Gva};
 
 /// Why the CPU came back from the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,8 @@ pub struct GuestException {
 /// A nested page fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The guest-physical address, in bytes.
-    pub gpa: u64,
+    /// Where.
+    pub gpa: Gpa,
     /// What the guest tried there.
     pub access: Access,
     /// True if the CPU itself made the access while it walked the guest's own page tables.
@@ -89,15 +91,15 @@ pub enum Call {
     PutByte(u8),
     /// Print `len` bytes that start at `gpa` in the guest's RAM.
     Write {
-        /// Guest-physical address of the first byte.
-        gpa: u64,
+        /// The first byte.
+        gpa: Gpa,
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
     /// Put what was typed, `len` bytes at most, at `gpa` in the guest's RAM.
     Read {
-        /// Guest-physical address of the first byte.
-        gpa: u64,
+        /// The first byte.
+        gpa: Gpa,
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
@@ -169,8 +171,8 @@ pub enum Outcome {
     Killed {
         /// What for.
         reason: Reason,
-        /// The guest's program counter, a guest-virtual address.
-        pc: u64,
+        /// The guest's program counter.
+        pc: Gva,
     },
 }
 

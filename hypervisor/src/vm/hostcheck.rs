@@ -1,44 +1,53 @@
-//! For the conformance suite: whether the host's own registers survive each turn of the guest.
+//! For the conformance suite: whether a guest's turn leaves the host its own registers, and the guest its
+//! state, though the vCPU leaves the CPU after each.
 
 use crate::{
+    memory::addr::Gva,
     vm::exit::{Exit, Other, Resume},
-    vm::vcpu::Vcpu,
+    vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
 /// Host registers by name, as an architecture reads them.
 pub type Registers<const N: usize> = [(&'static str, u64); N];
 
-/// A vCPU that compares the host's registers before and after each turn, and turns a difference into
-/// an exit that nobody handles: its class is the register's name.
-pub struct HostCheck<V, const N: usize> {
-    vcpu: V,
-    read: fn() -> Registers<N>,
+/// A vCPU that is loaded for one turn at a time. What the host's registers held before has to be there
+/// again when the vCPU has left the CPU: a difference becomes an exit that nobody handles, whose class is
+/// the register's name.
+pub struct HostCheck<'a, V, R> {
+    vcpu: &'a mut V,
+    cpu: &'a mut Cpu,
+    read: fn() -> R,
 }
 
-impl<V: Vcpu, const N: usize> HostCheck<V, N> {
-    /// Wraps a vCPU.
-    pub fn new(vcpu: V, read: fn() -> Registers<N>) -> Self {
-        Self { vcpu, read }
+impl<'a, V: Vcpu, R: AsRef<[(&'static str, u64)]>> HostCheck<'a, V, R> {
+    /// Wraps a vCPU, to run on `cpu`. `read` reads the registers.
+    pub fn new(vcpu: &'a mut V, cpu: &'a mut Cpu, read: fn() -> R) -> Self {
+        Self { vcpu, cpu, read }
     }
 }
 
-impl<V: Vcpu, const N: usize> Vcpu for HostCheck<V, N> {
+impl<V: Vcpu, R: AsRef<[(&'static str, u64)]>> Loaded for HostCheck<'_, V, R> {
     fn run(&mut self, resume: Resume) -> Exit {
         let before = (self.read)();
-        let exit = self.vcpu.run(resume);
-        let after = (self.read)();
-        let changed = before.iter().zip(&after).find(|(old, new)| old.1 != new.1);
-        match changed {
-            Some((&(class, code), &(_, info))) => Exit::Other(Other { class, code, info }),
+        let exit = self.vcpu.load(self.cpu).run(resume);
+        match changed(&before, &(self.read)()) {
+            Some(register) => Exit::Other(register),
             None => exit,
         }
     }
 
     fn wait(&mut self) {
-        self.vcpu.wait();
+        self.vcpu.load(self.cpu).wait();
     }
 
-    fn pc(&self) -> u64 {
+    fn pc(&self) -> Gva {
         self.vcpu.pc()
     }
+}
+
+/// The first register that is not what it was, with both values.
+pub fn changed<R: AsRef<[(&'static str, u64)]>>(before: &R, after: &R) -> Option<Other> {
+    let mut pairs = before.as_ref().iter().zip(after.as_ref());
+    let (&(class, code), &(_, info)) = pairs.find(|(old, new)| old.1 != new.1)?;
+    Some(Other { class, code, info })
 }

@@ -1,6 +1,9 @@
 //! What an architecture gives its guest: declared here as data, made real by `boot`.
 
-use crate::report::MemoryWords;
+use crate::{
+    memory::addr::{Gpa, Hpa},
+    report::MemoryWords,
+};
 
 /// Where a guest finds its memory.
 #[derive(Clone, Copy, Debug)]
@@ -9,8 +12,8 @@ pub struct Layout {
     pub ram: &'static [Ram],
     /// The flash.
     pub flash: Flash,
-    /// Where the image is loaded and entered, a guest-physical address in the first window.
-    pub entry: u64,
+    /// Where the image is loaded and entered, in the first window.
+    pub entry: Gpa,
     /// How the console speaks of it.
     pub words: MemoryWords,
 }
@@ -20,8 +23,8 @@ pub struct Layout {
 pub struct Ram {
     /// Its name in messages.
     pub name: &'static str,
-    /// Its guest-physical address.
-    pub gpa: u64,
+    /// Where it starts.
+    pub gpa: Gpa,
     /// Its size in bytes.
     pub size: u64,
 }
@@ -31,17 +34,17 @@ pub struct Ram {
 pub enum Flash {
     /// The chip itself, passed through.
     Device {
-        /// The window's guest-physical address.
-        gpa: u64,
+        /// Where the window starts.
+        gpa: Gpa,
         /// Its size in bytes.
         size: u64,
-        /// The chip's host-physical address.
-        hpa: u64,
+        /// Where the chip is.
+        hpa: Hpa,
     },
     /// A file of the disk, copied into the window a page at a time, when the guest faults there.
     Image {
-        /// The window's guest-physical address. Its size is that of the file.
-        gpa: u64,
+        /// Where the window starts. Its size is that of the file.
+        gpa: Gpa,
         /// The file's path.
         path: &'static str,
     },

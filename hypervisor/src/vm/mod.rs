@@ -2,6 +2,7 @@
 //!
 //! Nothing here names an architecture.
 
+pub mod arch;
 pub mod budget;
 pub mod exit;
 pub mod hostcheck;

@@ -4,11 +4,13 @@ use core::ops::ControlFlow;
 
 use crate::{
     calls,
-    memory::guest_memory::{GuestMemory, Translation},
+    memory::addr::Gva,
+    memory::guest_memory::GuestMemory,
+    memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
     vm::exit::{Exit, Outcome, Reason, Refused, Resume},
-    vm::vcpu::Vcpu,
+    vm::vcpu::Loaded,
 };
 
 /// What becomes of a guest's kernel that executes what it has no right to.
@@ -23,7 +25,7 @@ pub enum Refusals {
 }
 
 /// Runs the guest to its end and says what that was.
-pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
+pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
@@ -50,7 +52,7 @@ pub fn run<V: Vcpu, T: Translation, C: Console, F: Fn() -> u64>(
 
 fn handle<T: Translation, C: Console>(
     exit: Exit,
-    pc: u64,
+    pc: Gva,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
     refusals: Refusals,

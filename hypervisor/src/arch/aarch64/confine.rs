@@ -1,4 +1,4 @@
-//! What is kept from a guest: the traps, and the registers that are cleared rather than switched.
+//! What is kept from a guest: the traps.
 
 use core::arch::asm;
 
@@ -132,60 +132,6 @@ pub fn confine_el1(features: Features) {
     }
     // SAFETY: a barrier.
     unsafe { asm!("isb", options(nostack)) };
-}
-
-/// Clears what a guest can write and no switch saves, since the host uses none of it: the floating-point
-/// registers, the keys of pointer authentication, the virtual SError's syndrome (DISR_EL1 reaches
-/// VDISR_EL2), and self-hosted debug. To be called for each new guest, when [`confine_el1`] has let
-/// floating point be used.
-pub fn clear_unswitched(features: Features) {
-    clear_floating_point();
-    // SAFETY: the host uses no debug exceptions.
-    unsafe { sysreg_write!("mdscr_el1", 0_u64) };
-    if features.ras {
-        // SAFETY: VDISR_EL2 and VSESR_EL2 concern virtual SErrors, of which none is raised.
-        unsafe {
-            sysreg_write!("s3_4_c12_c1_1", 0_u64);
-            sysreg_write!("s3_4_c5_c2_3", 0_u64);
-        }
-    }
-    if features.pauth {
-        // SAFETY: the host is built without pointer authentication. APIA, APIB, APDA, APDB, APGA: the low
-        // and the high half of each.
-        unsafe {
-            sysreg_write!("s3_0_c2_c1_0", 0_u64);
-            sysreg_write!("s3_0_c2_c1_1", 0_u64);
-            sysreg_write!("s3_0_c2_c1_2", 0_u64);
-            sysreg_write!("s3_0_c2_c1_3", 0_u64);
-            sysreg_write!("s3_0_c2_c2_0", 0_u64);
-            sysreg_write!("s3_0_c2_c2_1", 0_u64);
-            sysreg_write!("s3_0_c2_c2_2", 0_u64);
-            sysreg_write!("s3_0_c2_c2_3", 0_u64);
-            sysreg_write!("s3_0_c2_c3_0", 0_u64);
-            sysreg_write!("s3_0_c2_c3_1", 0_u64);
-        }
-    }
-}
-
-/// Zeroes the floating-point registers, so that a guest does not find those of an earlier one. The
-/// host itself is built without them.
-fn clear_floating_point() {
-    macro_rules! clear {
-        ($($n:literal)*) => {
-            asm!(
-                ".arch_extension fp",
-                ".arch_extension simd",
-                $(concat!("movi v", $n, ".2d, #0"),)*
-                "msr    fpcr, xzr",
-                "msr    fpsr, xzr",
-                options(nostack),
-            )
-        };
-    }
-    // SAFETY: the registers hold nothing of the host's.
-    unsafe {
-        clear!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
-    }
 }
 
 /// The CPU's own identification register by CRm and op2, for those that the guest's view is made of.

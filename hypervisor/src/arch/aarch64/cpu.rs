@@ -3,17 +3,21 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-use super::{confine, idregs::Features, regs, vcpu::Vcpu};
-pub use super::{regs::host_registers, tables::Tables};
+use super::{confine, idregs::Features, regs, regs::HOST_REGISTERS, tables::Tables, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     report::MemoryWords,
+    vm::arch::Arch,
+    vm::hostcheck::Registers,
     vm::layout::{Flash, Layout, Ram},
+    vm::vcpu::Cpu,
 };
 
-/// The architecture's name.
-pub const NAME: &str = "aarch64";
+/// A CPU with ArceOS at EL2, or at EL1 for guests at EL0.
+pub struct Aarch64;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +28,9 @@ pub enum Mode {
     El0,
 }
 
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("el1", Self::El1), ("el0", Self::El0)];
-}
-
-const STACK: u64 = 0x4100_0000;
-const STACK_END: u64 = 0x4100_8000;
+const STACK: Gpa = Gpa::new(0x4100_0000);
+const STACK_SIZE: u64 = 0x8000;
+const STACK_END: Gpa = Gpa::new(STACK.get() + STACK_SIZE);
 
 /// 2 MiB of RAM, the image at its first byte; the stack apart; and the second flash unit of QEMU's
 /// `virt`, 64 MiB, at the same address for host and guest.
@@ -38,63 +38,77 @@ const LAYOUT: Layout = Layout {
     ram: &[
         Ram {
             name: "ram",
-            gpa: 0x4020_0000,
+            gpa: Gpa::new(0x4020_0000),
             size: 2 << 20,
         },
         Ram {
             name: "stack",
             gpa: STACK,
-            size: STACK_END - STACK,
+            size: STACK_SIZE,
         },
     ],
     flash: Flash::Device {
-        gpa: 0x0400_0000,
+        gpa: Gpa::new(0x0400_0000),
         size: 64 << 20,
-        hpa: 0x0400_0000,
+        hpa: Hpa::new(0x0400_0000),
     },
-    entry: 0x4020_0000,
+    entry: Gpa::new(0x4020_0000),
     words: MemoryWords::Pages {
         stack: STACK,
         stack_end: STACK_END,
     },
 };
 
-/// What a guest of `mode` gets.
-pub const fn layout(_mode: Mode) -> Layout {
-    LAYOUT
-}
+impl Arch for Aarch64 {
+    const NAME: &'static str = "aarch64";
 
-/// Takes from the guest what it must not have, or says what the machine lacks.
-pub fn enable(mode: Mode) -> Result<(), Error> {
-    match mode {
-        Mode::El0 => confine::confine_el0(),
-        Mode::El1 if !axplat_aarch64_vhe::host_is_at_el2() => {
-            return Err(Error::Machine(
-                "the hypervisor is at EL1, where there is no Stage-2; QEMU starts it at EL2 with \
-                 `-machine virt,virtualization=on`, and it stays there with `-cpu max`, which has VHE",
-            ));
+    type Mode = Mode;
+    const MODES: &'static [(&'static str, Mode)] = &[("el1", Mode::El1), ("el0", Mode::El0)];
+
+    /// Takes from the guest what it must not have, or says what the machine lacks.
+    fn enable(mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
+        match mode {
+            Mode::El0 => confine::confine_el0(),
+            Mode::El1 if !axplat_aarch64_vhe::host_is_at_el2() => {
+                return Err(Error::Machine(
+                    "the hypervisor is at EL1, where there is no Stage-2; QEMU starts it at EL2 with \
+                     `-machine virt,virtualization=on`, and it stays there with `-cpu max`, which has VHE",
+                ));
+            }
+            Mode::El1 => confine::confine_el1(Features::new(confine::hardware_id)),
         }
-        Mode::El1 => confine::confine_el1(Features::new(confine::hardware_id)),
+        Ok(())
     }
-    Ok(())
-}
 
-/// Tables that map nothing.
-pub fn new_tables(mode: Mode) -> Result<Tables, MapError> {
-    Tables::new(mode)
-}
-
-/// The vCPU, at the image's entry.
-pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    for ram in LAYOUT.ram {
-        let bytes = memory.ram(ram.gpa, ram.size);
-        regs::clean_to_memory(bytes.ok_or(Error::Layout("there is less RAM than declared"))?);
+    fn layout(_mode: Mode) -> Layout {
+        LAYOUT
     }
-    Ok(Vcpu::new(
-        mode,
-        LAYOUT.entry,
-        STACK_END,
-        arg,
-        memory.tables().root(),
-    ))
+
+    type Tables = Tables;
+
+    fn new_tables(mode: Mode) -> Result<Tables, MapError> {
+        Tables::new(mode)
+    }
+
+    type Vcpu = Vcpu;
+
+    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+        for (hpa, size) in memory.ram_in_host() {
+            regs::clean_to_memory(hpa, size);
+        }
+        // Its own translation is off, so these are virtual addresses as well.
+        Ok(Vcpu::new(
+            mode,
+            Gva::new(LAYOUT.entry.get()),
+            Gva::new(STACK_END.get()),
+            arg,
+            memory.tables().root(),
+        ))
+    }
+
+    type HostRegisters = Registers<HOST_REGISTERS>;
+
+    fn host_registers() -> Self::HostRegisters {
+        regs::host_registers()
+    }
 }

@@ -5,6 +5,7 @@ use super::{
     idregs::IdRegisters,
     sysregs,
 };
+use crate::memory::addr::{Gpa, Gva};
 use crate::vm::exit::{Access, Call, Exit, Fault, GuestException, Other, Refused};
 
 /// What an exception of the guest left behind.
@@ -176,7 +177,7 @@ const INSTRUCTION: u64 = 4;
 pub fn decode_el1(
     syndrome: &Syndrome,
     guest: &Guest<'_>,
-    translate: impl Fn(u64) -> Option<u64>,
+    translate: impl Fn(Gva) -> Option<Gpa>,
 ) -> Trapped {
     let exit = match asynchronous(syndrome) {
         Some(exit) => exit,
@@ -248,7 +249,8 @@ pub fn decode_el0(syndrome: &Syndrome, x: &[u64; 31]) -> Exit {
         EC_DATA_ABORT | EC_INSTRUCTION_ABORT if is_translation(syndrome.iss()) => {
             let access = access(syndrome);
             Exit::Fault(Fault {
-                gpa: syndrome.far,
+                // There is no second stage: this is what it would have seen.
+                gpa: Gpa::new(syndrome.far),
                 access,
                 during_walk: false,
             })
@@ -271,16 +273,16 @@ fn asynchronous(syndrome: &Syndrome) -> Option<Exit> {
 
 /// A fault of Stage-2. HPFAR_EL2 holds the page, unless it was a permission fault of the access
 /// itself (Arm ARM, D24.2.64), when the guest's own translation of FAR gives it.
-fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(u64) -> Option<u64>) -> Exit {
+fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(Gva) -> Option<Gpa>) -> Exit {
     let iss = syndrome.iss();
     if !is_translation(iss) {
         return syndrome.other();
     }
     let during_walk = iss & ISS_DURING_WALK != 0;
     let page = if is_permission(iss) && !during_walk {
-        translate(syndrome.far)
+        translate(Gva::new(syndrome.far))
     } else {
-        Some((syndrome.hpfar >> 4 & 0xFF_FFFF_FFFF) << 12)
+        Some(Gpa::new((syndrome.hpfar >> 4 & 0xFF_FFFF_FFFF) << 12))
     };
     let Some(page) = page else {
         return syndrome.other();
@@ -292,7 +294,7 @@ fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(u64) -> Option<u64>) -> 
         false => access(syndrome),
     };
     Exit::Fault(Fault {
-        gpa: page | low,
+        gpa: Gpa::new(page.get() | low),
         access,
         during_walk,
     })

@@ -27,4 +27,6 @@ pub mod sysregs;
 #[cfg(target_os = "none")]
 mod tables;
 #[cfg(target_os = "none")]
+mod unswitched;
+#[cfg(target_os = "none")]
 mod vcpu;

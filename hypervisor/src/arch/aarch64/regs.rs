@@ -3,7 +3,10 @@
 use core::arch::asm;
 
 use super::{decode::Syndrome, exception};
-use crate::vm::{exit::GuestException, hostcheck::Registers};
+use crate::{
+    memory::addr::{Gpa, Gva, Hpa},
+    vm::{exit::GuestException, hostcheck::Registers},
+};
 
 /// Reads a system register by name.
 macro_rules! sysreg_read {
@@ -82,10 +85,30 @@ const VMID: u64 = 1 << 48;
 /// # Safety
 ///
 /// `root` must be the root of Stage-2 tables that stay alive while a guest can run.
-pub unsafe fn set_stage2(root: u64) {
+pub unsafe fn set_stage2(root: Hpa) {
     // SAFETY: the tables are the caller's promise; the host does not go through Stage-2.
+    unsafe { point_stage2(VMID | root.get()) };
+}
+
+/// Has the CPU let go of the tables of the guest, whose memory is about to be given back.
+pub fn clear_stage2() {
+    // SAFETY: the host does not go through Stage-2, and no guest runs before there are other tables.
+    unsafe { point_stage2(0) };
+}
+
+/// Writes VTTBR_EL2. In front, what the TLB knows by the VMID that is there is dropped; behind it, what an
+/// earlier guest with the VMID that is there now has left.
+///
+/// # Safety
+///
+/// As for [`set_stage2`].
+unsafe fn point_stage2(vttbr: u64) {
+    // SAFETY: as the caller says.
     unsafe {
         asm!(
+            "dsb    ishst",
+            "tlbi   vmalls12e1is",
+            "dsb    ish",
             "msr    vtcr_el2, {vtcr}",
             "msr    vttbr_el2, {vttbr}",
             "isb",
@@ -94,21 +117,21 @@ pub unsafe fn set_stage2(root: u64) {
             "dsb    ish",
             "isb",
             vtcr = in(reg) VTCR,
-            vttbr = in(reg) VMID | root,
+            vttbr = in(reg) vttbr,
             options(nostack),
         );
     }
 }
 
-/// Writes `bytes` back to memory and has instructions be fetched from there. A guest starts with its caches
+/// Writes `size` bytes of RAM at `hpa` back to memory and has instructions be fetched from there. A guest starts with its caches
 /// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
-pub fn clean_to_memory(bytes: &[u8]) {
+pub fn clean_to_memory(hpa: Hpa, size: u64) {
     // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
     let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
-    let start = bytes.as_ptr() as usize;
+    let start = axhal::mem::phys_to_virt((hpa.get() as usize).into()).as_usize();
     let first = start - start % line;
-    for address in (first..start + bytes.len()).step_by(line) {
-        // SAFETY: cleaning a line changes no meaning; the address is mapped.
+    for address in (first..start + size as usize).step_by(line) {
+        // SAFETY: cleaning a line changes no meaning; all RAM is mapped.
         unsafe { asm!("dc civac, {}", in(reg) address, options(nostack)) };
     }
     // SAFETY: as above; the fetches behind the barriers see what was written.
@@ -117,15 +140,20 @@ pub fn clean_to_memory(bytes: &[u8]) {
     }
 }
 
+/// How many [`host_registers`] there are.
+pub const HOST_REGISTERS: usize = 12;
+
 /// The host's registers that a world switch must leave as they were; and the guest's virtual timer, which
 /// must be off while the host runs.
-pub fn host_registers() -> Registers<11> {
-    let guest_timer = match axplat_aarch64_vhe::host_is_at_el2() {
-        true => sysreg_read!("s3_5_c14_c3_1"),
-        false => 0,
+pub fn host_registers() -> Registers<HOST_REGISTERS> {
+    let (guest_timer, guest_tables) = if axplat_aarch64_vhe::host_is_at_el2() {
+        (sysreg_read!("s3_5_c14_c3_1"), sysreg_read!("vttbr_el2"))
+    } else {
+        (0, 0)
     };
     [
         ("cntv_ctl", guest_timer),
+        ("vttbr", guest_tables),
         ("tpidr_el1", sysreg_read!("tpidr_el1")),
         ("tpidr_el0", sysreg_read!("tpidr_el0")),
         ("sp_el0", sysreg_read!("sp_el0")),
@@ -141,19 +169,19 @@ pub fn host_registers() -> Registers<11> {
 
 macro_rules! el1_state {
     ($($(#[$doc:meta])* $name:ident = $register:literal,)*) => {
-        /// The registers of EL1 that nothing but the guest uses while the hypervisor is at EL2.
-        #[derive(Default)]
+        /// The registers of EL1 that nothing but the guest uses while the hypervisor is at EL2. They stay
+        /// in the CPU between the guest's turns.
         pub struct El1State {
             $($(#[$doc])* pub $name: u64,)*
         }
 
         impl El1State {
-            /// Takes them from the CPU, and disarms the virtual timer: while the host runs, and after
-            /// the guest's end, nothing of the guest's may raise an interrupt.
-            pub fn save(&mut self) {
-                $(self.$name = sysreg_read!($register);)*
-                // SAFETY: the guest's own timer; `restore` arms it again.
-                unsafe { sysreg_write!("s3_5_c14_c3_1", 0_u64) };
+            /// All zero.
+            const ZERO: Self = Self { $($name: 0,)* };
+
+            /// Takes them from the CPU.
+            pub fn save() -> Self {
+                Self { $($name: sysreg_read!($register),)* }
             }
 
             /// Puts them into the CPU.
@@ -201,8 +229,6 @@ el1_state! {
     contextidr = "s3_5_c13_c0_1",
     /// CNTKCTL_EL1.
     cntkctl = "s3_5_c14_c1_0",
-    /// CNTV_CTL_EL0.
-    cntv_ctl = "s3_5_c14_c3_1",
     /// CNTV_CVAL_EL0.
     cntv_cval = "s3_5_c14_c3_2",
     /// PAR_EL1.
@@ -216,48 +242,74 @@ el1_state! {
 impl El1State {
     /// As after a reset: translation and caches off (the bits of SCTLR_EL1 that are 1 by
     /// definition), everything else zero.
-    pub fn reset() -> Self {
-        Self {
-            sctlr: 0x30D0_0800,
-            ..Self::default()
-        }
-    }
+    pub const RESET: Self = Self {
+        sctlr: 0x30D0_0800,
+        ..Self::ZERO
+    };
+}
 
-    /// Fills the registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
-    /// counter and PSTATE of the guest's handler.
-    pub fn trap(&mut self, exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
-        (self.elr, self.spsr) = (pc, pstate);
-        (self.esr, self.far) = (exception.code, exception.value);
-        exception::entry(pstate, self.sctlr, self.vbar)
+/// Gives the guest its virtual timer, for its turn. `control` is its CNTV_CTL_EL0.
+pub fn arm_timer(control: u64) {
+    // SAFETY: the guest's own timer, which the host does not use.
+    unsafe { sysreg_write!("s3_5_c14_c3_1", control) };
+}
+
+/// Takes it again: while the host runs, and after the guest's end, nothing of the guest's may raise an
+/// interrupt. Gives what its CNTV_CTL_EL0 was.
+pub fn disarm_timer() -> u64 {
+    let control = sysreg_read!("s3_5_c14_c3_1");
+    // SAFETY: as above; `arm_timer` arms it again.
+    unsafe { sysreg_write!("s3_5_c14_c3_1", 0_u64) };
+    control
+}
+
+/// Fills the guest's registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
+/// counter and PSTATE of its handler.
+pub fn trap_guest(exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
+    // SAFETY: ELR_EL1, SPSR_EL1, ESR_EL1 and FAR_EL1 of the guest.
+    unsafe {
+        sysreg_write!("s3_5_c4_c0_1", pc);
+        sysreg_write!("s3_5_c4_c0_0", pstate);
+        sysreg_write!("s3_5_c5_c2_0", exception.code);
+        sysreg_write!("s3_5_c6_c0_0", exception.value);
     }
+    // SCTLR_EL1 and VBAR_EL1 of the guest.
+    exception::entry(
+        pstate,
+        sysreg_read!("s3_5_c1_c0_0"),
+        sysreg_read!("s3_5_c12_c0_0"),
+    )
 }
 
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
 /// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. `hcr` is the
 /// guest's HCR_EL2.
-pub fn guest_ipa(hcr: u64, address: u64) -> Option<u64> {
+pub fn guest_ipa(hcr: u64, address: Gva) -> Option<Gpa> {
     let par: u64;
-    // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and was saved.
+    // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and is put back.
     // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
     // host itself, at EL2, translates the same with either. Interrupts are off around it.
     unsafe {
         asm!(
+            "mrs    {kept}, par_el1",
             "mrs    {host}, hcr_el2",
             "msr    hcr_el2, {guest}",
             "isb",
             "at     s1e1r, {address}",
             "isb",
             "mrs    {par}, par_el1",
+            "msr    par_el1, {kept}",
             "msr    hcr_el2, {host}",
             "isb",
+            kept = out(reg) _,
             host = out(reg) _,
             guest = in(reg) hcr,
-            address = in(reg) address,
+            address = in(reg) address.get(),
             par = out(reg) par,
             options(nostack),
         );
     }
-    (par & 1 == 0).then_some(par & 0x000F_FFFF_FFFF_F000)
+    (par & 1 == 0).then_some(Gpa::new(par & 0x000F_FFFF_FFFF_F000))
 }
 
 /// Reads what an exception left. To be done before interrupts are on again, since each exception

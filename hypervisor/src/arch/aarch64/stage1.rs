@@ -3,7 +3,10 @@
 use axhal::paging::MappingFlags;
 use axmm::AddrSpace;
 
-use crate::memory::guest_memory::{Kind, MapError, Permits, Translation};
+use crate::memory::{
+    addr::{Gpa, Hpa},
+    mapping::{Kind, MapError, Permits, Translation},
+};
 
 /// The first address that the tables cannot express: TCR_EL1.T0SZ is 16, so 48 bits.
 const LIMIT: usize = 1 << 48;
@@ -20,17 +23,17 @@ impl Tables {
         }
     }
 
-    /// The host-physical address of the root.
-    pub fn root(&self) -> u64 {
-        self.0.page_table_root().as_usize() as u64
+    /// Where the root is.
+    pub fn root(&self) -> Hpa {
+        Hpa::new(self.0.page_table_root().as_usize() as u64)
     }
 }
 
 impl Translation for Tables {
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         permits: Permits,
         kind: Kind,
@@ -39,7 +42,7 @@ impl Translation for Tables {
         flags.set(MappingFlags::WRITE, permits.write);
         flags.set(MappingFlags::EXECUTE, permits.execute);
         flags.set(MappingFlags::DEVICE, kind == Kind::Device);
-        let (gpa, hpa, size) = (gpa as usize, hpa as usize, size as usize);
+        let (gpa, hpa, size) = (gpa.get() as usize, hpa.get() as usize, size as usize);
         if gpa.checked_add(size).is_none_or(|end| end > LIMIT) {
             return Err(MapError::OutOfRange);
         }
@@ -52,8 +55,8 @@ impl Translation for Tables {
             })
     }
 
-    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
-        let result = self.0.unmap((gpa as usize).into(), size as usize);
+    fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError> {
+        let result = self.0.unmap((gpa.get() as usize).into(), size as usize);
         axhal::asm::flush_tlb(None);
         result.map_err(|_| MapError::Misuse)
     }

@@ -4,7 +4,8 @@ use core::arch::asm;
 
 use super::{cpu::Mode, format::Stage2, stage1};
 use crate::{
-    memory::guest_memory::{Kind, MapError, Permits, Translation},
+    memory::addr::{Gpa, Hpa},
+    memory::mapping::{Kind, MapError, Permits, Translation},
     memory::stage2,
 };
 
@@ -14,7 +15,7 @@ impl stage2::Flush for Stage2 {
         unsafe { asm!("dsb ishst", "isb", options(nostack)) };
     }
 
-    fn invalidate(_gpa: u64) {
+    fn invalidate(_gpa: Gpa) {
         // Stage-2 changes also end the combined entries, so all of this VMID goes (D8.16.4).
         // SAFETY: dropping TLB entries changes no meaning; the barriers order it behind the
         // entry's clearing and before whatever uses the memory next.
@@ -47,8 +48,8 @@ impl Tables {
         })
     }
 
-    /// The host-physical address of the root.
-    pub fn root(&self) -> u64 {
+    /// Where the root is.
+    pub fn root(&self) -> Hpa {
         match self {
             Self::El1(tables) => tables.root(),
             Self::El0(tables) => tables.root(),
@@ -59,8 +60,8 @@ impl Tables {
 impl Translation for Tables {
     fn map(
         &mut self,
-        gpa: u64,
-        hpa: u64,
+        gpa: Gpa,
+        hpa: Hpa,
         size: u64,
         permits: Permits,
         kind: Kind,
@@ -71,7 +72,7 @@ impl Translation for Tables {
         }
     }
 
-    fn unmap(&mut self, gpa: u64, size: u64) -> Result<(), MapError> {
+    fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError> {
         match self {
             Self::El1(tables) => tables.unmap(gpa, size),
             Self::El0(tables) => tables.unmap(gpa, size),

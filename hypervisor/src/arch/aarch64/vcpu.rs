@@ -12,10 +12,12 @@ use super::{
     exception::SPSR_EL1H_MASKED,
     idregs::{Features, IdRegisters},
     regs::{self, Context, El1State},
+    unswitched::Unswitched,
 };
 use crate::{
+    memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
-    vm::vcpu,
+    vm::vcpu::{self, Cpu},
 };
 
 global_asm!(
@@ -43,74 +45,143 @@ unsafe extern "C" {
     fn hv_aarch64_enter(context: *mut Context) -> u64;
 }
 
-/// A guest on this CPU.
+/// A guest.
 pub struct Vcpu {
     context: Context,
-    /// What EL1 holds between the guest's turns; none for a guest at EL0.
-    el1: Option<El1State>,
+    /// What there is of it at EL1; none for a guest at EL0.
+    el1: Option<El1>,
     /// The bytes by which the guest's program counter moves on when its call is answered.
     call_length: u64,
     /// Whether the guest waits, by its last exit.
     waits: bool,
-    /// The features that a guest at EL1 sees.
+}
+
+/// A guest at EL1.
+struct El1 {
+    /// What the CPU holds of it while it is loaded.
+    state: El1State,
+    unswitched: Unswitched,
+    /// CNTV_CTL_EL0 between its turns.
+    timer: u64,
+    /// The features that it sees, and those that the CPU has.
     ids: IdRegisters,
+    features: Features,
+    /// Where its Stage-2 tables are.
+    root: Hpa,
 }
 
 impl Vcpu {
     /// A vCPU that starts at `entry` with all registers zero but the stack pointer and x1,
-    /// which is `arg`. `root` is the
-    /// physical address of its tables.
-    pub fn new(mode: Mode, entry: u64, stack: u64, arg: u64, root: u64) -> Self {
+    /// which is `arg`. `root` is that of its tables.
+    pub fn new(mode: Mode, entry: Gva, stack: Gva, arg: u64, root: Hpa) -> Self {
         let mut context = Context {
-            guest_elr: entry,
+            guest_elr: entry.get(),
             ..Context::default()
         };
         context.guest_x[1] = arg;
-        let vcpu = match mode {
+        let (context, el1) = match mode {
             Mode::El1 => {
-                // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which
-                // outlives its vCPU.
-                unsafe { regs::set_stage2(root) };
                 let features = Features::new(confine::hardware_id);
-                confine::clear_unswitched(features);
-                Self {
-                    context: Context {
-                        guest_hcr: confine::guest_hcr(features),
-                        guest_spsr: SPSR_EL1H_MASKED,
-                        guest_sp_el1: stack,
-                        ..context
-                    },
-                    el1: Some(El1State::reset()),
-                    call_length: 0,
-                    waits: false,
-                    ids: IdRegisters::new(confine::hardware_id),
-                }
-            }
-            Mode::El0 => Self {
-                context: Context {
-                    guest_spsr: regs::SPSR_EL0T,
-                    guest_sp_el0: stack,
-                    guest_ttbr0: root,
+                let context = Context {
+                    guest_hcr: confine::guest_hcr(features),
+                    guest_spsr: SPSR_EL1H_MASKED,
+                    guest_sp_el1: stack.get(),
                     ..context
-                },
-                el1: None,
-                call_length: 0,
-                waits: false,
-                ids: IdRegisters::default(),
-            },
+                };
+                let el1 = El1 {
+                    state: El1State::RESET,
+                    unswitched: Unswitched::default(),
+                    timer: 0,
+                    ids: IdRegisters::new(confine::hardware_id),
+                    features,
+                    root,
+                };
+                (context, Some(el1))
+            }
+            Mode::El0 => {
+                let context = Context {
+                    guest_spsr: regs::SPSR_EL0T,
+                    guest_sp_el0: stack.get(),
+                    guest_ttbr0: root.get(),
+                    ..context
+                };
+                (context, None)
+            }
         };
-        // What an earlier guest left in the host's own regime is dropped.
-        axhal::asm::flush_tlb(None);
-        vcpu
+        Self {
+            context,
+            el1,
+            call_length: 0,
+            waits: false,
+        }
     }
 }
 
 impl vcpu::Vcpu for Vcpu {
+    type Loaded<'a> = Loaded<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
+        if let Some(el1) = &self.el1 {
+            // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which the caller
+            // keeps while this is loaded.
+            unsafe { regs::set_stage2(el1.root) };
+            el1.state.restore();
+            el1.unswitched.load(el1.features);
+        }
+        // What an earlier guest left in the host's own regime is dropped.
+        axhal::asm::flush_tlb(None);
+        Loaded {
+            vcpu: self,
+            _cpu: cpu,
+        }
+    }
+
+    fn pc(&self) -> Gva {
+        Gva::new(self.context.guest_elr)
+    }
+}
+
+/// A guest in the CPU.
+pub struct Loaded<'a> {
+    vcpu: &'a mut Vcpu,
+    _cpu: &'a mut Cpu,
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        // Its timer is off already, as it is after each turn.
+        if let Some(el1) = &mut self.vcpu.el1 {
+            el1.state = El1State::save();
+            el1.unswitched = Unswitched::save(el1.features);
+            regs::clear_stage2();
+        }
+    }
+}
+
+impl vcpu::Loaded for Loaded<'_> {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.vcpu.run(resume)
+    }
+
+    fn wait(&mut self) {
+        if mem::take(&mut self.vcpu.waits) {
+            // The host's tick comes within 10 ms.
+            axhal::asm::wait_for_irqs();
+        }
+    }
+
+    fn pc(&self) -> Gva {
+        vcpu::Vcpu::pc(self.vcpu)
+    }
+}
+
+/// While it is loaded.
+impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
         if let Some(el1) = &self.el1 {
-            el1.restore();
+            regs::arm_timer(el1.timer);
         }
         // SAFETY: the context is valid, exclusively borrowed and aligned as a stack pointer;
         // interrupts are masked, as the assembly demands; the guest is at EL1 behind Stage-2, or at
@@ -119,12 +190,12 @@ impl vcpu::Vcpu for Vcpu {
         let syndrome = regs::read_syndrome(vector, self.el1.is_some());
         let trapped = match &mut self.el1 {
             Some(el1) => {
-                el1.save();
+                el1.timer = regs::disarm_timer();
                 let guest = Guest {
                     x: &self.context.guest_x,
                     pstate: self.context.guest_spsr,
-                    timer: el1.cntv_ctl,
-                    ids: &self.ids,
+                    timer: el1.timer,
+                    ids: &el1.ids,
                 };
                 let hcr = self.context.guest_hcr;
                 decode::decode_el1(&syndrome, &guest, |address| regs::guest_ipa(hcr, address))
@@ -150,19 +221,6 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
-    fn wait(&mut self) {
-        if mem::take(&mut self.waits) {
-            // The host's tick comes within 10 ms.
-            axhal::asm::wait_for_irqs();
-        }
-    }
-
-    fn pc(&self) -> u64 {
-        self.context.guest_elr
-    }
-}
-
-impl Vcpu {
     fn resume(&mut self, resume: Resume) {
         match resume {
             Resume::Go => {}
@@ -189,8 +247,11 @@ impl Vcpu {
     /// Has the guest take an exception at its program counter, to EL1 (Arm ARM, D1.3.1). A guest at
     /// EL0 has no EL1 to take it to; its decoder never refuses, it ends the guest.
     fn inject(&mut self, exception: GuestException) {
-        let Some(el1) = &mut self.el1 else { return };
-        let (pc, pstate) = el1.trap(&exception, self.context.guest_elr, self.context.guest_spsr);
+        if self.el1.is_none() {
+            return;
+        }
+        let context = &self.context;
+        let (pc, pstate) = regs::trap_guest(&exception, context.guest_elr, context.guest_spsr);
         (self.context.guest_elr, self.context.guest_spsr) = (pc, pstate);
     }
 }

@@ -2,6 +2,7 @@
 
 use sbi_spec::{base, binary, dbcn, legacy, srst};
 
+use crate::memory::addr::Gpa;
 use crate::vm::exit::{Call, Reply};
 
 /// By which convention a call wants its answer.
@@ -107,10 +108,10 @@ fn is_present(extension: usize) -> bool {
 /// A range of the debug console's, chapter 12, by address and length. The physical address comes in
 /// two halves. A high half that is not zero is beyond 64 bits, where no RAM is; a range that cannot be
 /// RAM stands for it.
-fn range(len: u64, low: u64, high: u64) -> (u64, u64) {
+fn range(len: u64, low: u64, high: u64) -> (Gpa, u64) {
     match high {
-        0 => (low, len),
-        _ => (u64::MAX, u64::MAX),
+        0 => (Gpa::new(low), len),
+        _ => (Gpa::new(u64::MAX), u64::MAX),
     }
 }
 

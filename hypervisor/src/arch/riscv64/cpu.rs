@@ -1,17 +1,21 @@
 //! The machine as riscv64 gives it: what a guest gets, and the switch-on of the H-extension.
 
-pub use super::regs::host_registers;
-use super::{format::Sv39x4, regs, vcpu::Vcpu};
+use super::{format::Sv39x4, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
+    vm::arch::Arch,
+    vm::hostcheck::Registers,
     vm::layout::{Flash, Layout, Ram},
+    vm::vcpu::Cpu,
 };
 
-/// The architecture's name.
-pub const NAME: &str = "riscv64";
+/// A hart with the H-extension.
+pub struct Riscv64;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,25 +24,20 @@ pub enum Mode {
     Vs,
 }
 
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[("vs", Self::Vs)];
-}
-
 /// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
 /// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
 const LAYOUT: Layout = Layout {
     ram: &[Ram {
         name: "ram",
-        gpa: 0x8000_0000,
+        gpa: Gpa::new(0x8000_0000),
         size: 16 << 20,
     }],
     flash: Flash::Device {
-        gpa: 0x2200_0000,
+        gpa: Gpa::new(0x2200_0000),
         size: 32 << 20,
-        hpa: 0x2200_0000,
+        hpa: Hpa::new(0x2200_0000),
     },
-    entry: 0x8020_0000,
+    entry: Gpa::new(0x8020_0000),
     words: MemoryWords::Megabytes,
 };
 
@@ -51,32 +50,48 @@ impl stage2::Flush for Sv39x4 {
         regs::fence_guest_translations();
     }
 
-    fn invalidate(_gpa: u64) {
+    fn invalidate(_gpa: Gpa) {
         regs::fence_guest_translations();
     }
 }
 
-/// What a guest gets.
-pub const fn layout(_mode: Mode) -> Layout {
-    LAYOUT
-}
+impl Arch for Riscv64 {
+    const NAME: &'static str = "riscv64";
 
-/// Makes sure of the H-extension.
-pub fn enable(_mode: Mode) -> Result<(), Error> {
-    if regs::has_hypervisor_extension() {
-        return Ok(());
+    type Mode = Mode;
+    const MODES: &'static [(&'static str, Mode)] = &[("vs", Mode::Vs)];
+
+    /// Makes sure of the H-extension.
+    fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
+        if regs::has_hypervisor_extension() {
+            return Ok(());
+        }
+        Err(Error::Machine(
+            "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
+        ))
     }
-    Err(Error::Machine(
-        "this hart has no H-extension; QEMU gives it with `-cpu rv64,h=true`",
-    ))
-}
 
-/// Tables that map nothing.
-pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
-    Tables::new()
-}
+    fn layout(_mode: Mode) -> Layout {
+        LAYOUT
+    }
 
-/// The vCPU, at the image's entry.
-pub fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    Ok(Vcpu::new(LAYOUT.entry, arg, memory.tables().root()))
+    type Tables = Tables;
+
+    fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+        Tables::new()
+    }
+
+    type Vcpu = Vcpu;
+
+    fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+        // Its own translation is off, so this is a virtual address as well.
+        let entry = Gva::new(LAYOUT.entry.get());
+        Ok(Vcpu::new(entry, arg, memory.tables().root()))
+    }
+
+    type HostRegisters = Registers<HOST_REGISTERS>;
+
+    fn host_registers() -> Self::HostRegisters {
+        regs::host_registers()
+    }
 }

@@ -1,6 +1,7 @@
 //! From `scause` and its companions to an [`Exit`].
 
 use super::calls;
+use crate::memory::addr::Gpa;
 use crate::vm::exit::{Access, Exit, Fault, GuestException, Other, Refused};
 
 /// The trap CSRs, as the guest's trap left them, and what else a decision needs.
@@ -110,7 +111,7 @@ fn fault(trap: &Trap, access: Access) -> Exit {
     }
     let low = if walk.is_some() { 0 } else { trap.stval & 3 };
     Exit::Fault(Fault {
-        gpa: trap.htval << 2 | low,
+        gpa: Gpa::new(trap.htval << 2 | low),
         access: walk.unwrap_or(access),
         during_walk: walk.is_some(),
     })

@@ -8,8 +8,8 @@ pub mod cpu;
 pub mod decode;
 pub mod format;
 #[cfg(target_os = "none")]
-mod regs;
+mod load;
 #[cfg(target_os = "none")]
-mod reset;
+mod regs;
 #[cfg(target_os = "none")]
 mod vcpu;

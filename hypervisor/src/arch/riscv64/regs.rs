@@ -3,7 +3,10 @@
 use core::arch::asm;
 
 use super::decode::Trap;
-use crate::vm::{exit::GuestException, hostcheck::Registers};
+use crate::{
+    memory::addr::Gva,
+    vm::{exit::GuestException, hostcheck::Registers},
+};
 
 /// Reads a CSR by name.
 macro_rules! csr_read {
@@ -57,7 +60,7 @@ macro_rules! attempt {
     }};
 }
 
-pub(super) use {attempt, csr_write};
+pub(super) use {attempt, csr_read, csr_write};
 
 /// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
 /// floating-point unit in its initial state for the guest. The host is built without it.
@@ -183,8 +186,11 @@ pub struct Context {
     pub host_sscratch: u64,
 }
 
+/// How many [`host_registers`] there are.
+pub const HOST_REGISTERS: usize = 15;
+
 /// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<13> {
+pub fn host_registers() -> Registers<HOST_REGISTERS> {
     macro_rules! general {
         ($name:literal) => {{
             let value: u64;
@@ -206,6 +212,8 @@ pub fn host_registers() -> Registers<13> {
         ("hstatus", csr_read!("hstatus")),
         ("hedeleg", csr_read!("hedeleg")),
         ("hideleg", csr_read!("hideleg")),
+        ("hcounteren", csr_read!("hcounteren")),
+        ("henvcfg", csr_read!("henvcfg")),
         ("hgatp", csr_read!("hgatp")),
         ("satp", csr_read!("satp")),
         ("sie", csr_read!("sie")),
@@ -232,16 +240,16 @@ pub fn read_trap(sstatus: u64) -> Trap {
     }
 }
 
-/// The instruction at the guest-virtual address `pc`, loaded as the guest fetches it (HLVX); none if the
+/// The instruction at `pc`, loaded as the guest fetches it (HLVX); none if the
 /// guest has it mapped no more. To be called with interrupts off, after [`read_trap`], whose CSRs it may
 /// overwrite.
-pub fn guest_instruction(pc: u64, from_user: bool) -> Option<u64> {
+pub fn guest_instruction(pc: Gva, from_user: bool) -> Option<u64> {
     let host = csr_read!("hstatus");
     let level = if from_user { 0 } else { HSTATUS_SPVP };
     // SAFETY: SPVP is the level at which HLVX acts, and matters to nothing else here.
     unsafe { csr_write!("hstatus", host & !HSTATUS_SPVP | level) };
     // Half by half, as it may begin at the end of a page.
-    let halves = [pc, pc.wrapping_add(2)].map(|address| {
+    let halves = [pc.get(), pc.get().wrapping_add(2)].map(|address| {
         attempt!(
             ".option push\n.option arch, +h\nhlvx.hu {operand}, ({operand})\n.option pop",
             address

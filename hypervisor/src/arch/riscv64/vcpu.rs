@@ -3,13 +3,15 @@
 use core::{arch::global_asm, mem::offset_of};
 
 use super::{
-    calls, decode, regs,
+    calls, decode,
+    load::{self, GuestState},
+    regs,
     regs::{Context, SharedCsrs},
-    reset,
 };
 use crate::{
+    memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
-    vm::vcpu,
+    vm::vcpu::{self, Cpu},
 };
 
 global_asm!(
@@ -29,24 +31,29 @@ unsafe extern "C" {
     fn hv_riscv64_enter(context: *mut Context);
 }
 
-/// A VS-mode guest on this hart.
+/// A VS-mode guest.
 pub struct Vcpu {
     context: Context,
     shared: SharedCsrs,
+    /// What the hart holds of the guest while it is loaded.
+    state: GuestState,
+    /// Where the guest's tables are.
+    root: Hpa,
     /// The convention of the call that waits for its answer.
     convention: calls::Convention,
 }
 
 impl Vcpu {
     /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
-    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is the host-physical address of its Sv39x4 root.
-    pub fn new(entry: u64, arg: u64, root: u64) -> Self {
+    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is that of its Sv39x4
+    /// tables.
+    pub fn new(entry: Gva, arg: u64, root: Hpa) -> Self {
         const A2: usize = 12;
         let mut guest_x = [0; 32];
         guest_x[A2] = arg;
         let context = Context {
             guest_x,
-            guest_sepc: entry,
+            guest_sepc: entry.get(),
             guest_sstatus: regs::SSTATUS_SPP
                 | regs::SSTATUS_SPIE
                 | regs::SSTATUS_FS_INITIAL
@@ -54,17 +61,59 @@ impl Vcpu {
             guest_hstatus: regs::HSTATUS_SPV | regs::HSTATUS_SPVP | regs::HSTATUS_VTW | regs::XL_64,
             ..Context::default()
         };
-        // SAFETY: the tables map only what was declared, and the caller keeps them while the vCPU runs.
-        unsafe { reset::new_guest(root) };
         Self {
             context,
             shared: SharedCsrs::default(),
+            state: GuestState::default(),
+            root,
             convention: calls::Convention::Standard,
         }
     }
 }
 
 impl vcpu::Vcpu for Vcpu {
+    type Loaded<'a> = Loaded<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
+        // SAFETY: the tables map only what was declared, and the caller keeps them while this is loaded.
+        let host = unsafe { load::load(&self.state, self.root) };
+        Loaded {
+            vcpu: self,
+            host,
+            _cpu: cpu,
+        }
+    }
+
+    fn pc(&self) -> Gva {
+        Gva::new(self.context.guest_sepc)
+    }
+}
+
+/// A guest in this hart.
+pub struct Loaded<'a> {
+    vcpu: &'a mut Vcpu,
+    host: load::Controls,
+    _cpu: &'a mut Cpu,
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        self.vcpu.state = load::unload(self.host);
+    }
+}
+
+impl vcpu::Loaded for Loaded<'_> {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.vcpu.run(resume)
+    }
+
+    fn pc(&self) -> Gva {
+        vcpu::Vcpu::pc(self.vcpu)
+    }
+}
+
+/// While it is loaded.
+impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
@@ -75,7 +124,7 @@ impl vcpu::Vcpu for Vcpu {
         unsafe { hv_riscv64_enter(&mut self.context) };
         let mut trap = regs::read_trap(self.context.guest_sstatus);
         if trap.lacks_instruction() {
-            let pc = self.context.guest_sepc;
+            let pc = Gva::new(self.context.guest_sepc);
             trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
         }
         self.shared = host.swap_in();
@@ -89,12 +138,6 @@ impl vcpu::Vcpu for Vcpu {
         exit
     }
 
-    fn pc(&self) -> u64 {
-        self.context.guest_sepc
-    }
-}
-
-impl Vcpu {
     fn resume(&mut self, resume: Resume) {
         match resume {
             Resume::Go => {}
@@ -119,11 +162,5 @@ impl Vcpu {
         let from_supervisor = context.guest_sstatus & regs::SSTATUS_SPP != 0;
         context.guest_sepc = regs::trap_guest(&exception, context.guest_sepc, from_supervisor);
         context.guest_sstatus |= regs::SSTATUS_SPP;
-    }
-}
-
-impl Drop for Vcpu {
-    fn drop(&mut self) {
-        reset::end_guest();
     }
 }

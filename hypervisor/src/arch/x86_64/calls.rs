@@ -34,4 +34,29 @@ mod tests {
         assert_eq!(decode(u64::MAX, 0), Call::Unknown { id: u64::MAX });
         assert_eq!(encode(Reply::NotSupported), u64::MAX);
     }
+
+    #[test]
+    fn the_end_has_no_line_of_its_own_and_no_failure() {
+        let end = Call::Shutdown {
+            announce: None,
+            failed: false,
+        };
+        assert_eq!(decode(hv_abi::PSCI_SYSTEM_OFF, u64::MAX), end);
+        // The number is all of RAX.
+        let id = 1 << 32 | hv_abi::PSCI_SYSTEM_OFF;
+        assert_eq!(decode(id, 0), Call::Unknown { id });
+    }
+
+    #[test]
+    fn answers_are_pscis_in_all_of_rax() {
+        for (reply, rax) in [
+            (Reply::Value(0), 0),
+            (Reply::Value(u64::MAX >> 1), i64::MAX),
+            (Reply::NotSupported, -1),
+            (Reply::InvalidParameter, -2),
+            (Reply::Already, -4),
+        ] {
+            assert_eq!(encode(reply) as i64, rax);
+        }
+    }
 }

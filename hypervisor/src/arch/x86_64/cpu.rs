@@ -1,17 +1,21 @@
 //! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
 
-pub use super::regs::host_registers;
-use super::{format::NestedPaging, regs, vcpu, vcpu::Vcpu};
+use super::{format::NestedPaging, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::guest_memory::{GuestMemory, MapError},
+    memory::addr::{Gpa, Gva, Hpa},
+    memory::guest_memory::GuestMemory,
+    memory::mapping::MapError,
     memory::stage2,
     report::MemoryWords,
+    vm::arch::Arch,
+    vm::hostcheck::Registers,
     vm::layout::{Flash, Layout, Ram},
+    vm::vcpu::Cpu,
 };
 
-/// The architecture's name.
-pub const NAME: &str = "x86_64";
+/// A CPU with AMD's SVM.
+pub struct X86;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,17 +28,14 @@ pub enum Mode {
     InvalidVmcb,
 }
 
-impl Mode {
-    /// All modes by name; the first is the default.
-    pub const ALL: &[(&str, Self)] = &[
-        ("svm", Self::Svm),
-        ("emulated-flash", Self::EmulatedFlash),
-        ("invalid-vmcb", Self::InvalidVmcb),
-    ];
-}
-
 /// The end of RAM, where the guest's first stack starts.
 const RAM_END: u64 = 2 << 20;
+
+const RAM: &[Ram] = &[Ram {
+    name: "ram",
+    gpa: Gpa::new(0),
+    size: RAM_END,
+}];
 
 /// Where the image is loaded.
 const ENTRY: u64 = 0x1_0000;
@@ -47,25 +48,21 @@ const FLASH_SIZE: u64 = 0x3C_0000;
 
 /// What a guest of `mode` gets: 2 MiB of RAM, page tables in its first pages, the image at 64 KiB,
 /// the stack at the end; and the flash.
-pub const fn layout(mode: Mode) -> Layout {
+const fn layout(mode: Mode) -> Layout {
     Layout {
-        ram: &[Ram {
-            name: "ram",
-            gpa: 0,
-            size: RAM_END,
-        }],
+        ram: RAM,
         flash: match mode {
             Mode::Svm | Mode::InvalidVmcb => Flash::Device {
-                gpa: FLASH,
+                gpa: Gpa::new(FLASH),
                 size: FLASH_SIZE,
-                hpa: FLASH,
+                hpa: Hpa::new(FLASH),
             },
             Mode::EmulatedFlash => Flash::Image {
-                gpa: FLASH,
+                gpa: Gpa::new(FLASH),
                 path: "/boot/pflash.img",
             },
         },
-        entry: ENTRY,
+        entry: Gpa::new(ENTRY),
         words: MemoryWords::Kilobytes,
     }
 }
@@ -74,46 +71,70 @@ pub const fn layout(mode: Mode) -> Layout {
 pub type Tables = stage2::Tables<NestedPaging>;
 
 impl stage2::Flush for NestedPaging {
-    fn invalidate(_gpa: u64) {
+    fn invalidate(_gpa: Gpa) {
         // There is no instruction for one page of nested translation; the next VMRUN flushes.
         vcpu::flush_on_next_entry();
     }
 }
 
-/// Switches SVM on, or says what the machine lacks.
-pub fn enable(_mode: Mode) -> Result<(), Error> {
-    regs::enable_svm()
-}
+impl Arch for X86 {
+    const NAME: &'static str = "x86_64";
 
-/// Tables that map nothing.
-pub fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
-    Tables::new()
-}
+    type Mode = Mode;
+    const MODES: &'static [(&'static str, Mode)] = &[
+        ("svm", Mode::Svm),
+        ("emulated-flash", Mode::EmulatedFlash),
+        ("invalid-vmcb", Mode::InvalidVmcb),
+    ];
 
-/// The vCPU, at the image's entry, with page tables that map each of the low 4 GiB to itself.
-pub fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
-    let cr3 = write_identity_tables(memory)?;
-    let mut vcpu = Vcpu::new(ENTRY, RAM_END, cr3, memory.tables().root())?;
-    vcpu.set_argument(arg);
-    if mode == Mode::InvalidVmcb {
-        vcpu.invalidate();
+    /// Switches SVM on, or says what the machine lacks.
+    fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
+        regs::enable_svm()
     }
-    Ok(vcpu)
+
+    fn layout(mode: Mode) -> Layout {
+        layout(mode)
+    }
+
+    type Tables = Tables;
+
+    fn new_tables(_mode: Mode) -> Result<Tables, MapError> {
+        Tables::new()
+    }
+
+    type Vcpu = Vcpu;
+
+    /// With page tables that map each of the low 4 GiB to itself.
+    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+        let cr3 = write_identity_tables(memory)?;
+        // Its tables map these addresses to themselves.
+        let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
+        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root())?;
+        vcpu.set_argument(arg);
+        if mode == Mode::InvalidVmcb {
+            vcpu.invalidate();
+        }
+        Ok(vcpu)
+    }
+
+    type HostRegisters = Registers<HOST_REGISTERS>;
+
+    fn host_registers() -> Self::HostRegisters {
+        regs::host_registers()
+    }
 }
 
 /// Writes the guest's first page tables into its RAM, from 4 KiB on: a PML4, a PDPT, and four page
 /// directories of 2 MiB pages. Returns the address of the PML4.
-fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error> {
+fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<Gpa, Error> {
     const PML4: u64 = 0x1000;
     const PDPT: u64 = 0x2000;
     const PD: u64 = 0x3000;
     const TABLE: u64 = NestedPaging::P | NestedPaging::W;
     let mut put = |at: u64, entry: u64| {
-        let word = memory
-            .ram_mut(at, 8)
-            .ok_or(Error::Layout("no room for the guest's tables"))?;
-        word.copy_from_slice(&entry.to_le_bytes());
-        Ok::<_, Error>(())
+        memory
+            .write(Gpa::new(at), &entry.to_le_bytes())
+            .map_err(|_| Error::Layout("no room for the guest's tables"))
     };
     put(PML4, PDPT | TABLE)?;
     for gigabyte in 0..4 {
@@ -122,5 +143,5 @@ fn write_identity_tables(memory: &mut GuestMemory<Tables>) -> Result<u64, Error>
     for block in 0..4 * 512 {
         put(PD + 8 * block, (block << 21) | TABLE | NestedPaging::PS)?;
     }
-    Ok(PML4)
+    Ok(Gpa::new(PML4))
 }

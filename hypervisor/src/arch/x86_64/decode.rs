@@ -8,6 +8,7 @@ use super::{
     calls,
     event::{ALIGNMENT, DEBUG, Event, Shutdown, meet},
 };
+use crate::memory::addr::Gpa;
 use crate::vm::exit::{Access, Exit, Fault, Other, Refused};
 
 const EXCEPTION_DEBUG: u64 = 0x40 + DEBUG as u64;
@@ -119,7 +120,7 @@ pub fn decode(left: &Left) -> Trapped {
 
 fn action(left: &Left) -> Action {
     let exit = match left.code {
-        NPF => Exit::Fault(fault(left.info1, left.info2)),
+        NPF => Exit::Fault(fault(left.info1, Gpa::new(left.info2))),
         // NMI, SMI and INIT are still pending and the host's own, as is an interrupt (§15.13).
         INTR | NMI | SMI | INIT => Exit::HostInterrupt,
         // It goes back to the guest. The exit was for the host to stay in control: the delivery of
@@ -173,7 +174,7 @@ fn what(left: &Left) -> Other {
     }
 }
 
-fn fault(info: u64, gpa: u64) -> Fault {
+fn fault(info: u64, gpa: Gpa) -> Fault {
     let access = if info & NPF_FETCH != 0 {
         Access::Execute
     } else if info & NPF_WRITE != 0 {

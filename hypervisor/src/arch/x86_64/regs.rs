@@ -14,7 +14,7 @@ use x86_64::{
 };
 
 use super::cpuid::Leaf;
-use crate::{error::Error, vm::hostcheck::Registers};
+use crate::{error::Error, memory::addr::Hpa, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
 const VM_CR: u32 = 0xC001_0114;
@@ -77,8 +77,11 @@ pub fn enable_svm() -> Result<(), Error> {
     Ok(())
 }
 
-/// The host's registers that a world switch must leave as they were.
-pub fn host_registers() -> Registers<17> {
+/// How many [`host_registers`] there are.
+pub const HOST_REGISTERS: usize = 18;
+
+/// The host's registers that a world switch must leave as they were. SVM is on.
+pub fn host_registers() -> Registers<HOST_REGISTERS> {
     // SAFETY: these exist on every CPU in long mode; reading them changes nothing.
     let msr = |number| unsafe { Msr::new(number).read() };
     let (gdt, idt) = (sgdt(), sidt());
@@ -95,6 +98,7 @@ pub fn host_registers() -> Registers<17> {
         ("sysenter-eip", msr(0x176)),
         ("pat", msr(0x277)),
         ("efer", Efer::read_raw()),
+        ("vm-hsave-pa", msr(VM_HSAVE_PA)),
         ("cr3", Cr3::read_raw().0.start_address().as_u64()),
         ("cr4", Cr4::read_raw()),
         ("dr7", debug_control()),
@@ -111,22 +115,55 @@ fn debug_control() -> u64 {
     value
 }
 
-/// Resets what a guest can write and VMRUN does not switch, so that a guest does not find what an earlier
-/// one left: DR0 to DR3, the x87 unit with its pointers, MMX, SSE, and PKRU. The host uses none of it: it
-/// is built without floating point, keeps SSE off and sets no breakpoints.
-pub fn reset_unswitched_state() {
-    with_cr4(Cr4Flags::OSFXSR, reset_floating_point);
-    reset_breakpoints();
-    if __cpuid(1).ecx & 1 << 26 != 0 {
-        with_cr4(Cr4Flags::OSXSAVE, restrict_extended_state);
+/// What a guest can write and VMRUN does not switch, since the host uses none of it: it is built without
+/// floating point, keeps SSE off and sets no breakpoints. It is in the CPU for as long as the guest is
+/// loaded.
+#[derive(Default)]
+pub struct Unswitched {
+    /// DR0 to DR3.
+    breakpoints: [u64; 4],
+    floating_point: FloatingPoint,
+    pkru: u32,
+}
+
+impl Unswitched {
+    /// Puts them into the CPU, over what an earlier guest left there. Of extended states XCR0 permits the
+    /// x87 unit alone.
+    pub fn load(&self) {
+        with_cr4(Cr4Flags::OSFXSR, || self.floating_point.load());
+        load_breakpoints(self.breakpoints);
+        if has_extended_state() {
+            with_cr4(Cr4Flags::OSXSAVE, restrict_extended_state);
+        }
+        if has_protection_keys() {
+            with_cr4(Cr4Flags::PROTECTION_KEY_USER, || write_pkru(self.pkru));
+        }
     }
-    if __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0 {
-        with_cr4(Cr4Flags::PROTECTION_KEY_USER, reset_protection_keys);
+
+    /// Takes them from the CPU.
+    pub fn save() -> Self {
+        let mut saved = Self {
+            breakpoints: breakpoints(),
+            ..Self::default()
+        };
+        with_cr4(Cr4Flags::OSFXSR, || saved.floating_point.save());
+        if has_protection_keys() {
+            with_cr4(Cr4Flags::PROTECTION_KEY_USER, || saved.pkru = read_pkru());
+        }
+        saved
     }
 }
 
+fn has_extended_state() -> bool {
+    __cpuid(1).ecx & 1 << 26 != 0
+}
+
+fn has_protection_keys() -> bool {
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0
+}
+
 /// Does `action` with a bit of CR4 set that it needs. The CPU has to have the feature.
-fn with_cr4(needed: Cr4Flags, action: fn()) {
+fn with_cr4(needed: Cr4Flags, action: impl FnOnce()) {
     let before = Cr4::read_raw();
     // SAFETY: the bits permit instructions and change nothing that the host relies on.
     unsafe { Cr4::write_raw(before | needed.bits()) };
@@ -135,39 +172,74 @@ fn with_cr4(needed: Cr4Flags, action: fn()) {
     unsafe { Cr4::write_raw(before) };
 }
 
-/// Needs CR4.OSFXSR, without which FXRSTOR leaves the XMM registers alone.
-fn reset_floating_point() {
-    /// An FXSAVE area (APM vol. 2 §11.4.4) in the initial state: FCW and MXCSR, all else zero.
-    #[repr(C, align(16))]
-    struct Area([u32; 128]);
-    static INITIAL: Area = {
+/// An FXSAVE area (APM vol. 2 §11.4.4): the x87 unit, MMX and SSE.
+#[repr(C, align(16))]
+struct FloatingPoint([u32; 128]);
+
+impl Default for FloatingPoint {
+    /// The initial state: FCW and MXCSR, all else zero.
+    fn default() -> Self {
         let mut area = [0; 128];
         area[0] = 0x037F; // FCW
         area[6] = 0x1F80; // MXCSR
-        Area(area)
-    };
-    // SAFETY: the registers hold nothing of the host's; CR0.EM and TS are clear, as ArceOS leaves them.
-    // FXRSTOR does not load the pointers to the last instruction and its operand while no exception is
-    // pending; FNINIT zeroes them.
-    unsafe {
-        asm!(
-            "fninit",
-            "fxrstor [{area}]",
-            area = in(reg) &raw const INITIAL,
-            options(nostack),
-        );
+        Self(area)
     }
 }
 
-fn reset_breakpoints() {
+impl FloatingPoint {
+    /// Needs CR4.OSFXSR, without which FXRSTOR leaves the XMM registers alone.
+    fn load(&self) {
+        // SAFETY: the registers hold nothing of the host's; CR0.EM and TS are clear, as ArceOS leaves them.
+        // FXRSTOR does not load the pointers to the last instruction and its operand while no exception is
+        // pending; FNINIT zeroes them.
+        unsafe {
+            asm!(
+                "fninit",
+                "fxrstor [{area}]",
+                area = in(reg) &raw const self.0,
+                options(nostack),
+            );
+        }
+    }
+
+    /// Needs CR4.OSFXSR.
+    fn save(&mut self) {
+        // SAFETY: the area is as large and as aligned as FXSAVE wants it.
+        unsafe { asm!("fxsave [{}]", in(reg) &raw mut self.0, options(nostack)) };
+    }
+}
+
+fn breakpoints() -> [u64; 4] {
+    let mut dr = [0; 4];
+    // SAFETY: reading them changes nothing.
+    unsafe {
+        asm!(
+            "mov    {}, dr0",
+            "mov    {}, dr1",
+            "mov    {}, dr2",
+            "mov    {}, dr3",
+            out(reg) dr[0],
+            out(reg) dr[1],
+            out(reg) dr[2],
+            out(reg) dr[3],
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    dr
+}
+
+fn load_breakpoints(dr: [u64; 4]) {
     // SAFETY: DR7 enables none of them while the host runs.
     unsafe {
         asm!(
-            "mov    dr0, {zero}",
-            "mov    dr1, {zero}",
-            "mov    dr2, {zero}",
-            "mov    dr3, {zero}",
-            zero = in(reg) 0_u64,
+            "mov    dr0, {}",
+            "mov    dr1, {}",
+            "mov    dr2, {}",
+            "mov    dr3, {}",
+            in(reg) dr[0],
+            in(reg) dr[1],
+            in(reg) dr[2],
+            in(reg) dr[3],
             options(nomem, nostack, preserves_flags),
         );
     }
@@ -183,12 +255,22 @@ fn restrict_extended_state() {
     }
 }
 
-/// Zeroes PKRU. Needs CR4.PKE.
-fn reset_protection_keys() {
+/// Needs CR4.PKE.
+fn write_pkru(value: u32) {
     // SAFETY: the register matters only for user pages, of which the host has none.
     unsafe {
-        asm!("wrpkru", in("eax") 0, in("ecx") 0, in("edx") 0, options(nomem, nostack));
+        asm!("wrpkru", in("eax") value, in("ecx") 0, in("edx") 0, options(nomem, nostack));
     }
+}
+
+/// Needs CR4.PKE.
+fn read_pkru() -> u32 {
+    let value;
+    // SAFETY: reading it changes nothing.
+    unsafe {
+        asm!("rdpkru", out("eax") value, in("ecx") 0, out("edx") _, options(nomem, nostack));
+    }
+    value
 }
 
 /// Executes CPUID.
@@ -213,13 +295,13 @@ pub fn saves_next_rip() -> bool {
 /// # Safety
 ///
 /// The page at `hpa` must be used for nothing else while a guest can run.
-pub unsafe fn set_host_save_area(hpa: u64) {
+pub unsafe fn set_host_save_area(hpa: Hpa) {
     // SAFETY: SVM is on, so the MSR exists; the page is the caller's promise.
-    unsafe { Msr::new(VM_HSAVE_PA).write(hpa) };
+    unsafe { Msr::new(VM_HSAVE_PA).write(hpa.get()) };
 }
 
 /// Takes it back: the page is about to become somebody else's.
 pub fn clear_host_save_area() {
-    // SAFETY: as above; no VMRUN follows before the next vCPU has set a page of its own.
+    // SAFETY: as above; no VMRUN follows before another vCPU is loaded, which sets a page of its own.
     unsafe { Msr::new(VM_HSAVE_PA).write(0) };
 }

@@ -16,7 +16,7 @@ use super::{
     decode::{self, Action, Instruction, Left, Trapped},
     event::{self, Event},
     msr,
-    regs::{self, GuestRegs},
+    regs::{self, GuestRegs, Unswitched},
     vmcb::{
         INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, Segment, TLB_FLUSH_ALL,
         V_INTR_MASKING, Vmcb,
@@ -24,9 +24,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    memory::pages::{PAGE, Region},
+    memory::addr::{Gpa, Gva, Hpa, PAGE},
+    memory::pages::Region,
     vm::exit::{Exit, Resume},
-    vm::vcpu,
+    vm::vcpu::{self, Cpu},
 };
 
 global_asm!(
@@ -82,12 +83,15 @@ pub fn flush_on_next_entry() {
     FLUSH.store(true, Ordering::Relaxed);
 }
 
-/// A long-mode guest on this CPU.
+/// A long-mode guest.
 pub struct Vcpu {
     regs: GuestRegs,
     vmcb: Region,
     host_vmcb: Region,
-    _host_save: SaveArea,
+    /// Where VMRUN saves the host's state; software never touches it.
+    host_save: Region,
+    /// What the CPU holds of the guest while it is loaded, besides what VMRUN switches.
+    unswitched: Unswitched,
     /// Permission maps: no port is the guest's, and of the MSRs those that `msr` permits.
     _iopm: Region,
     _msrpm: Region,
@@ -97,30 +101,10 @@ pub struct Vcpu {
     saves_next_rip: bool,
 }
 
-/// The page in which VMRUN saves the host's state, never touched by software. The CPU knows its address for
-/// as long as it lives.
-struct SaveArea {
-    _page: Region,
-}
-
-impl SaveArea {
-    fn new(page: Region) -> Self {
-        // SAFETY: the page is the area's alone, which outlives every entry and takes the address back.
-        unsafe { regs::set_host_save_area(page.hpa()) };
-        Self { _page: page }
-    }
-}
-
-impl Drop for SaveArea {
-    fn drop(&mut self) {
-        regs::clear_host_save_area();
-    }
-}
-
 impl Vcpu {
-    /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is the
-    /// guest-physical address of its own tables, `root` the host-physical one of the nested tables.
-    pub fn new(entry: u64, stack: u64, cr3: u64, root: u64) -> Result<Self, Error> {
+    /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is where
+    /// its own tables are, `root` where the nested ones are.
+    pub fn new(entry: Gva, stack: Gva, cr3: Gpa, root: Hpa) -> Result<Self, Error> {
         let take = |pages| {
             Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
                 purpose: "the vCPU's control blocks",
@@ -130,12 +114,12 @@ impl Vcpu {
         iopm.bytes_mut().fill(0xFF);
         msrpm.bytes_mut().fill(0xFF);
         msr::permit(msrpm.bytes_mut());
-        let host_save = SaveArea::new(take(1)?);
         let mut vcpu = Self {
             regs: GuestRegs::default(),
             vmcb: take(1)?,
             host_vmcb: take(1)?,
-            _host_save: host_save,
+            host_save: take(1)?,
+            unswitched: Unswitched::default(),
             _iopm: iopm,
             _msrpm: msrpm,
             pending: None,
@@ -143,7 +127,6 @@ impl Vcpu {
         };
         vcpu.set_controls(root);
         vcpu.set_state(entry, stack, cr3);
-        regs::reset_unswitched_state();
         Ok(vcpu)
     }
 
@@ -158,24 +141,22 @@ impl Vcpu {
     }
 
     /// What the guest may do: nothing but compute, call, and change what the CPU switches.
-    fn set_controls(&mut self, root: u64) {
+    fn set_controls(&mut self, root: Hpa) {
         let (iopm, msrpm) = (self._iopm.hpa(), self._msrpm.hpa());
         let control = &mut self.vmcb_mut().control;
         control.intercept_exceptions = INTERCEPT_EXCEPTIONS;
         control.intercept1 = INTERCEPT1;
         control.intercept2 = INTERCEPT2;
-        control.iopm_base = iopm;
-        control.msrpm_base = msrpm;
+        control.iopm_base = iopm.get();
+        control.msrpm_base = msrpm.get();
         control.asid = ASID;
-        // What an earlier guest with the same ASID left is dropped on the first entry.
-        control.tlb_control = TLB_FLUSH_ALL;
         control.virtual_interrupts = V_INTR_MASKING;
         control.nested_paging = 1;
-        control.nested_cr3 = root;
+        control.nested_cr3 = root.get();
     }
 
     /// Long mode as after a boot loader: flat segments, no descriptor tables, paging on.
-    fn set_state(&mut self, entry: u64, stack: u64, cr3: u64) {
+    fn set_state(&mut self, entry: Gva, stack: Gva, cr3: Gpa) {
         let state = &mut self.vmcb_mut().state;
         state.cs = Segment::CODE64;
         for segment in [
@@ -198,7 +179,7 @@ impl Vcpu {
         state.cr4 =
             (Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE)
                 .bits();
-        state.cr3 = cr3;
+        state.cr3 = cr3.get();
         // VMRUN refuses a guest whose EFER.SVME is clear (§15.5.1); the instructions that it would
         // permit are all intercepted.
         state.efer = (EferFlags::LONG_MODE_ENABLE
@@ -210,8 +191,8 @@ impl Vcpu {
         state.dr6 = DR6_RESET;
         state.dr7 = DR7_RESET;
         state.rflags = RFLAGS_RESET;
-        state.rip = entry;
-        state.rsp = stack;
+        state.rip = entry.get();
+        state.rsp = stack.get();
     }
 
     fn vmcb(&self) -> &Vmcb {
@@ -227,6 +208,51 @@ impl Vcpu {
 }
 
 impl vcpu::Vcpu for Vcpu {
+    type Loaded<'a> = Loaded<'a>;
+
+    fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
+        // SAFETY: the page is used for nothing else, and the address is taken back when this is dropped.
+        unsafe { regs::set_host_save_area(self.host_save.hpa()) };
+        self.unswitched.load();
+        // What another guest with the same ASID left is dropped on the first entry.
+        self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
+        Loaded {
+            vcpu: self,
+            _cpu: cpu,
+        }
+    }
+
+    fn pc(&self) -> Gva {
+        Gva::new(self.vmcb().state.rip)
+    }
+}
+
+/// A guest in the CPU.
+pub struct Loaded<'a> {
+    vcpu: &'a mut Vcpu,
+    _cpu: &'a mut Cpu,
+}
+
+impl Drop for Loaded<'_> {
+    fn drop(&mut self) {
+        self.vcpu.unswitched = Unswitched::save();
+        // The CPU knows the page's address no more; it is about to become somebody else's.
+        regs::clear_host_save_area();
+    }
+}
+
+impl vcpu::Loaded for Loaded<'_> {
+    fn run(&mut self, resume: Resume) -> Exit {
+        self.vcpu.run(resume)
+    }
+
+    fn pc(&self) -> Gva {
+        vcpu::Vcpu::pc(self.vcpu)
+    }
+}
+
+/// While it is loaded.
+impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
@@ -236,7 +262,13 @@ impl vcpu::Vcpu for Vcpu {
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts
         // are off; the guest cannot reach host memory, ports or MSRs, since the nested tables map
         // only what was declared and everything else is intercepted.
-        unsafe { hv_x86_64_enter(&mut self.regs, self.vmcb.hpa(), self.host_vmcb.hpa()) };
+        unsafe {
+            hv_x86_64_enter(
+                &mut self.regs,
+                self.vmcb.hpa().get(),
+                self.host_vmcb.hpa().get(),
+            );
+        }
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         let control = &mut self.vmcb_mut().control;
@@ -250,12 +282,6 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
-    fn pc(&self) -> u64 {
-        self.vmcb().state.rip
-    }
-}
-
-impl Vcpu {
     /// What the last exit left.
     fn left(&self) -> Left {
         let Vmcb { control, state } = self.vmcb();

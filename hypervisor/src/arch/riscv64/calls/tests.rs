@@ -163,9 +163,21 @@ fn the_console_takes_an_address_in_two_halves() {
     ] {
         let (gpa, len) = range;
         let write = call(dbcn::EID_DBCN, dbcn::CONSOLE_WRITE, arguments);
-        assert_eq!(write, Call::Write { gpa, len });
+        assert_eq!(
+            write,
+            Call::Write {
+                gpa: Gpa::new(gpa),
+                len
+            }
+        );
         let read = call(dbcn::EID_DBCN, dbcn::CONSOLE_READ, arguments);
-        assert_eq!(read, Call::Read { gpa, len });
+        assert_eq!(
+            read,
+            Call::Read {
+                gpa: Gpa::new(gpa),
+                len
+            }
+        );
     }
 }
 

@@ -32,7 +32,7 @@ fn virtual_instruction(stval: u64, from_user: bool, awake: u64) -> Exit {
 
 fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
     Exit::Fault(Fault {
-        gpa,
+        gpa: Gpa::new(gpa),
         access,
         during_walk,
     })

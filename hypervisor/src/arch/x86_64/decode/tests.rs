@@ -62,7 +62,7 @@ fn a_nested_page_fault_has_its_access() {
             ..KERNEL
         };
         let wanted = Fault {
-            gpa: 0xFFC0_0123,
+            gpa: Gpa::new(0xFFC0_0123),
             access,
             during_walk,
         };

@@ -1,8 +1,7 @@
-//! The guest's image and the run's parameters, from the FAT32 disk.
+//! The files of the FAT32 disk, by axfs.
 
 use alloc::{
     string::{String, ToString},
-    vec,
     vec::Vec,
 };
 
@@ -11,20 +10,22 @@ use axstd::io::Read;
 
 use crate::{
     error::{Error, FileFault},
-    memory::guest_memory::{GuestMemory, Translation},
+    loader::copy::copy,
+    memory::addr::Gpa,
+    memory::guest_memory::GuestMemory,
+    memory::mapping::Translation,
     vm::params::Params,
 };
 
 /// A flash image larger than this is refused: it would not fit its window.
-pub const FLASH_LIMIT: usize = 4 << 20;
+const FLASH_LIMIT: u64 = 4 << 20;
 
-const PARAMS_LIMIT: usize = 4096;
+const PARAMS_LIMIT: u64 = 4096;
 
 /// The words of `/boot/cmdline`; the defaults where there is no such file.
 pub fn params() -> Params {
-    let mut bytes = vec![0; PARAMS_LIMIT];
-    match read("/boot/cmdline", &mut bytes) {
-        Ok(len) => Params::parse(&String::from_utf8_lossy(&bytes[..len])),
+    match whole("/boot/cmdline", PARAMS_LIMIT) {
+        Ok(bytes) => Params::parse(&String::from_utf8_lossy(&bytes)),
         Err(_) => Params::default(),
     }
 }
@@ -32,27 +33,37 @@ pub fn params() -> Params {
 /// Loads the image at `path` to `gpa` in the guest's RAM and returns its size in bytes.
 pub fn load<T: Translation>(
     path: &str,
-    gpa: u64,
+    gpa: Gpa,
     memory: &mut GuestMemory<T>,
 ) -> Result<usize, Error> {
-    let room = memory.room_at(gpa);
-    let target = memory
-        .ram_mut(gpa, room)
-        .ok_or(Error::Layout("the image lies outside RAM"))?;
-    read(path, target)
+    read(path, memory.room_at(gpa), |offset, bytes| {
+        gpa.checked_add(offset)
+            .and_then(|gpa| memory.write(gpa, bytes).ok())
+            .ok_or(Error::Layout("the image lies outside RAM"))
+    })
 }
 
-/// The whole file at `path`, of at most [`FLASH_LIMIT`] bytes.
+/// The whole flash image at `path`, of at most 4 MiB.
 pub fn flash(path: &str) -> Result<Vec<u8>, Error> {
-    let mut bytes = vec![0; FLASH_LIMIT];
-    let len = read(path, &mut bytes)?;
-    bytes.truncate(len);
-    Ok(bytes)
+    whole(path, FLASH_LIMIT)
 }
 
-/// Reads the file at `path` into `target`, from the start to its end. A short read is normal
-/// (axfs gives at most a sector a call); only a read of 0 bytes is the end.
-fn read(path: &str, target: &mut [u8]) -> Result<usize, Error> {
+fn whole(path: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    let mut file = Vec::new();
+    read(path, limit, |_, bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    Ok(file)
+}
+
+/// Gives the file at `path`, from the start to its end, to `put`, and returns its size in bytes: a piece
+/// at a time, with the offset of each. A file of more than `room` bytes is an error.
+fn read(
+    path: &str,
+    room: u64,
+    put: impl FnMut(u64, &[u8]) -> Result<(), Error>,
+) -> Result<usize, Error> {
     if !has_file_system() {
         return Err(Error::Disk);
     }
@@ -61,22 +72,12 @@ fn read(path: &str, target: &mut [u8]) -> Result<usize, Error> {
         what,
     };
     let mut file = File::open(path).map_err(|_| fail(missing_or_unreadable(path)))?;
-    let mut len = 0;
-    while len < target.len() {
-        match file
-            .read(&mut target[len..])
-            .map_err(|_| fail(FileFault::Unreadable))?
-        {
-            0 => break,
-            count => len += count,
-        }
-    }
-    let more = len == target.len() && matches!(file.read(&mut [0]), Ok(1..));
-    match len {
-        0 => Err(fail(FileFault::Empty)),
-        _ if more => Err(fail(FileFault::TooLarge { room: target.len() })),
-        _ => Ok(len),
-    }
+    copy(
+        room,
+        |piece| file.read(piece).map_err(|_| FileFault::Unreadable),
+        put,
+        fail,
+    )
 }
 
 /// Whether ArceOS has found a file system. Without one, axfs stops the whole machine at the first path
