@@ -97,7 +97,7 @@ pub async fn prepare(root: &Path, request: &Request) -> Result<Prepared, Error> 
     examine::check(&machine, &scenario, request)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
-    let disk = images::disk(&machine, None, &scenario, guest.is_some())?;
+    let disk = images::disk(&machine, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario)?;
     let (kernel, program, second_program) =
         programs(root, request, [guest.as_ref(), second]).await?;

@@ -2,9 +2,11 @@
 
 mod bench;
 mod doctor;
+mod explain;
 mod judge;
 mod list;
 mod live;
+mod new;
 mod output;
 mod run;
 mod signals;
@@ -78,6 +80,10 @@ enum Command {
     },
     /// Judge a recorded run or console, without a machine
     Judge(judge::JudgeArgs),
+    /// Write a scenario from the recorded console of a run that went well, to standard output
+    New(new::NewArgs),
+    /// Say what a key, a word or a verdict means
+    Explain(explain::ExplainArgs),
     /// Put the defects of tests/mutants back, one at a time, and see that their cases fail
     Mutants(MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
@@ -264,6 +270,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), &args));
         return judging.await.expect("judging does not panic");
     }
+    if let Command::Explain(args) = cli.command {
+        return explain::explain(&args);
+    }
     let root = find_root(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
@@ -273,7 +282,8 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&root, args, ask).await,
         Command::Build { arch } => build_all(&root, &arch.0, ask).await,
-        Command::Judge(_) => unreachable!("it was taken above"),
+        Command::Judge(_) | Command::Explain(_) => unreachable!("it was taken above"),
+        Command::New(args) => new::new(&root, &args),
         Command::Mutants(args) => try_mutants(&root, args).await,
         Command::Doctor(args) => doctor::doctor(&root, &args).await,
         Command::Bench(args) => bench::bench(&root, &args).await,
