@@ -341,6 +341,9 @@ fn without_a_workspace_what_would_be_built_has_to_be_named() {
             .contains("machine riscv64 is of riscv64, and --arch says x86_64"),
         "{ran:#?}"
     );
+    let ran = elsewhere.harness(&["run", "--machine", "riscv64", "--hypervisor", "kernel"]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(ran.stderr.contains("add --scenario FILE"), "{ran:#?}");
     let list = elsewhere.harness(&["list"]);
     assert_eq!(list.code, Some(0), "{list:#?}");
     assert!(list.stdout.contains("x86_64-seabios"), "{list:#?}");

@@ -375,6 +375,7 @@ fn a_checkout_and_its_programs_may_have_any_name() {
     for file in [
         "configs/machines/x86_64.toml",
         "tests/scenarios/gkernel.toml",
+        "tests/scenarios/base/values.toml",
     ] {
         let copy = checkout.join(file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();

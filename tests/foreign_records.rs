@@ -131,6 +131,49 @@ fn a_record_that_is_whole_gets_its_verdict() {
 }
 
 #[test]
+fn a_recorded_strand_is_judged_again_and_the_likely_cause_is_told() {
+    const STRAND: &str = r#""strands":[{"name":"w","by":"guest","course":{"sequence":
+{"pattern":"^w ([0-9]+)$","first":0,"last":2}},"overlaps":[]}],"forbidden":[{"#;
+    let folder = tempfile::tempdir().unwrap();
+    record::make(folder.path());
+    let change = |file: &str, from: &str, to: &str| {
+        let path = folder.path().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from:?} is not in {file}");
+        fs::write(path, text.replacen(from, to, 1)).unwrap();
+    };
+    let lines = |lines: &[&str]| {
+        let line = |text: &&str| format!("{{\"t\":0.1,\"event\":\"line\",\"text\":\"{text}\"}}\n");
+        let end = record::EVENTS.lines().last().unwrap();
+        let lines: String = lines.iter().map(line).collect();
+        fs::write(
+            folder.path().join("events.jsonl"),
+            format!("{lines}{end}\n"),
+        )
+        .unwrap();
+        let dir = folder.path().to_string_lossy().into_owned();
+        harness(&["judge", &dir, "--format", "json"]).json()
+    };
+    change("story.json", r#""forbidden":[{"#, STRAND);
+    let report = lines(&["w 0", "ok", "w 1", "w 2"]);
+    assert_eq!(report["verdict"]["kind"], "pass", "{report}");
+    assert!(report["cause"].is_null(), "{report}");
+    let report = lines(&["w 0", "panicked at src/a.rs:7:1:", "no stack", "w 2", "ok"]);
+    assert_eq!(report["verdict"]["kind"], "strand-broken", "{report}");
+    assert_eq!(report["fault"], "guest");
+    assert_eq!(report["strands"][0]["due"], "1");
+    let cause = &report["cause"];
+    assert_eq!(
+        (&cause["kind"], &cause["look_at"]),
+        (&"panic".into(), &"src/a.rs:7:1".into())
+    );
+    assert_eq!(cause["then"], "no stack");
+    change("story.json", r#"([0-9]+)"#, "[0-9]+");
+    let dir = folder.path().to_string_lossy();
+    refused(&harness(&["judge", &dir]), &["one capture group"]);
+}
+
+#[test]
 fn a_record_from_before_there_were_versions_is_still_read() {
     let run = judged("run.json", with(r#""version":1,"#, ""));
     assert_eq!(run.code, Some(0), "{run:#?}");

@@ -303,7 +303,10 @@ fn all_end_well(bed: &Bed, commands: &[(Vec<OsString>, Option<OsString>)]) {
 /// What a command needs besides the argument that is tried, so that it gets as far as it can.
 fn usual(bed: &Bed, command: &str) -> Vec<(&'static str, OsString)> {
     let mut usual = vec![("root", bed.folder.path().into())];
-    if ["run", "build"].contains(&command) {
+    if command == "new" {
+        usual.push(("from", bed.at("console.log").into()));
+    }
+    if ["run", "build", "new"].contains(&command) {
         usual.push(("arch", "riscv64".into()));
     }
     if command == "judge" {

@@ -93,11 +93,10 @@ pub(super) struct Parts<'a> {
 /// mode or a fault, has none to lie on.
 pub(super) fn disk(
     machine: &Machine,
-    of_scenario: Option<Disk>,
     scenario: &Scenario,
     has_guest: bool,
 ) -> Result<Option<Disk>, Error> {
-    let disk = match (of_scenario, machine.disk.clone()) {
+    let disk = match (scenario.disk.clone(), machine.disk.clone()) {
         (Some(disk), Some(base)) => Some(disk.over(base)),
         (disk, base) => disk.or(base),
     };

@@ -67,7 +67,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
-    let disk = images::disk(&machine, None, &scenario, guest.is_some())?;
+    let disk = images::disk(&machine, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario)?;
     let (kernel, program, second_program) =
         programs(project, &machine, request, [guest.as_ref(), second]).await?;

@@ -62,7 +62,7 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
 }
 
 /// Opens a recorded console.
-fn open(log: &Path) -> Result<Box<dyn Read>, Error> {
+pub(super) fn open(log: &Path) -> Result<Box<dyn Read>, Error> {
     if log == Path::new("-") {
         return Ok(Box::new(io::stdin()));
     }

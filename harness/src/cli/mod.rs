@@ -2,10 +2,12 @@
 
 mod bench;
 mod doctor;
+mod explain;
 mod itself;
 mod judge;
 mod list;
 mod live;
+mod new;
 mod output;
 mod run;
 mod signals;
@@ -80,6 +82,10 @@ enum Command {
     },
     /// Judge a recorded run or console, without a machine
     Judge(judge::JudgeArgs),
+    /// Write a scenario from the recorded console of a run that went well, to standard output
+    New(new::NewArgs),
+    /// Say what a key, a word or a verdict means
+    Explain(explain::ExplainArgs),
     /// Put the defects of tests/mutants back, one at a time, and see that their cases fail
     Mutants(MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
@@ -298,6 +304,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), &args));
         return judging.await.expect("judging does not panic");
     }
+    if let Command::Explain(args) = cli.command {
+        return explain::explain(&args);
+    }
     let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
@@ -307,7 +316,8 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
-        Command::Judge(_) => unreachable!("it was taken above"),
+        Command::Judge(_) | Command::Explain(_) => unreachable!("it was taken above"),
+        Command::New(args) => new::new(&project, &args),
         Command::Mutants(args) => try_mutants(&project, args).await,
         Command::Doctor(args) => doctor::doctor(&project, &args).await,
         Command::Bench(args) => bench::bench(&project, &args).await,
@@ -347,6 +357,14 @@ fn own_program() -> Result<PathBuf, Error> {
 
 /// A scenario's name, in the mode that was asked for.
 fn in_mode(project: &Project, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
+    let is_file = scenario.contains('/') || scenario.ends_with(".toml");
+    let is_there = is_file || project.scenario(scenario).is_file();
+    if !is_there && !project.is_workspace() {
+        return Err(Error::Usage(format!(
+            "no scenario `{scenario}`: outside a workspace a scenario is a file of your own; add \
+             --scenario FILE, such as --scenario ./my.toml"
+        )));
+    }
     let Some(mode) = mode else {
         return Ok(scenario.to_owned());
     };

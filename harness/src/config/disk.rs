@@ -74,9 +74,10 @@ pub struct Raw {
     pflash_on_disk: Option<bool>,
 }
 
+/// `[[disk.file]]` as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RawFile {
+pub struct RawFile {
     path: Spanned<String>,
     from: Spanned<PathBuf>,
     #[serde(default, rename = "as")]

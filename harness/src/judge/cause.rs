@@ -81,6 +81,12 @@ static ANY_SIGN: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(SIGNS.iter().map(|sign| sign.pattern)).expect("the table's patterns are right")
 });
 
+/// What each sign contains. Almost no line has any of it, and to see that has to be quick.
+static LIKELY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("anic|Hypervisor error|BUG|ssertion|nhandled|nexpected trap|ault|xception|XCEPTION|emory|alloc")
+        .expect("the pattern is right")
+});
+
 /// A place in a source file, as Rust's panics name it.
 static PLACE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"[^\s'",:]+\.[a-z]{1,3}:[0-9]+(:[0-9]+)?"#).expect("the pattern is right")
@@ -117,6 +123,9 @@ impl Suspects {
         }
         if self.found[0].is_some() {
             return; // nothing tells more
+        }
+        if !LIKELY.is_match(line) {
+            return;
         }
         let signs = ANY_SIGN.matches(line);
         let Some(nth) = signs.iter().find(|&nth| self.found[nth].is_none()) else {

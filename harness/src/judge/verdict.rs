@@ -205,6 +205,23 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The name of each kind, as [`kind`](Self::kind) has them.
+    pub const KINDS: [&str; 13] = [
+        "pass",
+        "missing-marker",
+        "diverged",
+        "strand-broken",
+        "forbidden-output",
+        "guest-killed",
+        "early-exit",
+        "timeout",
+        "broken-report",
+        "wrong-end",
+        "witness-disagrees",
+        "exit-flood",
+        "infrastructure",
+    ];
+
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -319,7 +319,7 @@ fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
 fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
     let report = trial.hypervisor();
     let mut notes = forgeries(report.forged());
-    let silent = report.can_tell() && report.events() == 0;
+    let silent = report.can_tell() && !report.has_any_line();
     if silent && story.plan().hv.lines == Lines::IfAny {
         notes.push(
             "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),

@@ -334,3 +334,44 @@ fn the_page_names_every_built_in_machine() {
         assert!(PAGE.contains(&format!("| `{name}` | ")), "{name}");
     }
 }
+
+/// How this workspace's own hypervisor is booted, word for word.
+#[test]
+fn the_usual_machines_are_what_they_are() {
+    let disk = "-drive file={disk},format=raw,if=none,id=disk0,snapshot=on \
+                -device virtio-blk-pci,drive=disk0";
+    let flash = "-drive file={pflash},format=raw,if=pflash,unit=1,readonly=on";
+    let first = "-nodefaults -display none -nic none -no-reboot -machine";
+    let firmware = "-drive file={firmware},format=raw,if=pflash,unit=0,readonly=on";
+    for (name, board, log) in [
+        (
+            "riscv64",
+            format!(
+                "{first} virt -cpu rv64,h=true -m 128M -bios default -kernel {{kernel}} {disk} {flash}"
+            ),
+            "-trace riscv_trap -D {trace_log}",
+        ),
+        (
+            "aarch64",
+            format!(
+                "{first} virt,virtualization=on -cpu max -m 128M -kernel {{kernel}} {disk} {flash}"
+            ),
+            "-d int -D {trace_log}",
+        ),
+        (
+            "aarch64-el1",
+            format!("{first} virt -cpu max -m 128M -kernel {{kernel}} {disk} {flash}"),
+            "-d int -D {trace_log}",
+        ),
+        (
+            "x86_64",
+            format!("{first} q35 -cpu EPYC -m 128M -kernel {{kernel}} {disk} {firmware} {flash}"),
+            "-d in_asm -dfilter 0x1+1 -D {trace_log}",
+        ),
+    ] {
+        let machine = Machine::named(&workspace(), OsStr::new(name)).unwrap();
+        assert_eq!(machine.qemu.machine.join(" "), board, "{name}");
+        assert_eq!(machine.witness.unwrap().args.join(" "), log, "{name}");
+        assert_eq!(machine.disk.unwrap().size, Some(64 << 20), "{name}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::accounts::{self, Hv};
 use super::{Case, raw};
+use crate::config::disk;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
@@ -20,6 +21,8 @@ pub fn keys() -> Vec<String> {
         ("strand.", fields::<raw::Strand>()),
         ("strand.step.", fields::<raw::StrandStep>()),
         ("forbid.", fields::<raw::Forbid>()),
+        ("disk.", fields::<disk::Raw>()),
+        ("disk.file.", fields::<disk::RawFile>()),
         ("case.", fields::<Case>()),
         ("hv.", fields::<Hv>()),
         ("witness.", fields::<accounts::Witness>()),

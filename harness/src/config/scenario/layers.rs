@@ -5,6 +5,7 @@ use super::raw::{self, Params, applies};
 use super::{Case, DiskFault};
 use crate::arch::Arch;
 use crate::config::Source;
+use crate::config::disk;
 use crate::config::template::Values;
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
@@ -88,6 +89,7 @@ pub struct Merged {
     pub second: Option<At<Spanned<String>>>,
     pub mode: Option<At<Spanned<String>>>,
     pub params: Vec<At<Params>>,
+    pub disk: Option<At<disk::Raw>>,
     pub disk_fault: Option<DiskFault>,
     pub end: Option<EndKind>,
     pub flash: Option<At<PathBuf>>,
@@ -137,6 +139,7 @@ impl Merged {
         over(layer, raw.second, &mut self.second);
         over(layer, raw.mode, &mut self.mode);
         over(layer, raw.flash, &mut self.flash);
+        over(layer, raw.disk, &mut self.disk);
         over(layer, raw.silence, &mut self.silence);
         over(layer, raw.hv, &mut self.hv);
         over(layer, raw.witness, &mut self.witness);

@@ -1,6 +1,7 @@
 //! A scenario: what to boot and the story it has to tell.
 
 use super::Source;
+use super::disk::Disk;
 use super::machine::Machine;
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
@@ -28,6 +29,8 @@ pub struct Scenario {
     pub mode: Option<String>,
     /// More words for the hypervisor.
     pub params: Vec<(String, String)>,
+    /// What it says of the disk, over what the machine says.
+    pub disk: Option<Disk>,
     /// What is wrong with the disk.
     pub disk_fault: Option<DiskFault>,
     /// The flash's contents, instead of the machine's own.

@@ -4,6 +4,7 @@
 use super::accounts::{Hv, Witness, Word};
 use super::{Case, DiskFault};
 use crate::arch::Arch;
+use crate::config::disk;
 use crate::config::template::Values;
 use crate::judge::By;
 use crate::judge::verdict::EndKind;
@@ -29,6 +30,7 @@ pub struct Scenario {
     /// Words for the hypervisor, besides those that have keys of their own.
     #[serde(default)]
     pub params: Params,
+    pub disk: Option<disk::Raw>,
     pub disk_fault: Option<DiskFault>,
     pub arches: Option<Vec<Arch>>,
     pub end: Option<EndKind>,

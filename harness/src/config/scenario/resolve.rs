@@ -103,6 +103,11 @@ impl Resolver<'_> {
             context.duration("silence", &value)
         });
         let silence = silence.transpose()?;
+        let disk = merged.disk.map(|At { value, layer }| {
+            let source = &self.sources[layer];
+            value.resolve(source, source.folder())
+        });
+        let disk = disk.transpose()?;
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
             name,
@@ -113,6 +118,7 @@ impl Resolver<'_> {
             second,
             mode,
             params,
+            disk,
             disk_fault: merged.disk_fault,
             flash: merged
                 .flash

@@ -1,6 +1,6 @@
 //! Listens to a console for the hypervisor's report, and tells it from forged lines.
 
-use super::{End, FAULTS_KEPT, Fault, Fields, HvEvent, MARK};
+use super::{End, FAULTS_KEPT, Fault, Fields, HvEvent, MARK, VERSION};
 use serde::Serialize;
 
 /// How many guests are kept to be looked at one by one; all are counted.
@@ -39,6 +39,19 @@ fn host_is_well(fields: &Fields) -> Result<(), String> {
     match fields.number("pages")? {
         0 => Ok(()),
         pages => Err(format!("{pages} pages of the guest's were not given back")),
+    }
+}
+
+/// Whether a report is of a version that is understood here; one that says none is of the first.
+fn version_is_known(start: &Fields) -> Result<(), String> {
+    if start.get("version").is_none() {
+        return Ok(());
+    }
+    match start.number("version")? {
+        1..=VERSION => Ok(()),
+        other => Err(format!(
+            "it is of version {other} of the report, and this harness knows 1 to {VERSION}"
+        )),
     }
 }
 
@@ -139,7 +152,10 @@ impl Listener {
         let event = HvEvent::parse(rest)?;
         self.in_turn(&event)?;
         match event {
-            HvEvent::Start(fields) => self.guest().start = fields,
+            HvEvent::Start(fields) => {
+                version_is_known(&fields)?;
+                self.guest().start = fields;
+            }
             HvEvent::Load(fields) => {
                 self.guest().path = fields.get("path").map(str::to_owned);
             }
@@ -257,6 +273,11 @@ impl Listener {
     /// [`FAULTS_KEPT`] of them.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// Whether any line looked like one of a report, genuine or forged.
+    pub fn has_any_line(&self) -> bool {
+        self.next > 0 || self.forged.count > 0
     }
 
     /// How many events came.

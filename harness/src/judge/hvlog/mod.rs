@@ -17,6 +17,9 @@ use std::fmt;
 /// How an event line begins.
 pub const MARK: &str = "@hv ";
 
+/// The latest version of the report that is understood here (`docs/report.md`).
+pub const VERSION: u64 = 1;
+
 /// How many faults are kept to be compared one by one; all are counted.
 pub const FAULTS_KEPT: usize = 4096;
 

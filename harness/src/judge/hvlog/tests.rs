@@ -51,6 +51,23 @@ fn a_whole_report_is_understood() {
 }
 
 #[test]
+fn a_report_of_a_later_version_is_refused_by_name() {
+    for known in ["", " version=1"] {
+        let start = format!("@hv cafe 0 start arch=riscv64 mode=vs{known}");
+        assert_eq!(hear([start.as_str()]).1, Heard::Event);
+    }
+    let later = broken(&["@hv cafe 0 start version=2 arch=riscv64 mode=vs"]);
+    assert!(
+        later.starts_with("it is of version 2 of the report"),
+        "{later}"
+    );
+    for no_version in ["0", "two", ""] {
+        let start = format!("@hv cafe 0 start version={no_version} arch=riscv64");
+        assert!(broken(&[start.as_str()]).contains("version"));
+    }
+}
+
+#[test]
 fn a_killed_guest_has_the_fault_that_killed_it() {
     let end = "@hv cafe 3 end outcome=killed kind=npf gpa=0x23000000 access=write why=undeclared \
                pc=0x80201234 exits=5 npf=1 hypercalls=4";

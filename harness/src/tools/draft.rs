@@ -1,0 +1,260 @@
+//! `harness new`: a scenario made from the console of a run that went well.
+//!
+//! The draft asks for lines that are there once, with their numbers and addresses left open, and it
+//! passes on the console that it came from: that is tried before anybody sees it.
+
+use crate::arch::Arch;
+use crate::config::machine::Machine;
+use crate::config::scenario::{Scenario, With};
+use crate::error::Error;
+use crate::judge::firmware_lines::FirmwareFilter;
+use crate::judge::hvlog::{MARK, console::KILLED};
+use crate::judge::lines::LineAssembler;
+use crate::judge::trial::Trial;
+use crate::judge::verdict::Verdict;
+use crate::project::Project;
+use crate::shown;
+use regex::Regex;
+use std::path::Path;
+
+/// How many steps a draft has at most; a console may have thousands of lines.
+const STEPS: usize = 12;
+
+/// How much of a long line a pattern has, in characters.
+const PATTERN: usize = 120;
+
+/// What no good run prints, and why it is forbidden.
+const FORBIDDEN: [(&str, &str); 3] = [
+    ("panicked at", "a Rust panic"),
+    (
+        r"(?i)\b(unhandled|unexpected) (trap|exception|interrupt|vmexit|exit)\b",
+        "an exit that nobody handles",
+    ),
+    (r"(?i)\bout of memory\b", "an allocation that failed"),
+];
+
+/// A line that becomes a step.
+struct Candidate {
+    line: String,
+    pattern: String,
+    /// Whether the draft cannot pass without it.
+    needed: bool,
+}
+
+/// Drafts a scenario from the bytes of a console that was recorded in `log`.
+///
+/// The error says what keeps a draft from passing on that console: it is empty, or of a run that failed.
+pub fn draft(
+    project: &Project,
+    machine: &Machine,
+    console: &[u8],
+    log: &Path,
+) -> Result<String, Error> {
+    let name = shown::line(&log.display().to_string()).into_owned();
+    let lines = lines(console);
+    let candidates = candidates(machine, &lines);
+    let Some(steps) = chosen(candidates) else {
+        return Err(Error::Usage(format!(
+            "{name} has no line that a step could be made of: one with words in it, that comes once"
+        )));
+    };
+    let text = written(machine.arch, &name, &lines, &steps);
+    match tried(project, machine, &text, console)? {
+        Verdict::Pass => Ok(text),
+        verdict => Err(Error::Usage(format!(
+            "no scenario passes on {name}: {verdict}; record the console of a run that went well"
+        ))),
+    }
+}
+
+/// The verdict on a console by a draft made from it.
+fn tried(
+    project: &Project,
+    machine: &Machine,
+    text: &str,
+    console: &[u8],
+) -> Result<Verdict, Error> {
+    let scenario = Scenario::from_text("new", text).resolve(project, machine, &With::default())?;
+    let mut trial = Trial::new(&scenario.story);
+    let read = trial.replay_console(console);
+    read.map_err(|e| Error::io("read", Path::new("the console"), &e))?;
+    let verdict = trial.verdict().cloned();
+    Ok(verdict.expect("a console that has ended has a verdict"))
+}
+
+fn lines(console: &[u8]) -> Vec<String> {
+    let (mut assembler, mut lines) = (LineAssembler::default(), Vec::new());
+    let mut keep = |line: std::borrow::Cow<'_, str>| {
+        lines.push(line.into_owned());
+        true
+    };
+    assembler.push(console, &mut keep);
+    assembler.finish(&mut keep);
+    lines
+}
+
+/// The lines that could be steps: those with words, of which there is only one such.
+fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
+    let mut firmware = FirmwareFilter::new(machine.firmware_lines.clone());
+    let judged = lines.iter().filter(|line| !firmware.takes(line));
+    let mut candidates = Vec::new();
+    for line in judged.filter(|line| !line.starts_with(MARK) && has_words(line)) {
+        let pattern = pattern(line);
+        // Two lines of one pattern are told apart by nothing; the second may be another time's.
+        let regex = Regex::new(&pattern).expect("it is made of escaped text and classes");
+        let alike = lines.iter().filter(|line| regex.is_match(line)).take(2);
+        if alike.count() == 1 {
+            candidates.push(Candidate {
+                needed: line.starts_with(KILLED),
+                line: line.clone(),
+                pattern,
+            });
+        }
+    }
+    candidates
+}
+
+/// Whether a line says something: a drawing of letters and digits and a table of numbers do not.
+fn has_words(line: &str) -> bool {
+    let words = line.split(|c: char| !c.is_alphabetic());
+    let lengths = words.map(|word| word.chars().count());
+    lengths.filter(|length| *length > 1).sum::<usize>() > 2
+}
+
+/// The first, the last and an even choice of those between, if there are too many.
+fn chosen(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
+    let last = candidates.len().checked_sub(1)?;
+    let many = candidates.len() > STEPS;
+    let picks: Vec<_> = (0..STEPS).map(|nth| nth * last / (STEPS - 1)).collect();
+    let numbered = candidates.into_iter().enumerate();
+    let kept = numbered.filter(|(nth, one)| !many || one.needed || picks.contains(nth));
+    Some(kept.map(|(_, one)| one).collect())
+}
+
+/// A pattern that a line matches, and others that differ from it in numbers and addresses.
+fn pattern(line: &str) -> String {
+    let cut = line.char_indices().nth(PATTERN).map(|(at, _)| at);
+    let mut rest = &line[..cut.unwrap_or(line.len())];
+    let mut pattern = String::from("^");
+    let mut before = ' ';
+    while let Some(first) = rest.chars().next() {
+        let in_word = before.is_alphanumeric() || before == '_';
+        let (class, length) = match variable(rest) {
+            Some(found) if !in_word || first == ' ' => found,
+            _ => {
+                let length = first.len_utf8();
+                pattern += &regex::escape(&rest[..length]);
+                before = first;
+                rest = &rest[length..];
+                continue;
+            }
+        };
+        pattern += class;
+        before = rest[..length].chars().next_back().unwrap_or(before);
+        rest = &rest[length..];
+    }
+    if cut.is_none() {
+        pattern.push('$');
+    }
+    pattern
+}
+
+/// What may differ from run to run that a text begins with: its class, and its length.
+fn variable(text: &str) -> Option<(&'static str, usize)> {
+    let run = |from: &str, of: fn(&char) -> bool| from.chars().take_while(of).count();
+    let hex = |c: &char| c.is_ascii_hexdigit();
+    if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        let digits = run(digits, hex);
+        return (digits > 0).then_some(("0[xX][0-9A-Fa-f]+", digits + 2));
+    }
+    let spaces = run(text, |c| *c == ' ');
+    if spaces > 1 {
+        return Some((" +", spaces));
+    }
+    let (digits, number) = (run(text, hex), run(text, char::is_ascii_digit));
+    let mixed = text[..digits].bytes().any(|b| b.is_ascii_digit()) && number < digits;
+    if digits >= 8 && mixed {
+        return Some(("[0-9A-Fa-f]+", digits));
+    }
+    let dotted = run(text, |c| c.is_ascii_digit() || *c == '.');
+    let dotted = text[..dotted].trim_end_matches('.').len();
+    match number {
+        // One digit says something more often than not: `exit [0]`, `smp = 1`.
+        0 => None,
+        1 if dotted == 1 => None,
+        _ if dotted > number => Some(("[0-9.]+", dotted)),
+        _ => Some(("[0-9]+", number)),
+    }
+}
+
+fn written(arch: Arch, name: &str, lines: &[String], steps: &[Candidate]) -> String {
+    let reports = lines.iter().any(|line| line.starts_with(MARK));
+    let mut text = format!(
+        "# Drafted by `harness new` from {name}. Read it: what you do not ask for is not judged.\n\
+         # `harness explain KEY` says what a key means.\n\
+         about  = {}\n\
+         arches = [\"{arch}\"]\n\
+         # How the machine has to end, which the console does not tell: \"shutdown\", \"reset\", \"panic\".\n\
+         end    = \"shutdown\"\n",
+        quoted(&format!("what {name} shows")),
+    );
+    if !reports {
+        text += "\n# There were no @hv lines: the hypervisor's report of its guests' exits. Without them the\n\
+                 # console is all that tells.\n[hv]\nlines = false\n";
+    }
+    text += "\n# The steps come in this order. `unique`: not a second time. Add `by = \"guest\"` or\n\
+             # `by = \"hypervisor\"` where you know whose line it is, and failures will say whose they are.\n";
+    let mut names = Vec::new();
+    for step in steps {
+        let name = step_name(&step.line, &names);
+        text += &format!(
+            "[[step]]\nname    = \"{name}\"\npattern = {}\nunique  = true\n\n",
+            quoted(&step.pattern)
+        );
+        names.push(name);
+    }
+    for (pattern, why) in FORBIDDEN {
+        let regex = Regex::new(pattern).expect("it is one of ours");
+        let entry = format!("[[forbid]]\npattern = {}\n", quoted(pattern));
+        match lines.iter().find(|line| regex.is_match(line)) {
+            None => text += &format!("# {why}\n{entry}\n"),
+            Some(line) => {
+                let line = shown::line(line);
+                text += &format!("# {why}; left out, since the console has it: {line}\n");
+                text.extend(entry.lines().map(|line| format!("# {line}\n")));
+                text.push('\n');
+            }
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+/// A name for a step, from a line's first words, that no other has.
+fn step_name(line: &str, taken: &[String]) -> String {
+    let words = line.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let words: Vec<_> = words.take(3).map(str::to_ascii_lowercase).collect();
+    let name = match words.join("-") {
+        name if name.is_empty() => "line".to_owned(),
+        name => name.chars().take(40).collect(),
+    };
+    let numbered = (2..).map(|nth| format!("{name}-{nth}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|name| !taken.contains(name));
+    free.expect("there are more numbers than names")
+}
+
+/// A TOML string: as it is between `'`, if it can be.
+fn quoted(text: &str) -> String {
+    let literal = |c: char| c != '\'' && (c == '\t' || !c.is_control());
+    if text.chars().all(literal) {
+        return format!("'{text}'");
+    }
+    // JSON's escapes are TOML's too.
+    shown::json(&text)
+}
+
+#[cfg(test)]
+mod tests;
