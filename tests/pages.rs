@@ -236,10 +236,11 @@ fn listed<'e>(entry: &Entry<'e>, name: &str) -> Vec<&'e str> {
 /// A scenario whose steps do not say whose they are.
 fn scenario() -> Scenario {
     let text = "end = 'shutdown'\n[[step]]\nname = 'banner'\npattern = 'banner'\n";
-    let machine = Machine::load(&root(), Arch::Riscv64).unwrap();
+    let project = harness::Project::new(root());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let definition = Scenario::from_text("pages", text);
     definition
-        .resolve(&root(), &machine, &With::default())
+        .resolve(&project, &machine, &With::default())
         .unwrap()
 }
 
