@@ -7,6 +7,7 @@ mod itself;
 mod judge;
 mod list;
 mod live;
+mod mutants;
 mod new;
 mod output;
 mod run;
@@ -20,7 +21,6 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::run::{event_loop, no_thread};
 use crate::suggest;
-use crate::tools::mutants;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub use itself::arguments;
@@ -87,7 +87,7 @@ enum Command {
     /// Say what a key, a word or a verdict means
     Explain(explain::ExplainArgs),
     /// Put the defects of tests/mutants back, one at a time, and see that their cases fail
-    Mutants(MutantsArgs),
+    Mutants(mutants::MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
     Bench(bench::BenchArgs),
     /// Say what is there of all that a run needs, and what is missing
@@ -98,19 +98,6 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
-}
-
-#[derive(Debug, Args)]
-struct MutantsArgs {
-    /// The cases whose mutants are tried [default: all, and a case without one is a failure]
-    #[arg(value_name = "CASE")]
-    cases: Vec<String>,
-    /// The architecture, or all of them
-    #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
-    arch: Arches,
-    /// How to report
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -318,7 +305,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_) | Command::Explain(_) => unreachable!("it was taken above"),
         Command::New(args) => new::new(&project, &args),
-        Command::Mutants(args) => try_mutants(&project, args).await,
+        Command::Mutants(args) => mutants::mutants(&project, args).await,
         Command::Doctor(args) => doctor::doctor(&project, &args).await,
         Command::Bench(args) => bench::bench(&project, &args).await,
         Command::List { markdown } => list::list(&project, markdown),
@@ -394,22 +381,4 @@ async fn build_all(project: &Project, arches: &[Arch], ask: Ask) -> Result<u8, E
         }
     }
     Ok(0)
-}
-
-async fn try_mutants(project: &Project, args: MutantsArgs) -> Result<u8, Error> {
-    let program = own_program()?;
-    let human = args.format == Format::Human;
-    let mut said = Ok(());
-    let tell = |row: &mutants::Row| {
-        if human && said.is_ok() {
-            said = say(&row.human());
-        }
-    };
-    let table = mutants::run(project, &program, &args.arch.0, &args.cases, tell).await?;
-    said?;
-    match args.format {
-        Format::Human => say(&table.summary())?,
-        Format::Json => output::json(&table)?,
-    }
-    Ok(table.exit_code())
 }
