@@ -22,18 +22,9 @@ pub mod touch;
 
 /// The architecture's layer: for one guest program, the same names everywhere.
 #[cfg(target_os = "none")]
-pub use arch::{argument, greet, read_flash, shutdown};
+pub use arch::{argument, greet, shutdown};
 #[cfg(target_os = "none")]
 pub use story::story;
-
-/// What was read from the flash.
-#[derive(Clone, Copy, Debug)]
-pub struct FlashRead {
-    /// The address that the load used: virtual, where the guest has translation of its own.
-    pub address: u64,
-    /// The first four bytes, little-endian, as one load gave them.
-    pub word: u32,
-}
 
 /// Makes a function the entry of the guest, and its return a clean shutdown.
 #[macro_export]

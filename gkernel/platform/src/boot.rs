@@ -9,6 +9,9 @@ use crate::config::plat::{BOOT_STACK_SIZE, PHYS_VIRT_OFFSET};
 #[unsafe(link_section = ".bss.stack")]
 static mut BOOT_STACK: [u8; BOOT_STACK_SIZE] = [0; BOOT_STACK_SIZE];
 
+/// The entry of the root table for the first of the high addresses.
+const HIGH: usize = PHYS_VIRT_OFFSET >> 30 & 0x1FF;
+
 /// Two gigapages, each at its own address and at its high one: devices and flash (0 to 1 GiB), and
 /// RAM (2 to 3 GiB).
 #[unsafe(link_section = ".data")]
@@ -18,8 +21,8 @@ static mut BOOT_TABLE: Aligned4K<[u64; 512]> = {
     let (devices, ram) = (GIGAPAGE, 0x8_0000 << 10 | GIGAPAGE);
     table[0] = devices;
     table[2] = ram;
-    table[0x100] = devices;
-    table[0x102] = ram;
+    table[HIGH] = devices;
+    table[HIGH + 2] = ram;
     Aligned4K::new(table)
 };
 

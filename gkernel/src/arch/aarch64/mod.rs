@@ -14,7 +14,7 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use crate::{FlashRead, bare, fault, println};
+use crate::{bare, fault, println};
 
 /// The guest-physical address of the flash.
 pub const FLASH: u64 = 0x0400_0000;
@@ -122,13 +122,9 @@ pub fn greet() {
     bare::greet("aarch64", "aarch64-qemu-virt");
 }
 
-/// Loads the flash's first word.
-pub fn read_flash() -> FlashRead {
-    let address = if at_el0() { FLASH } else { OFFSET + FLASH };
-    // SAFETY: the hypervisor declares a flash there, which may be read at any time; at EL1 our
-    // tables map it as a device.
-    let word = unsafe { (address as *const u32).read_volatile() };
-    FlashRead { address, word }
+/// Where the guest reaches the flash: at EL1 our tables map it as a device, at EL0 there are none.
+pub fn flash_address() -> u64 {
+    if at_el0() { FLASH } else { OFFSET + FLASH }
 }
 
 /// What the vectors keep of an exception at the end of their frame, and go back by.

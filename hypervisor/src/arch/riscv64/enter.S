@@ -73,6 +73,9 @@ hv_riscv64_enter:
     ld      x30, {guest} + 30*8(a0)
     ld      x31, {guest} + 31*8(a0)
     ld      x10, {guest} + 10*8(a0)
+# Who looks at the machine from outside finds the guest's state in the CPU here.
+.globl hv_guest_entry
+hv_guest_entry:
     sret
 
 # Every trap of the guest that is not delegated to it arrives here. stvec's low bits are its mode,

@@ -48,6 +48,9 @@ hv_x86_64_enter:
     mov     rdi, [rdi + {rdi}]
 
     # rax is still the guest's VMCB, and is again after the exit.
+    # Who looks at the machine from outside finds the guest's VMCB in rax here.
+.globl hv_guest_entry
+hv_guest_entry:
     vmrun   rax
     vmsave  rax
 
