@@ -1,6 +1,7 @@
 //! The images of a run, made from what its machine and its scenario say, in the run's folder.
 
 use super::{examine, image};
+use crate::config::challenge::Challenge;
 use crate::config::disk::{self, Disk, Form};
 use crate::config::machine::{FlashContent, FlashSize, KernelFormat, Machine};
 use crate::config::scenario::Scenario;
@@ -37,7 +38,11 @@ impl Part {
 
     /// What the flash begins with: a scenario's file, or what the machine says; nothing where there is
     /// no flash and nobody asks for its contents.
-    pub fn of_flash(machine: &Machine, scenario: &Scenario) -> Result<Option<Self>, Error> {
+    pub fn of_flash(
+        machine: &Machine,
+        scenario: &Scenario,
+        challenge: Option<Challenge>,
+    ) -> Result<Option<Self>, Error> {
         let content = machine.flash.as_ref().map(|flash| &flash.content);
         match (&scenario.flash, content) {
             (Some(file), Some(_)) => Self::read(file.clone()).map(Some),
@@ -49,10 +54,16 @@ impl Part {
                 machine.origin()
             ))),
             (None, Some(FlashContent::File(file))) => Self::read(file.clone()).map(Some),
-            (None, Some(FlashContent::Text(text))) => Ok(Some(Self {
-                file: machine.origin().to_string().into(),
-                bytes: text.clone().into_bytes(),
-            })),
+            (None, Some(FlashContent::Text(text))) => {
+                let text = text.clone().into_bytes();
+                Ok(Some(Self {
+                    file: machine.origin().to_string().into(),
+                    bytes: match challenge {
+                        Some(challenge) => challenge.put_into(text),
+                        None => text,
+                    },
+                }))
+            }
             (None, None) => Ok(None),
         }
     }

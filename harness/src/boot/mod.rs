@@ -12,6 +12,7 @@ pub mod image;
 mod images;
 pub mod request;
 
+use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
 use crate::config::scenario::{Guest, Scenario, With, plain_name};
@@ -58,9 +59,14 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     let (image, by_hand) = (request.image.as_deref(), by_hand.as_ref());
     let machine = request.wanted_machine(project)?;
     let own = examine::is_own_hypervisor(project, image);
+    let challenge = match Challenge::fits(&machine) {
+        true => Some(Challenge::of([random()?, random()?])),
+        false => None,
+    };
     let with = With {
         guest: by_hand,
         foreign: !own,
+        challenge,
     };
     let definition = request.definition(project)?;
     let scenario = definition.resolve(project, &machine, &with)?;
@@ -68,7 +74,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
     let disk = images::disk(&machine, &scenario, guest.is_some())?;
-    let flash = Part::of_flash(&machine, &scenario)?;
+    let flash = Part::of_flash(&machine, &scenario, challenge)?;
     let (kernel, program, second_program) =
         programs(project, &machine, request, [guest.as_ref(), second]).await?;
 
@@ -192,13 +198,18 @@ async fn programs(
 
 /// A token that the guest cannot know.
 fn nonce() -> Result<String, Error> {
+    Ok(format!("{:016x}{:016x}", random()?, random()?))
+}
+
+/// A number that nobody can know beforehand.
+fn random() -> Result<u64, Error> {
     use std::io::Read;
-    let mut bytes = [0; 16];
+    let mut bytes = [0; 8];
     let source = Path::new("/dev/urandom");
     fs::File::open(source)
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|e| Error::io("read", source, &e))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(u64::from_ne_bytes(bytes))
 }
 
 fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {

@@ -1,6 +1,7 @@
 //! A scenario: what to boot and the story it has to tell.
 
 use super::Source;
+use super::challenge::Challenge;
 use super::disk::Disk;
 use super::machine::Machine;
 use crate::arch::Arch;
@@ -125,6 +126,8 @@ pub struct With<'a> {
     pub guest: Option<&'a Guest>,
     /// Whether the hypervisor is not the workspace's own: one that need not report anything.
     pub foreign: bool,
+    /// The challenge that the machine's flash holds.
+    pub challenge: Option<Challenge>,
 }
 
 impl Scenario {

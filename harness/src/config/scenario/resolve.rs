@@ -5,6 +5,7 @@ use super::layers::{At, Layer, Merged, merge};
 use super::missing::{self, Missing};
 use super::raw::{self, Params};
 use super::{Guest, Scenario, With};
+use crate::config::challenge;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
@@ -168,6 +169,10 @@ impl Resolver<'_> {
         let mut values = self.machine.values.clone();
         values.append(&mut merged.values);
         values.insert("guest".into(), name_on_disk);
+        // A flash of the scenario's own is as it is.
+        if let Some(challenge) = self.with.challenge.filter(|_| merged.flash.is_none()) {
+            challenge.values(self.machine, &mut values);
+        }
         let (_, values) = self.params(&merged.params, values)?;
         Ok((guest, second, values))
     }
@@ -382,7 +387,11 @@ impl Context<'_> {
     /// Fills the placeholders of a pattern and checks that it is one.
     pub fn pattern(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
         let bad = |message| self.source.bad_value(key, raw, message);
-        let text = template::fill(raw.get_ref(), self.values, regex::escape)
+        let text = match self.values.contains_key("challenge") {
+            true => raw.get_ref().clone(),
+            false => challenge::any(raw.get_ref(), self.machine),
+        };
+        let text = template::fill(&text, self.values, regex::escape)
             .map_err(|name| bad(self.no_value(&name)))?;
         let regex = regex::Regex::new(&text).map_err(|error| bad(error.to_string()))?;
         if regex.is_match("") {

@@ -187,6 +187,7 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
     let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let lines = |middle: &str, foreign| {
         let with = With {
+            challenge: None,
             foreign,
             ..With::default()
         };
