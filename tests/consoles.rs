@@ -5,7 +5,7 @@ use harness::arch::Arch;
 use harness::config::machine::Machine;
 use harness::config::scenario::Scenario;
 use harness::judge::trial::Trial;
-use harness::judge::verdict::{Fault, Verdict};
+use harness::judge::verdict::{Blame, Verdict};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,16 +44,16 @@ fn panicked(line: &str) -> Verdict {
 }
 
 /// Every console of `fixtures/consoles`, its verdict, and whose business that is.
-fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
+fn expectations() -> Vec<(&'static str, Verdict, Blame)> {
     let word = "Try to access pflash dev region";
     vec![
-        ("riscv64/good", Verdict::Pass, Fault::Nobody),
-        ("aarch64/good", Verdict::Pass, Fault::Nobody),
-        ("x86_64/good", Verdict::Pass, Fault::Nobody),
+        ("riscv64/good", Verdict::Pass, Blame::Nobody),
+        ("aarch64/good", Verdict::Pass, Blame::Nobody),
+        ("x86_64/good", Verdict::Pass, Blame::Nobody),
         (
             "aarch64/good-in-colour-and-noise",
             Verdict::Pass,
-            Fault::Nobody,
+            Blame::Nobody,
         ),
         (
             "riscv64/no-fault-line",
@@ -62,7 +62,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("npf"),
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "aarch64/no-fault-line",
@@ -71,7 +71,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("npf"),
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "x86_64/no-fault-line",
@@ -80,7 +80,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("npf"),
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "riscv64/wrong-magic",
@@ -89,7 +89,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("word"),
             ),
-            Fault::Guest,
+            Blame::Guest,
         ),
         (
             "aarch64/wrong-magic",
@@ -98,7 +98,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("word"),
             ),
-            Fault::Guest,
+            Blame::Guest,
         ),
         (
             "x86_64/wrong-magic",
@@ -107,17 +107,17 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("word"),
             ),
-            Fault::Guest,
+            Blame::Guest,
         ),
         (
             "x86_64/truncated-banner",
             killed("guest shut down by a triple fault (exit 0x7f) at 0x1de"),
-            Fault::Guest,
+            Blame::Guest,
         ),
         (
             "x86_64/truncated-banner-ok",
             diverged("Hypervisor ok!", "ok", Some("banner-end")),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "riscv64/out-of-order",
@@ -126,7 +126,7 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "word",
                 Some("npf"),
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "riscv64/duplicate-fault",
@@ -135,29 +135,29 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "npf",
                 Some("word"),
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "riscv64/ok-after-error",
             killed("nested page fault at 0x23000000 (read), pc 0x80001234: no such memory"),
-            Fault::Guest,
+            Blame::Guest,
         ),
         (
             "riscv64/seed-broken-loader",
             diverged("Shutdown vm normally!", "guest-end", Some("banner")),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "aarch64/panic",
             panicked(
                 "[  0.211035 0 axruntime::lang_items:5] panicked at hypervisor/src/run.rs:40:13:",
             ),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "aarch64/panic-after-ok",
             panicked("[  0.311035 0 axruntime::lang_items:5] panicked at axtask:"),
-            Fault::GuestOrHypervisor,
+            Blame::GuestOrHypervisor,
         ),
         (
             "aarch64/no-guest-banner",
@@ -166,19 +166,19 @@ fn expectations() -> Vec<(&'static str, Verdict, Fault)> {
                 "read",
                 Some("banner"),
             ),
-            Fault::Guest,
+            Blame::Guest,
         ),
-        ("aarch64/silence", missing("", "start"), Fault::Hypervisor),
+        ("aarch64/silence", missing("", "start"), Blame::Hypervisor),
         (
             "aarch64/painted-over",
             killed(r"exit class 0x0\x0dShutdown vm normally!           "),
-            Fault::Guest,
+            Blame::Guest,
         ),
     ]
 }
 
 /// The verdict on a console that is read in pieces of some size.
-fn judge(name: &str, piece: usize) -> (Verdict, Fault) {
+fn judge(name: &str, piece: usize) -> (Verdict, Blame) {
     let (root, project) = (root(), Project::new(root()));
     let (arch, _) = name.split_once('/').expect("architecture/name");
     let arch = Arch::ALL
@@ -193,7 +193,7 @@ fn judge(name: &str, piece: usize) -> (Verdict, Fault) {
         .replay_console(Pieces { rest: &log, piece })
         .expect("memory can be read");
     let verdict = trial.verdict().expect("a console has an end").clone();
-    let fault = scenario.story.fault(&verdict);
+    let fault = scenario.story.blame(&verdict);
     (verdict, fault)
 }
 

@@ -259,7 +259,7 @@ fn the_verdict_page_has_every_kind_with_its_exit_code_its_fault_and_its_json() {
             listed(&kind, "exit code"),
             [verdict.exit_code().to_string()]
         );
-        let fault = serde_json::to_value(scenario().story.fault(&verdict)).unwrap();
+        let fault = serde_json::to_value(scenario().story.blame(&verdict)).unwrap();
         let faults = listed(&kind, "fault");
         assert!(
             faults.contains(&fault.as_str().unwrap()),

@@ -10,7 +10,7 @@ use harness::judge::event::Event;
 use harness::judge::trial::Trial;
 use harness::judge::verdict::{EndKind, MachineEnd, Verdict};
 use harness::judge::witness::{Account, Format};
-use harness::judge::{Plan, Step, Story};
+use harness::judge::{Step, Story, StorySpec};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -121,10 +121,10 @@ impl Run {
             _ => vec![step("npf", "^VM exit: "), step("ok", "^Hypervisor ok!$")],
         };
         let story = Story::new(steps, Vec::new(), EndKind::Shutdown).expect("patterns");
-        let mut plan: Plan = story.plan().clone();
-        plan.hv.ends[0].insert("outcome", self.end);
-        plan.witness = Some(Expected::default());
-        Story::of(plan).expect("patterns")
+        let mut spec: StorySpec = story.spec().clone();
+        spec.hv.ends[0].insert("outcome", self.end);
+        spec.witness = Some(Expected::default());
+        Story::of(spec).expect("patterns")
     }
 
     #[track_caller]

@@ -9,7 +9,7 @@ use crate::machine::session::{self, Limits};
 use crate::project::Project;
 use crate::records;
 use crate::records::report::Report;
-use crate::records::stopped;
+use crate::records::whereabouts;
 use std::convert::Infallible;
 use std::io;
 use std::thread::JoinHandle;
@@ -146,7 +146,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     )
     .took(finished.duration);
     let running = finished.trial.hypervisor().running();
-    report.stopped_at = stopped::locate(&finished.registers, &programs, running, project);
+    report.stopped_at = whereabouts::locate(&finished.registers, &programs, running, project);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
     report.notes.extend(note);

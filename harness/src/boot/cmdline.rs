@@ -1,7 +1,7 @@
 //! The words that a hypervisor finds on its disk, in `/boot/cmdline`: `key=value`, with spaces between.
 
 use crate::config::is_word;
-use crate::config::scenario::{Guest, Scenario};
+use crate::config::scenario::{GuestSource, Scenario};
 use crate::error::Error;
 
 /// How much of the file the hypervisor reads.
@@ -9,7 +9,7 @@ const LIMIT: usize = 4096;
 
 /// The words of a run.
 pub fn cmdline(nonce: &str, guest: Option<&str>, scenario: &Scenario) -> Result<String, Error> {
-    let second = scenario.second.as_ref().map(Guest::name);
+    let second = scenario.second.as_ref().map(GuestSource::name);
     let known = [
         ("nonce", Some(nonce)),
         ("guest", guest),

@@ -5,7 +5,7 @@
 
 use crate::arch::Arch;
 use crate::config::machine::{KernelFormat, Machine};
-use crate::config::scenario::{Guest, Scenario};
+use crate::config::scenario::{GuestSource, Scenario};
 use crate::error::Error;
 use crate::files;
 use crate::project::Project;
@@ -295,7 +295,7 @@ pub fn check(
     machine: &Machine,
     scenario: &Scenario,
     image: Option<&Path>,
-    by_hand: Option<&Guest>,
+    by_hand: Option<&GuestSource>,
 ) -> Result<(), Error> {
     let refused = |option: &str, file: &Path, why: String| {
         Err(Error::Usage(format!("{option} {}: {why}", file.display())))
@@ -311,7 +311,7 @@ pub fn check(
             return refused("--hypervisor", file, why);
         }
     }
-    if let Some(Guest::File(file)) = by_hand {
+    if let Some(GuestSource::File(file)) = by_hand {
         let objection = kind(file).map(|kind| kind.objection_as_guest(machine.arch));
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("--guest", file, why);
@@ -319,7 +319,9 @@ pub fn check(
     }
     let first = scenario.guest.as_ref().filter(|_| by_hand.is_none());
     for guest in first.iter().copied().chain(&scenario.second) {
-        let Guest::File(file) = guest else { continue };
+        let GuestSource::File(file) = guest else {
+            continue;
+        };
         let objection = kind(file).map(|kind| match kind {
             Kind::Elf { .. } => kind.objection_as_guest(machine.arch),
             _ => None,

@@ -15,13 +15,13 @@ pub mod request;
 use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
-use crate::config::scenario::{Guest, Scenario, With, plain_name};
+use crate::config::scenario::{GuestSource, Scenario, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
 use crate::project::Project;
-use crate::records::stopped::Programs;
-use crate::records::version::{Told, VERSION};
+use crate::records::version::{StoryFile, VERSION};
+use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
 use images::{Part, Parts};
@@ -54,9 +54,9 @@ pub struct Prepared {
 pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
     let by_hand = request.guest.as_ref();
     let by_hand = by_hand
-        .map(|word| Guest::named(project, word))
+        .map(|word| GuestSource::named(project, word))
         .transpose()?;
-    let (image, by_hand) = (request.image.as_deref(), by_hand.as_ref());
+    let (image, by_hand) = (request.hypervisor.as_deref(), by_hand.as_ref());
     let machine = request.wanted_machine(project)?;
     let own = examine::is_own_hypervisor(project, image);
     let challenge = match Challenge::fits(&machine) {
@@ -102,18 +102,22 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let told = Told::of(machine.arch, &scenario, request.timeout);
-    dir.write_json(records::STORY, &told);
+    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
+    dir.write_json(records::STORY, &story_file);
     let mut programs = Programs {
         hypervisor: kernel.file.clone(),
         guests: Vec::new(),
     };
     // A guest given by hand takes the place of the scenario's, under the name its story uses.
-    let guest_name = scenario.guest.as_ref().or(guest.as_ref()).map(Guest::name);
+    let guest_name = scenario
+        .guest
+        .as_ref()
+        .or(guest.as_ref())
+        .map(GuestSource::name);
     let mut guests = Vec::new();
     for (name, program) in [
         (guest_name.clone(), program),
-        (second.map(Guest::name), second_program),
+        (second.map(GuestSource::name), second_program),
     ] {
         if let Some((name, program)) = name.zip(program) {
             programs.guests.push((name.clone(), program.file.clone()));
@@ -161,10 +165,10 @@ async fn programs(
     project: &Project,
     machine: &Machine,
     request: &Request,
-    guests: [Option<&Guest>; 2],
+    guests: [Option<&GuestSource>; 2],
 ) -> Result<(Part, Option<Part>, Option<Part>), Error> {
     let mut targets = Vec::new();
-    if request.image.is_none() {
+    if request.hypervisor.is_none() {
         if !project.is_workspace() {
             return Err(Error::Usage(format!(
                 "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
@@ -175,7 +179,7 @@ async fn programs(
         targets.push(Target::Hypervisor);
     }
     for guest in guests {
-        if let Some(Guest::Program(name)) = guest {
+        if let Some(GuestSource::Program(name)) = guest {
             targets.push(Target::Guest(name.clone()));
         }
     }
@@ -187,10 +191,10 @@ async fn programs(
     };
     let mut built = built.into_iter();
     let mut next_built = || built.next().expect("one file for each target");
-    let kernel = request.image.clone().unwrap_or_else(&mut next_built);
+    let kernel = request.hypervisor.clone().unwrap_or_else(&mut next_built);
     let [first, second] = guests.map(|guest| match guest {
-        Some(Guest::File(file)) => Part::read(file.clone()).map(Some),
-        Some(Guest::Program(_)) => Part::read(next_built()).map(Some),
+        Some(GuestSource::File(file)) => Part::read(file.clone()).map(Some),
+        Some(GuestSource::Program(_)) => Part::read(next_built()).map(Some),
         None => Ok(None),
     });
     Ok((Part::read(kernel)?, first?, second?))
@@ -216,7 +220,7 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
     let witness = machine
         .witness
         .as_ref()
-        .filter(|_| scenario.story.plan().witness.is_some());
+        .filter(|_| scenario.story.spec().witness.is_some());
     let mut args = command::control();
     args.extend(filled(&machine.qemu.machine, values));
     if let Some(witness) = witness {

@@ -36,7 +36,7 @@ pub struct Request {
     pub(crate) machine: Option<OsString>,
     pub(crate) arch: Option<Arch>,
     pub(crate) timeout: Duration,
-    pub(crate) image: Option<PathBuf>,
+    pub(crate) hypervisor: Option<PathBuf>,
     pub(crate) guest: Option<OsString>,
     pub(crate) records: Option<PathBuf>,
     pub(crate) ask: Ask,
@@ -78,7 +78,7 @@ impl Request {
             machine: None,
             arch: None,
             timeout: TIMEOUT,
-            image: None,
+            hypervisor: None,
             guest: None,
             records: None,
             ask: Ask::IfChanged,
@@ -101,7 +101,7 @@ impl Request {
 
     /// The file to boot instead of the workspace's own hypervisor: ELF, flat, or a Linux image.
     pub fn hypervisor(mut self, file: impl Into<PathBuf>) -> Self {
-        self.image = Some(file.into());
+        self.hypervisor = Some(file.into());
         self
     }
 
@@ -178,7 +178,7 @@ impl fmt::Debug for Request {
             .field("machine", &self.machine)
             .field("arch", &self.arch)
             .field("timeout", &self.timeout)
-            .field("image", &self.image)
+            .field("hypervisor", &self.hypervisor)
             .field("guest", &self.guest)
             .field("records", &self.records)
             .field("ask", &self.ask)

@@ -49,7 +49,7 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     let mut request = Request::new(&scenario).timeout(args.timeout);
     request.machine = args.what.machine;
     request.arch = args.what.arch;
-    request.image = args.hypervisor;
+    request.hypervisor = args.hypervisor;
     request.guest = args.guest;
     request.records = args.records;
     request.ask = ask;

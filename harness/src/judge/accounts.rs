@@ -1,7 +1,7 @@
 //! Three accounts of the same run held against each other: what the story told, what the
 //! hypervisor reports, and what QEMU logged.
 
-use super::hvlog::{Access, End, Fault, Listener, Totals};
+use super::hvlog::{Access, Fault, GuestEnd, Listener, Totals};
 use super::witness::{Account, Address, Class, FILE, LoggedFault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -92,7 +92,7 @@ impl fmt::Display for Wanted {
 #[derive(Debug)]
 pub struct Accounts<'a> {
     /// The faults that the story's lines told of, in order.
-    pub told: &'a [Fault],
+    pub printed: &'a [Fault],
     /// The hypervisor's.
     pub hypervisor: &'a Listener,
     /// QEMU's.
@@ -109,7 +109,7 @@ impl Accounts<'_> {
             self.last(end, &mut found);
             self.fault_by_fault(&mut found);
         }
-        self.told_faults(&mut found);
+        self.printed_faults(&mut found);
         found
     }
 
@@ -153,7 +153,7 @@ impl Accounts<'_> {
     }
 
     /// The guest's last exit is the one that ended it.
-    fn last(&self, end: &End, found: &mut Vec<String>) {
+    fn last(&self, end: &GuestEnd, found: &mut Vec<String>) {
         let due = match (end.outcome(), end.fault) {
             ("shutdown", _) => Class::Hypercall,
             (_, Some(_)) => Class::Npf,
@@ -182,12 +182,12 @@ impl Accounts<'_> {
     }
 
     /// What people were told has to have happened, in that order.
-    fn told_faults(&self, found: &mut Vec<String>) {
+    fn printed_faults(&self, found: &mut Vec<String>) {
         let mut logged = self.qemu.faults.iter();
         if let Some(missing) = self
-            .told
+            .printed
             .iter()
-            .find(|told| !logged.any(|logged| same(told, logged)))
+            .find(|printed| !logged.any(|logged| same(printed, logged)))
         {
             let (count, look) = (self.qemu.npf, self.look(Class::Npf));
             found.push(format!(

@@ -5,7 +5,7 @@
 //! such line, and with it say only that something went wrong.
 
 use super::hvlog::Listener;
-use super::verdict::Fault;
+use super::verdict::Blame;
 use regex::{Regex, RegexSet};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -20,10 +20,10 @@ struct Sign {
     /// What a reader should look at, if the line itself names no place.
     look_at: &'static str,
     /// Whose it is once a guest runs, as far as such a line tells.
-    within_a_guest: Fault,
+    within_a_guest: Blame,
 }
 
-const ANY: Fault = Fault::GuestOrHypervisor;
+const ANY: Blame = Blame::GuestOrHypervisor;
 
 /// The signs, the most telling ones first.
 const SIGNS: &[Sign] = &[
@@ -37,7 +37,7 @@ const SIGNS: &[Sign] = &[
         pattern: r"^Hypervisor error: ",
         kind: "hypervisor-error",
         look_at: "what the guest did there",
-        within_a_guest: Fault::Guest,
+        within_a_guest: Blame::Guest,
     },
     Sign {
         pattern: r"(?-u:\b)[Kk]ernel (panic|BUG)|(?-u:\b)BUG(?-u:\b)",
@@ -102,7 +102,8 @@ pub struct Cause {
     /// What kind of sign it is.
     pub kind: String,
     /// Whose it is, as far as can be told.
-    pub fault: Fault,
+    #[serde(rename = "fault")]
+    pub blame: Blame,
     /// What to look at.
     pub look_at: String,
 }
@@ -136,8 +137,8 @@ impl Suspects {
             line: beginning(line),
             then: None,
             kind: SIGNS[nth].kind.to_owned(),
-            fault: match report.has_entered_a_guest() {
-                Some(false) => Fault::Hypervisor,
+            blame: match report.has_entered_a_guest() {
+                Some(false) => Blame::Hypervisor,
                 Some(true) => SIGNS[nth].within_a_guest,
                 None => ANY,
             },
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(cause.line, "panicked at kernel/src/main.rs:12:5:");
         assert_eq!(cause.then.as_deref(), Some("no such page"));
         assert_eq!(cause.look_at, "kernel/src/main.rs:12:5");
-        assert_eq!(cause.fault, Fault::GuestOrHypervisor);
+        assert_eq!(cause.blame, Blame::GuestOrHypervisor);
         assert_eq!(of(&["Unhandled trap", "BUG: x"]).unwrap().kind, "bug");
     }
 
@@ -230,11 +231,11 @@ mod tests {
         let mut report = Listener::new("abc");
         report.line("@hv abc 0 start arch=riscv64");
         let panic = ["panicked at src/main.rs:1:1:"];
-        assert_eq!(of_run(&report, &panic).unwrap().fault, Fault::Hypervisor);
+        assert_eq!(of_run(&report, &panic).unwrap().blame, Blame::Hypervisor);
         report.line("@hv abc 1 enter pc=0x0");
-        assert_eq!(of_run(&report, &panic).unwrap().fault, ANY);
+        assert_eq!(of_run(&report, &panic).unwrap().blame, ANY);
         let killed = ["Hypervisor error: nested page fault"];
-        assert_eq!(of_run(&report, &killed).unwrap().fault, Fault::Guest);
+        assert_eq!(of_run(&report, &killed).unwrap().blame, Blame::Guest);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use super::accounts::Accounts;
 use super::cause::{Cause, Suspects};
 use super::event::Event;
-use super::hvlog::console::{KILLED, told_fault};
+use super::hvlog::console::{KILLED, printed_fault};
 use super::hvlog::{Heard, Listener};
-use super::plan::{Step, Strand};
+use super::spec::{Step, Strand};
 use super::story::Story;
 use super::strands::{self, Standing, Strands};
 use super::verdict::{MachineEnd, Verdict};
@@ -163,7 +163,7 @@ impl<'s> Judge<'s> {
 
     /// The exits of which there are more than the scenario allows.
     fn surplus(&self, account: &Account) -> Vec<String> {
-        let expected = self.story.plan().witness.as_ref();
+        let expected = self.story.spec().witness.as_ref();
         expected.map_or(Vec::new(), |expected| expected.surplus(account))
     }
 
@@ -222,7 +222,7 @@ impl<'s> Judge<'s> {
         }
         match line.strip_prefix(KILLED) {
             // Where that is the end to be expected, the hypervisor's report says whether it came.
-            Some(exit) if !story.plan().hv.may_be_killed() => {
+            Some(exit) if !story.spec().hv.may_be_killed() => {
                 ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
             }
             _ => ControlFlow::Continue(()),
@@ -231,7 +231,7 @@ impl<'s> Judge<'s> {
 
     /// Looks at a line that nothing awaited for signs of a failure.
     fn look(&mut self, line: &str) {
-        let is_the_end = self.story.plan().hv.may_be_killed() && line.starts_with(KILLED);
+        let is_the_end = self.story.spec().hv.may_be_killed() && line.starts_with(KILLED);
         if !is_the_end {
             self.suspects.look(line, &self.hypervisor);
         }
@@ -286,18 +286,20 @@ impl<'s> Judge<'s> {
 
     /// What the hypervisor's own report has against a pass.
     fn objection_of_the_report(&self) -> Option<Verdict> {
-        self.story.plan().hv.objection(&self.hypervisor)
+        self.story.spec().hv.objection(&self.hypervisor)
     }
 
     /// What QEMU's log has against a pass.
     fn objection_of_the_witness(&self, whole_run: bool) -> Option<Verdict> {
-        let expected = self.story.plan().witness.as_ref()?;
+        let expected = self.story.spec().witness.as_ref()?;
         let because = match &self.witness {
             Some(qemu) => {
                 let reached = self.reached.iter();
-                let told: Vec<_> = reached.filter_map(|step| told_fault(&step.line)).collect();
+                let printed: Vec<_> = reached
+                    .filter_map(|step| printed_fault(&step.line))
+                    .collect();
                 let accounts = Accounts {
-                    told: &told,
+                    printed: &printed,
                     hypervisor: &self.hypervisor,
                     qemu,
                 };

@@ -21,7 +21,7 @@ mod judge;
 pub mod lines;
 pub mod observer;
 mod patterns;
-mod plan;
+mod spec;
 mod story;
 mod strands;
 pub mod trial;
@@ -30,6 +30,6 @@ pub mod witness;
 
 pub use cause::Cause;
 pub use judge::{AT_THE_END, Judge, Reached};
-pub use plan::{By, Course, Forbidden, HvExpected, Lines, Plan, Step, Strand};
+pub use spec::{By, Course, Forbidden, HvExpected, Lines, Step, StorySpec, Strand};
 pub use story::Story;
 pub use strands::Standing;

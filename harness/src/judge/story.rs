@@ -1,15 +1,15 @@
-//! What a console has to tell: a plan with its patterns ready to be matched.
+//! The story that a console must tell: its specification with its patterns ready to be matched.
 
 use super::hvlog::console::KILLED;
 use super::patterns::{Matches, Patterns};
-use super::plan::{By, Course, Forbidden, HvExpected, Plan, Step, Strand};
-use super::verdict::{EndKind, Fault, Verdict};
+use super::spec::{By, Course, Forbidden, HvExpected, Step, StorySpec, Strand};
+use super::verdict::{Blame, EndKind, Verdict};
 use regex::Regex;
 
-/// A plan with its patterns ready to be matched.
+/// A specification with its patterns ready to be matched.
 #[derive(Debug)]
 pub struct Story {
-    plan: Plan,
+    spec: StorySpec,
     /// All patterns at once: those of the steps first, in order, then the others by the numbers below,
     /// and [`KILLED`] at the line's start.
     pub(super) patterns: Patterns,
@@ -75,7 +75,7 @@ impl Story {
         forbidden: Vec<Forbidden>,
         end: EndKind,
     ) -> Result<Self, regex::Error> {
-        Self::of(Plan {
+        Self::of(StorySpec {
             steps,
             strands: Vec::new(),
             forbidden,
@@ -85,33 +85,33 @@ impl Story {
         })
     }
 
-    /// Makes a story of a plan with valid patterns; the error is that they are too large together.
-    pub fn of(plan: Plan) -> Result<Self, regex::Error> {
+    /// Compiles a specification whose patterns are valid; fails if they are too large together.
+    pub fn of(spec: StorySpec) -> Result<Self, regex::Error> {
         let killed = format!("^{}", regex::escape(KILLED));
         let mut numbering = Numbering::default();
-        for step in &plan.steps {
+        for step in &spec.steps {
             numbering.number(&step.pattern);
         }
-        let near = plan.steps.iter();
+        let near = spec.steps.iter();
         let near = near.map(|step| numbering.number_any(step.near.as_ref()));
         let near = near.collect();
         let place = |name: &Option<String>| {
             let name = name.as_ref()?;
-            plan.steps.iter().position(|step| step.name == *name)
+            spec.steps.iter().position(|step| step.name == *name)
         };
-        let forbidden = plan.forbidden.iter().map(|forbidden| Rule {
+        let forbidden = spec.forbidden.iter().map(|forbidden| Rule {
             pattern: numbering.number(&forbidden.pattern),
             except: numbering.number_any(forbidden.except.as_ref()),
             from: place(&forbidden.from),
             until: place(&forbidden.until),
         });
         let forbidden = forbidden.collect();
-        let strands = plan.strands.iter().map(|strand| numbering.strand(strand));
+        let strands = spec.strands.iter().map(|strand| numbering.strand(strand));
         let strands = strands.collect::<Result<_, _>>()?;
         numbering.number(&killed);
         let patterns = Patterns::new(&numbering.0)?;
         Ok(Self {
-            plan,
+            spec,
             patterns,
             near,
             forbidden,
@@ -120,28 +120,28 @@ impl Story {
     }
 
     /// The story as it can be written down.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    pub fn spec(&self) -> &StorySpec {
+        &self.spec
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> &[Step] {
-        &self.plan.steps
+        &self.spec.steps
     }
 
     /// The strands.
     pub fn strands(&self) -> &[Strand] {
-        &self.plan.strands
+        &self.spec.strands
     }
 
     /// What must not come.
     pub fn forbidden(&self) -> &[Forbidden] {
-        &self.plan.forbidden
+        &self.spec.forbidden
     }
 
     /// How the machine has to end.
     pub fn end(&self) -> EndKind {
-        self.plan.end
+        self.spec.end
     }
 
     /// The rule by which a line is forbidden, at the time when step `next` is the one to come.
@@ -153,7 +153,7 @@ impl Story {
                 && rule.until.is_none_or(|step| next <= step)
         };
         let rule = self.forbidden.iter().position(applies)?;
-        self.plan.forbidden.get(rule)
+        self.spec.forbidden.get(rule)
     }
 
     /// The step that a line, which is not its turn's, belongs to in a way that must not be.
@@ -168,11 +168,11 @@ impl Story {
     }
 
     /// Whose business a verdict is, as far as the console tells.
-    pub fn fault(&self, verdict: &Verdict) -> Fault {
+    pub fn blame(&self, verdict: &Verdict) -> Blame {
         let owner = |by: Option<By>| match by {
-            Some(By::Guest) => Fault::Guest,
-            Some(By::Hypervisor) => Fault::Hypervisor,
-            None => Fault::GuestOrHypervisor,
+            Some(By::Guest) => Blame::Guest,
+            Some(By::Hypervisor) => Blame::Hypervisor,
+            None => Blame::GuestOrHypervisor,
         };
         let strand = |name: &str| {
             let strand = self.strands().iter().find(|strand| strand.name == name);
@@ -183,14 +183,14 @@ impl Story {
             step.map_or_else(|| strand(name), |step| owner(step.by))
         };
         match verdict {
-            Verdict::Pass => Fault::Nobody,
+            Verdict::Pass => Blame::Nobody,
             Verdict::MissingMarker { next, .. } => step(next),
             Verdict::Diverged {
                 belongs_to,
                 awaited,
                 ..
             } => match awaited {
-                Some(awaited) if step(awaited) != step(belongs_to) => Fault::GuestOrHypervisor,
+                Some(awaited) if step(awaited) != step(belongs_to) => Blame::GuestOrHypervisor,
                 _ => step(belongs_to),
             },
             Verdict::ForbiddenOutput { rule, .. } => owner(
@@ -200,13 +200,13 @@ impl Story {
                     .and_then(|f| f.by),
             ),
             Verdict::StrandBroken { strand: name, .. } => strand(name),
-            Verdict::GuestKilled { .. } => Fault::Guest,
+            Verdict::GuestKilled { .. } => Blame::Guest,
             // Also of a QEMU that crashed: what it ran made it.
-            Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Fault::GuestOrHypervisor,
+            Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Blame::GuestOrHypervisor,
             Verdict::Timeout { step: name, .. } => step(name),
-            Verdict::WrongEnd { .. } => Fault::GuestOrHypervisor,
-            Verdict::BrokenReport { .. } | Verdict::WitnessDisagrees { .. } => Fault::Hypervisor,
-            Verdict::Infrastructure { .. } => Fault::Setup,
+            Verdict::WrongEnd { .. } => Blame::GuestOrHypervisor,
+            Verdict::BrokenReport { .. } | Verdict::WitnessDisagrees { .. } => Blame::Hypervisor,
+            Verdict::Infrastructure { .. } => Blame::Setup,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How far each strand is, while a console is judged.
 
 use super::patterns::Matches;
-use super::plan::{Course, Step, Strand};
+use super::spec::{Course, Step, Strand};
 use super::story::{Story, StrandPatterns};
 use super::verdict::Verdict;
 use serde::Serialize;

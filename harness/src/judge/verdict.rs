@@ -83,7 +83,7 @@ impl fmt::Display for Clock {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Fault {
+pub enum Blame {
     /// Nobody's: a pass.
     Nobody,
     /// The guest program's.
@@ -96,14 +96,14 @@ pub enum Fault {
     Setup,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Blame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Fault::Nobody => "nobody",
-            Fault::Guest => "the guest",
-            Fault::Hypervisor => "the hypervisor",
-            Fault::GuestOrHypervisor => "the guest or the hypervisor",
-            Fault::Setup => "the set-up",
+            Blame::Nobody => "nobody",
+            Blame::Guest => "the guest",
+            Blame::Hypervisor => "the hypervisor",
+            Blame::GuestOrHypervisor => "the guest or the hypervisor",
+            Blame::Setup => "the set-up",
         })
     }
 }

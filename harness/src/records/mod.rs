@@ -8,8 +8,8 @@ pub mod memory;
 pub mod replay;
 pub mod report;
 pub mod retention;
-pub mod stopped;
 pub mod version;
+pub mod whereabouts;
 
 pub use dir::{
     BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json,

@@ -11,27 +11,27 @@ use crate::judge::verdict::{Clock, Verdict};
 use crate::judge::witness::Format;
 use crate::project::Project;
 use crate::records::report::Report;
-use crate::records::version::Told;
+use crate::records::version::StoryFile;
 use crate::records::{self, Booted};
 use crate::shown;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-/// Judges a run again, from its records alone: what was to be told, and what happened. It gets the
+/// Judges a run again, from its records alone: the story it should have told, and what happened. It gets the
 /// verdict that it got when it ran. The records may be of anybody's making.
 pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let mut booted: Booted = records::read_json(dir, records::BOOTED)?;
     booted.scenario = shown::line(&booted.scenario).into_owned();
-    let mut told: Told = records::read_json(dir, records::STORY)?;
-    for step in &mut told.plan.steps {
+    let mut story_file: StoryFile = records::read_json(dir, records::STORY)?;
+    for step in &mut story_file.spec.steps {
         step.name = shown::line(&step.name).into_owned();
     }
-    let objection = told.plan.objection();
-    if let Some(why) = objection.or_else(|| other_architecture(&booted, &told)) {
+    let objection = story_file.spec.objection();
+    if let Some(why) = objection.or_else(|| other_architecture(&booted, &story_file)) {
         return Err(damaged(dir, records::STORY, &why));
     }
-    let story = Story::of(told.plan).map_err(|e| damaged(dir, records::STORY, &e))?;
+    let story = Story::of(story_file.spec).map_err(|e| damaged(dir, records::STORY, &e))?;
     let events = dir.join(records::EVENTS);
     let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", events.display()));
     let file = files::open(&events).map_err(unusable)?;
@@ -48,7 +48,10 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
         return Err(damaged(dir, records::EVENTS, &why));
     }
     if let Some(Verdict::Timeout { clock, after, .. }) = trial.verdict() {
-        let clocks = [(Clock::Run, told.timeout), (Clock::Silence, told.silence)];
+        let clocks = [
+            (Clock::Run, story_file.timeout),
+            (Clock::Silence, story_file.silence),
+        ];
         let had = clocks.iter().find(|(one, _)| one == clock);
         let had = had.and_then(|(_, had)| Some(had.as_ref()?.as_secs_f64()));
         if let Some(had) = had.filter(|had| had != after) {
@@ -71,10 +74,12 @@ fn architecture(format: Format) -> Arch {
 }
 
 /// Why the story cannot be that of a run on its architecture, if it is of another one.
-fn other_architecture(booted: &Booted, told: &Told) -> Option<String> {
+fn other_architecture(booted: &Booted, story_file: &StoryFile) -> Option<String> {
     let arch = booted.arch;
-    let reported = told.plan.hv.start.get("arch");
-    let others = [told.arch.map(Arch::name), reported].into_iter().flatten();
+    let reported = story_file.spec.hv.start.get("arch");
+    let others = [story_file.arch.map(Arch::name), reported]
+        .into_iter()
+        .flatten();
     let mut others = others.filter(|other| *other != arch.name());
     let other = others.next()?;
     Some(format!("it is of {other}, the run of {arch}"))

@@ -3,13 +3,13 @@
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::judge::hvlog::console::KILLED;
-use crate::judge::hvlog::{End, Forged};
+use crate::judge::hvlog::{Forged, GuestEnd};
 use crate::judge::trial::{StepReached, Trial};
-use crate::judge::verdict::{Fault, MachineEnd, Verdict};
+use crate::judge::verdict::{Blame, MachineEnd, Verdict};
 use crate::judge::witness::Account;
 use crate::judge::{AT_THE_END, Cause, Lines, Standing, Story};
-use crate::records::stopped::Stopped;
 use crate::records::version::{VERSION, lossy};
+use crate::records::whereabouts::Whereabouts;
 use crate::shown;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -31,7 +31,8 @@ pub struct Report {
     /// The process's exit code.
     pub exit_code: u8,
     /// Whose business it is.
-    pub fault: Fault,
+    #[serde(rename = "fault")]
+    pub blame: Blame,
     /// The architecture.
     pub arch: Arch,
     /// The scenario.
@@ -51,13 +52,13 @@ pub struct Report {
     /// How the machine ended, if it did before the verdict.
     pub machine_end: Option<MachineEnd>,
     /// What the hypervisor reported at its end, if it did.
-    pub hypervisor_end: Option<End>,
+    pub hypervisor_end: Option<GuestEnd>,
     /// Lines that pretended to be of the hypervisor's report.
     pub forged: Forged,
     /// What QEMU logged of the guest's exits, if it was asked.
     pub witness: Option<Account>,
     /// Where the processors stood when a clock ran out, if QEMU told.
-    pub stopped_at: Vec<Stopped>,
+    pub stopped_at: Vec<Whereabouts>,
     /// Seconds from the machine's start to the verdict.
     pub seconds: f64,
     /// QEMU's version.
@@ -95,7 +96,7 @@ impl Report {
             version: VERSION,
             text: verdict.to_string(),
             exit_code: verdict.exit_code(),
-            fault: story.fault(&verdict),
+            blame: story.blame(&verdict),
             arch,
             scenario: scenario.to_owned(),
             steps: trial.steps().to_vec(),
@@ -134,7 +135,7 @@ impl Report {
             version: VERSION,
             text: verdict.to_string(),
             exit_code: verdict.exit_code(),
-            fault: Fault::Setup,
+            blame: Blame::Setup,
             arch,
             scenario: scenario.to_owned(),
             steps: Vec::new(),
@@ -192,7 +193,7 @@ impl Report {
             shown::paragraph(&self.text)
         };
         out.push('\n');
-        if !passed && self.fault != Fault::Setup {
+        if !passed && self.blame != Blame::Setup {
             self.explain(&mut out);
         }
         for note in &self.notes {
@@ -244,14 +245,14 @@ impl Report {
             "verdict:",
             format!("{}, exit code {}", self.verdict.kind(), self.exit_code),
         );
-        line("to look at:", self.fault.to_string());
+        line("to look at:", self.blame.to_string());
         if let Some(cause) = &self.cause {
             let mut said = cause.line.clone();
             if let Some(then) = &cause.then {
                 said = format!("{said} {then}");
             }
             line("likely cause:", said);
-            let whose = format!("{} ({}); {}", cause.fault, cause.kind, cause.look_at);
+            let whose = format!("{} ({}); {}", cause.blame, cause.kind, cause.look_at);
             line("  look at:", whose);
         }
         line(
@@ -310,7 +311,7 @@ fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
         _ => false,
     };
     if its_own {
-        cause.fault = story.fault(verdict);
+        cause.blame = story.blame(verdict);
     }
     Some(cause)
 }
@@ -320,7 +321,7 @@ fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
     let report = trial.hypervisor();
     let mut notes = forgeries(report.forged());
     let silent = report.can_tell() && !report.has_any_line();
-    if silent && story.plan().hv.lines == Lines::IfAny {
+    if silent && story.spec().hv.lines == Lines::IfAny {
         notes.push(
             "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),
         );

@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 use crate::config::scenario::Scenario;
-use crate::judge::Plan;
+use crate::judge::StorySpec;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Versioned {
 
 /// What a run had to tell, and in what time: `story.json`.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Told<P = Plan> {
+pub struct StoryFile<P = StorySpec> {
     /// The version of the records.
     #[serde(default)]
     pub version: u32,
@@ -47,10 +47,10 @@ pub struct Told<P = Plan> {
     pub silence: Option<Duration>,
     /// The story.
     #[serde(flatten)]
-    pub plan: P,
+    pub spec: P,
 }
 
-impl<'s> Told<&'s Plan> {
+impl<'s> StoryFile<&'s StorySpec> {
     /// Of a scenario that is run.
     pub fn of(arch: Arch, scenario: &'s Scenario, timeout: Duration) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl<'s> Told<&'s Plan> {
             arch: Some(arch),
             timeout: Some(timeout),
             silence: scenario.silence,
-            plan: scenario.story.plan(),
+            spec: scenario.story.spec(),
         }
     }
 }

@@ -100,3 +100,43 @@ fn set_number(number: &mut u64, text: &str) {
         *number = parsed;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_words() {
+        let params = Params::parse("nonce=00ff guest=npf-outside later=1 junk\n");
+        assert_eq!(params.nonce.as_deref(), Some("00ff"));
+        assert_eq!(params.guest, "npf-outside");
+    }
+
+    #[test]
+    fn numbers_are_decimal_or_hexadecimal_and_nonsense_is_passed_over() {
+        let params = Params::parse("arg=0x80 cpu-ms=20 stalled-exits=many check=host then=two");
+        assert_eq!(
+            (params.arg, params.runs, params.budgets.cpu_ms),
+            (0x80, 1, 20)
+        );
+        assert_eq!(
+            params.budgets.stalled_exits,
+            Params::default().budgets.stalled_exits
+        );
+        assert!(params.check_host);
+        assert_eq!(params.then.as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn a_guest_outside_its_folder_is_not_taken() {
+        for word in [
+            "guest=../boot/cmdline",
+            "guest=a/b",
+            "guest=",
+            "guest=.hidden",
+            "nonce=a\u{1b}b",
+        ] {
+            assert_eq!(Params::parse(word), Params::default(), "{word}");
+        }
+    }
+}

@@ -23,9 +23,9 @@ pub struct Scenario {
     /// The machine it asks for: a name, or a file, as seen from the scenario's own.
     pub machine: Option<String>,
     /// What the hypervisor is to run; none leaves `/sbin` empty.
-    pub guest: Option<Guest>,
+    pub guest: Option<GuestSource>,
     /// What it is to run after that.
-    pub second: Option<Guest>,
+    pub second: Option<GuestSource>,
     /// How the hypervisor is to run it; none leaves the architecture's first mode.
     pub mode: Option<String>,
     /// More words for the hypervisor.
@@ -82,19 +82,19 @@ pub enum DiskFault {
 
 /// A guest program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Guest {
+pub enum GuestSource {
     /// A program of `gkernel/`, built on demand.
     Program(String),
     /// A file: ELF, or a flat binary.
     File(PathBuf),
 }
 
-impl Guest {
+impl GuestSource {
     /// The name under `/sbin`: of a file's name what a name on the disk may have, at most 64 bytes.
     pub fn name(&self) -> String {
         match self {
-            Guest::Program(name) => name.clone(),
-            Guest::File(path) => {
+            GuestSource::Program(name) => name.clone(),
+            GuestSource::File(path) => {
                 plain_name(&path.file_stem().unwrap_or_default().to_string_lossy())
             }
         }
@@ -107,14 +107,14 @@ impl Guest {
         let is_name = |name: &&str| !name.contains('/') && !path.is_file();
         match word.to_str().filter(is_name) {
             Some(name) if programs.iter().any(|program| program == name) => {
-                Ok(Guest::Program(name.to_owned()))
+                Ok(GuestSource::Program(name.to_owned()))
             }
             // A name, and none that there is.
             Some(name) if !path.exists() => Err(Error::Usage(format!(
                 "--guest {name}: there is no such file, and no such guest program; {}",
                 suggest::instead(name, &programs)
             ))),
-            _ => Ok(Guest::File(path.to_owned())),
+            _ => Ok(GuestSource::File(path.to_owned())),
         }
     }
 }
@@ -123,7 +123,7 @@ impl Guest {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct With<'a> {
     /// Another guest.
-    pub guest: Option<&'a Guest>,
+    pub guest: Option<&'a GuestSource>,
     /// Whether the hypervisor is not the workspace's own: one that need not report anything.
     pub foreign: bool,
     /// The challenge that the machine's flash holds.

@@ -1,17 +1,17 @@
-//! From what the files say to a plan for one architecture.
+//! Resolves what the files say, for one architecture.
 
 use super::accounts::Witness;
 use super::layers::{At, Layer, Merged, merge};
 use super::missing::{self, Missing};
 use super::raw::{self, Params};
-use super::{Guest, Scenario, With};
 use crate::config::challenge;
+use super::{GuestSource, Scenario, With};
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
-use crate::judge::{Forbidden, HvExpected, Lines, Plan, Step, Story};
+use crate::judge::{Forbidden, HvExpected, Lines, Step, Story, StorySpec};
 use crate::project::Project;
 use crate::suggest;
 use std::path::{Path, PathBuf};
@@ -81,22 +81,22 @@ impl Resolver<'_> {
             return Err(missing.error(self.sources));
         };
         let (guest, second, values) = self.programs(&mut merged)?;
-        let mut plan = self.plan(&mut merged, end, &values)?;
+        let mut spec = self.story_spec(&mut merged, end, &values)?;
         let mode = merged.mode.map(|At { value, layer }| {
             let context = self.context(layer, &values);
             context.mode(value)
         });
         let mode = mode.transpose()?;
         if let Some(mode) = &mode {
-            plan.hv.start.insert("mode", mode);
+            spec.hv.start.insert("mode", mode);
         }
         if let Some(At { value, layer }) = merged.hv {
-            plan.hv = value.resolve(plan.hv, &self.context(layer, &values))?;
+            spec.hv = value.resolve(spec.hv, &self.context(layer, &values))?;
         }
         if let Some(At { value, layer }) = merged.witness {
-            plan.witness = Some(Witness::resolve(value, &self.context(layer, &values))?);
+            spec.witness = Some(Witness::resolve(value, &self.context(layer, &values))?);
         }
-        if let Some(objection) = plan.objection() {
+        if let Some(objection) = spec.objection() {
             return Err(self.wrong(objection));
         }
         let silence = merged.silence.map(|At { value, layer }| {
@@ -125,7 +125,7 @@ impl Resolver<'_> {
                 .flash
                 .map(|At { value, layer }| self.path(layer, &value)),
             silence,
-            story: Story::of(plan)
+            story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
         })
     }
@@ -145,7 +145,7 @@ impl Resolver<'_> {
     fn programs(
         &self,
         merged: &mut Merged,
-    ) -> Result<(Option<Guest>, Option<Guest>, Values), ConfigError> {
+    ) -> Result<(Option<GuestSource>, Option<GuestSource>, Values), ConfigError> {
         let guest = merged.guest.take();
         let guest = guest.map(|At { value, layer }| self.guest("guest", &value, layer));
         let guest = guest.transpose()?;
@@ -153,7 +153,7 @@ impl Resolver<'_> {
         // looks for this one.
         let by_hand = self.with.guest;
         let name_on_disk = guest.as_ref().or(by_hand);
-        let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), Guest::name);
+        let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), GuestSource::name);
         let second = match merged.second.take() {
             Some(At { value, layer }) => {
                 let second = self.guest("then", &value, layer)?;
@@ -195,11 +195,16 @@ impl Resolver<'_> {
     }
 
     /// A guest: a file, if there is a `/` in its name, or else a program.
-    fn guest(&self, key: &str, raw: &Spanned<String>, layer: usize) -> Result<Guest, ConfigError> {
+    fn guest(
+        &self,
+        key: &str,
+        raw: &Spanned<String>,
+        layer: usize,
+    ) -> Result<GuestSource, ConfigError> {
         let text = raw.get_ref();
         let bad = |message: &str| Err(self.sources[layer].bad_value(key, raw, message));
         if text.contains('/') {
-            return Ok(Guest::File(self.path(layer, Path::new(text))));
+            return Ok(GuestSource::File(self.path(layer, Path::new(text))));
         }
         if !is_word(text) || text.contains('.') {
             return bad("is neither a program's name nor a path");
@@ -210,17 +215,17 @@ impl Resolver<'_> {
             let instead = suggest::instead(text, &programs);
             return bad(&format!("there is no guest program `{text}`; {instead}"));
         }
-        Ok(Guest::Program(text.clone()))
+        Ok(GuestSource::Program(text.clone()))
     }
 
     /// The steps, strands and forbidden lines.
-    fn plan(
+    fn story_spec(
         &self,
         merged: &mut Merged,
         end: EndKind,
         values: &Values,
-    ) -> Result<Plan, ConfigError> {
-        let mut plan = Plan {
+    ) -> Result<StorySpec, ConfigError> {
+        let mut spec = StorySpec {
             steps: Vec::new(),
             strands: Vec::new(),
             forbidden: Vec::new(),
@@ -228,9 +233,9 @@ impl Resolver<'_> {
             hv: HvExpected::of(end),
             witness: None,
         };
-        plan.hv.start.insert("arch", self.machine.arch.name());
+        spec.hv.start.insert("arch", self.machine.arch.name());
         if self.with.foreign {
-            plan.hv.lines = Lines::IfAny;
+            spec.hv.lines = Lines::IfAny;
         }
         let mut strands = Vec::new();
         for At { value, layer } in std::mem::take(&mut merged.strands) {
@@ -243,16 +248,16 @@ impl Resolver<'_> {
             let context = self.context(layer, values);
             let step = value.into_inner();
             context.known("after", &step.after, &strand_names, "strand")?;
-            plan.steps.push(context.step(step, &plan.steps)?);
+            spec.steps.push(context.step(step, &spec.steps)?);
         }
-        let step_names: Vec<_> = plan.steps.iter().map(|step| step.name.clone()).collect();
+        let step_names: Vec<_> = spec.steps.iter().map(|step| step.name.clone()).collect();
         for At { value, layer } in std::mem::take(&mut merged.forbidden) {
             let context = self.context(layer, values);
             let forbidden = context.forbidden(value.into_inner(), &step_names)?;
-            plan.forbidden.push(forbidden);
+            spec.forbidden.push(forbidden);
         }
-        plan.strands = strands;
-        Ok(plan)
+        spec.strands = strands;
+        Ok(spec)
     }
 }
 

@@ -18,7 +18,7 @@ fn values_of_the_machine_are_filled_in_as_plain_text() {
     ))
     .unwrap();
     assert_eq!(s.story.steps()[0].pattern, "^at 0x22000000$");
-    assert_eq!(s.guest, Some(Guest::Program("gkernel".into())));
+    assert_eq!(s.guest, Some(GuestSource::Program("gkernel".into())));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn an_extending_scenario_adds_and_overrides() {
     assert_eq!(rules, ["panicked", "oops"]);
     let word = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(s.params, [word("arg", "9"), word("runs", "2")]);
-    let Some(Guest::File(guest)) = &s.guest else {
+    let Some(GuestSource::File(guest)) = &s.guest else {
         panic!("{:?}", s.guest)
     };
     assert!(
@@ -314,7 +314,7 @@ fn what_is_built_in_code_is_what_a_file_would_say() {
             .resolve(&project, &machine, &With::default())
             .unwrap();
         (
-            serde_json::to_value(scenario.story.plan()).unwrap(),
+            serde_json::to_value(scenario.story.spec()).unwrap(),
             scenario.params,
             scenario.guest,
         )

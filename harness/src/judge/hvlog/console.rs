@@ -6,7 +6,7 @@ use super::{Access, Fault, number};
 pub const KILLED: &str = "Hypervisor error: ";
 
 /// The fault that a line of the hypervisor's tells people of.
-pub fn told_fault(line: &str) -> Option<Fault> {
+pub fn printed_fault(line: &str) -> Option<Fault> {
     let fault = line
         .strip_prefix("VM exit: ")
         .or_else(|| line.strip_prefix(KILLED))?

@@ -1,6 +1,6 @@
 //! Listens to a console for the hypervisor's report, and tells it from forged lines.
 
-use super::{End, FAULTS_KEPT, Fault, Fields, HvEvent, MARK, VERSION};
+use super::{FAULTS_KEPT, Fault, Fields, GuestEnd, HvEvent, MARK, VERSION};
 use serde::Serialize;
 
 /// How many guests are kept to be looked at one by one; all are counted.
@@ -57,13 +57,13 @@ fn version_is_known(start: &Fields) -> Result<(), String> {
 
 /// What the hypervisor reports of one guest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Guest {
+pub struct GuestLog {
     /// What it said at the start.
     pub start: Fields,
     /// The file on the disk that it loaded.
     pub path: Option<String>,
     /// How the guest ended.
-    pub end: Option<End>,
+    pub end: Option<GuestEnd>,
 }
 
 /// What the hypervisor counted, of all its guests.
@@ -88,7 +88,7 @@ pub struct Listener {
     phase: Phase,
     npf: u64,
     faults: Vec<Fault>,
-    guests: Vec<Guest>,
+    guests: Vec<GuestLog>,
     totals: Totals,
     forged: Forged,
 }
@@ -191,12 +191,12 @@ impl Listener {
     }
 
     /// The guest that is reported on.
-    fn guest(&mut self) -> &mut Guest {
+    fn guest(&mut self) -> &mut GuestLog {
         if self.guests.last().is_none_or(|guest| guest.end.is_some()) {
             if self.guests.len() == GUESTS_KEPT {
                 self.guests.pop();
             }
-            self.guests.push(Guest::default());
+            self.guests.push(GuestLog::default());
         }
         self.guests.last_mut().expect("one was just made")
     }
@@ -207,7 +207,7 @@ impl Listener {
         }
     }
 
-    fn ended(&mut self, end: End) -> Result<(), String> {
+    fn ended(&mut self, end: GuestEnd) -> Result<(), String> {
         self.add_up(&end)?;
         (self.phase, self.npf) = (Phase::Nothing, 0);
         if let Some(fault) = end.fault {
@@ -223,7 +223,7 @@ impl Listener {
     }
 
     /// Whether the summary is that of the events.
-    fn add_up(&self, end: &End) -> Result<(), String> {
+    fn add_up(&self, end: &GuestEnd) -> Result<(), String> {
         let told = self.npf + u64::from(end.fault.is_some());
         if end.npf != told {
             let counted = end.npf;
@@ -241,12 +241,12 @@ impl Listener {
     }
 
     /// The guests it told of, in order; if there were very many, the first of them and the last.
-    pub fn guests(&self) -> &[Guest] {
+    pub fn guests(&self) -> &[GuestLog] {
         &self.guests
     }
 
     /// What it said at the end of the last guest that ended.
-    pub fn end(&self) -> Option<&End> {
+    pub fn end(&self) -> Option<&GuestEnd> {
         self.guests
             .iter()
             .rev()

@@ -8,7 +8,7 @@
 pub mod console;
 mod listener;
 
-pub use listener::{Forged, Guest, Heard, Listener, Totals};
+pub use listener::{Forged, GuestLog, Heard, Listener, Totals};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -166,7 +166,7 @@ pub fn number(text: &str) -> Option<u64> {
 
 /// The summary with which the hypervisor ends its report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct End {
+pub struct GuestEnd {
     /// All its words.
     pub said: Fields,
     /// Exits of the guest, without those for the host's own interrupts.
@@ -179,7 +179,7 @@ pub struct End {
     pub fault: Option<Fault>,
 }
 
-impl End {
+impl GuestEnd {
     fn new(said: Fields) -> Result<Self, String> {
         let fault = match said.get("outcome") {
             Some("killed") => said.fault()?,
@@ -215,7 +215,7 @@ pub enum HvEvent {
     /// The state of the host after the guest.
     Host(Fields),
     /// The guest has ended.
-    End(End),
+    End(GuestEnd),
     /// A kind that is not known here.
     Other,
 }
@@ -231,7 +231,7 @@ impl HvEvent {
             "enter" => Self::Enter(fields),
             "exit" => Self::Exit(fields.fault()?),
             "host" => Self::Host(fields),
-            "end" => Self::End(End::new(fields)?),
+            "end" => Self::End(GuestEnd::new(fields)?),
             _ => Self::Other,
         })
     }

@@ -1,4 +1,4 @@
-use super::console::told_fault;
+use super::console::printed_fault;
 use super::listener::GUESTS_KEPT;
 use super::*;
 
@@ -285,6 +285,6 @@ fn a_line_for_people_tells_its_fault() {
         ("VM exit: nested page fault at nowhere (read)", None),
         ("Hypervisor error: unhandled exit: msr", None),
     ] {
-        assert_eq!(told_fault(line), expected, "{line}");
+        assert_eq!(printed_fault(line), expected, "{line}");
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::judge::verdict::{Clock, EndKind, Fault};
-use crate::judge::{By, Course, Forbidden, Plan, Strand};
+use crate::judge::verdict::{Blame, Clock, EndKind};
+use crate::judge::{By, Course, Forbidden, StorySpec, Strand};
 
 fn step(name: &str) -> Step {
     Step::new(name, format!("^{name}$"))
@@ -100,7 +100,7 @@ fn a_forbidden_line_fails_even_after_the_last_step() {
     let story = story(vec![step("a")]);
     let verdict = judge(&story, &["a", "it panicked"]);
     assert!(matches!(&verdict, Verdict::ForbiddenOutput { line, .. } if line == "it panicked"));
-    assert_eq!(story.fault(&verdict), Fault::Guest);
+    assert_eq!(story.blame(&verdict), Blame::Guest);
 }
 
 #[test]
@@ -293,10 +293,10 @@ fn talking(name: &str, steps: &[&str]) -> Strand {
 fn interwoven(strands: [Strand; 2]) -> Story {
     let mut end = step("end");
     end.after = strands.iter().map(|strand| strand.name.clone()).collect();
-    let mut plan = story(vec![step("start"), end]).plan().clone();
-    plan.strands = strands.into();
-    assert_eq!(plan.objection(), None);
-    Story::of(plan).unwrap()
+    let mut spec = story(vec![step("start"), end]).spec().clone();
+    spec.strands = strands.into();
+    assert_eq!(spec.objection(), None);
+    Story::of(spec).unwrap()
 }
 
 fn broken(strand: &str, because: &str, line: Option<&str>) -> Verdict {
@@ -381,7 +381,7 @@ fn strands_that_have_to_overlap_must_interrupt_each_other() {
     for [a, b, c, d] in [["w 0", "w 1", "v 0", "v 1"], ["v 0", "v 1", "w 0", "w 1"]] {
         let verdict = judge(&story, &["start", a, b, c, d, "end"]);
         assert!(matches!(verdict, Verdict::StrandBroken { line: None, .. }));
-        assert_eq!(story.fault(&verdict), Fault::Guest);
+        assert_eq!(story.blame(&verdict), Blame::Guest);
     }
 }
 
@@ -403,39 +403,39 @@ fn a_sequence_up_to_the_largest_number_is_complete_there() {
 #[test]
 fn a_plan_of_anybodys_making_whose_strands_prove_nothing_is_refused() {
     let good = interwoven([counting("w", 1), counting("v", 1)]);
-    let objection = |change: &dyn Fn(&mut Plan)| {
-        let mut plan = good.plan().clone();
-        change(&mut plan);
-        plan.objection().expect("it is wrong")
+    let objection = |change: &dyn Fn(&mut StorySpec)| {
+        let mut spec = good.spec().clone();
+        change(&mut spec);
+        spec.objection().expect("it is wrong")
     };
     let course = |pattern: &str, first, last| Course::Sequence {
         pattern: pattern.into(),
         first,
         last,
     };
-    let said = objection(&|plan| plan.strands[0].course = course("(.)", 2, 1));
+    let said = objection(&|spec| spec.strands[0].course = course("(.)", 2, 1));
     assert!(said.contains("holds no number"), "{said}");
-    let said = objection(&|plan| plan.strands[0].course = course("x", 0, 1));
+    let said = objection(&|spec| spec.strands[0].course = course("x", 0, 1));
     assert!(said.contains("one capture group"), "{said}");
-    let said = objection(&|plan| plan.strands[0].course = course("(.*)", 0, 1));
+    let said = objection(&|spec| spec.strands[0].course = course("(.*)", 0, 1));
     assert!(said.contains("any line"), "{said}");
-    let said = objection(&|plan| plan.strands[0].course = Course::Steps(Vec::new()));
+    let said = objection(&|spec| spec.strands[0].course = Course::Steps(Vec::new()));
     assert!(said.contains("no step that must happen"), "{said}");
-    let said = objection(&|plan| plan.strands[0].name = "end".into());
+    let said = objection(&|spec| spec.strands[0].name = "end".into());
     assert!(said.contains("no name of its own"), "{said}");
-    let said = objection(&|plan| plan.strands[0].overlaps = vec!["w".into()]);
+    let said = objection(&|spec| spec.strands[0].overlaps = vec!["w".into()]);
     assert!(said.contains("no other strand"), "{said}");
-    let said = objection(&|plan| plan.steps[0].after = vec!["x".into()]);
+    let said = objection(&|spec| spec.steps[0].after = vec!["x".into()]);
     assert!(said.contains("no such strand"), "{said}");
-    let said = objection(&|plan| plan.forbidden[0].until = Some("x".into()));
+    let said = objection(&|spec| spec.forbidden[0].until = Some("x".into()));
     assert!(said.contains("no such step"), "{said}");
 }
 
 #[test]
 fn of_a_hypervisor_that_need_not_report_a_report_has_to_be_whole_all_the_same() {
-    let mut plan = story(vec![step("a")]).plan().clone();
-    plan.hv.lines = crate::judge::Lines::IfAny;
-    let story = Story::of(plan).unwrap();
+    let mut spec = story(vec![step("a")]).spec().clone();
+    spec.hv.lines = crate::judge::Lines::IfAny;
+    let story = Story::of(spec).unwrap();
     let judge = |lines: &[&str]| {
         let mut judge = Judge::new(&story, Some("abc"));
         let lines = lines.iter().map(|line| Event::line(*line));

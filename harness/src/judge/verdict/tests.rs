@@ -1,5 +1,5 @@
 use super::*;
-use crate::judge::{By, Forbidden, HvExpected, Plan, Step, Story};
+use crate::judge::{By, Forbidden, HvExpected, Step, Story, StorySpec};
 
 /// A verdict of each kind; more than one where what it tells decides whose fault it is.
 fn all() -> Vec<Verdict> {
@@ -90,7 +90,7 @@ fn story() -> Story {
         from: None,
         until: None,
     };
-    Story::of(Plan {
+    Story::of(StorySpec {
         strands: Vec::new(),
         steps: names.map(step).into(),
         forbidden: names.map(forbidden).into(),
@@ -107,10 +107,10 @@ fn whose_fault_it_is_agrees_with_the_exit_code() {
     let story = story();
     let mut kinds = Vec::new();
     for verdict in all() {
-        let codes: &[u8] = match story.fault(&verdict) {
-            Fault::Nobody => &[0],
-            Fault::Guest | Fault::Hypervisor | Fault::GuestOrHypervisor => &[1, 3],
-            Fault::Setup => &[4],
+        let codes: &[u8] = match story.blame(&verdict) {
+            Blame::Nobody => &[0],
+            Blame::Guest | Blame::Hypervisor | Blame::GuestOrHypervisor => &[1, 3],
+            Blame::Setup => &[4],
         };
         let code = verdict.exit_code();
         assert!(codes.contains(&code), "{code}: {verdict:?}");

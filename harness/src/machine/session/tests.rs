@@ -7,7 +7,7 @@ use super::*;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
-use crate::judge::{By, HvExpected, Lines, Plan, Step, Story};
+use crate::judge::{By, HvExpected, Lines, Step, Story, StorySpec};
 use crate::project::Project;
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -27,7 +27,7 @@ fn story() -> Story {
         within: None,
         after: Vec::new(),
     };
-    Story::of(Plan {
+    Story::of(StorySpec {
         strands: Vec::new(),
         steps: vec![
             step("one", "^one$"),

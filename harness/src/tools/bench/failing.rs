@@ -2,7 +2,7 @@
 
 use super::{HarnessRun, median};
 use crate::error::Error;
-use crate::records::stopped::Programs;
+use crate::records::whereabouts::Programs;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use super::{HarnessRun, median, timed};
 use crate::error::Error;
-use crate::records::stopped::Programs;
+use crate::records::whereabouts::Programs;
 use std::path::{Path, PathBuf};
 
 /// The table that asks for the log, in a scenario.

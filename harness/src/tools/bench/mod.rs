@@ -14,7 +14,7 @@ use crate::boot::image;
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
 use crate::project::Project;
-use crate::records::stopped::Programs;
+use crate::records::whereabouts::Programs;
 use failing::Failing;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;

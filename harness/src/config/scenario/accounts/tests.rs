@@ -4,32 +4,32 @@ use crate::config::scenario::{Scenario, With};
 use crate::judge::accounts::Wanted;
 use crate::judge::hvlog::Access;
 use crate::judge::verdict::EndKind;
-use crate::judge::{HvExpected, Lines, Plan};
+use crate::judge::{HvExpected, Lines, StorySpec};
 use crate::project::Project;
 use std::path::Path;
 
 const HEAD: &str = "guest = 'gkernel'\narches = ['riscv64']\nend = 'shutdown'\n";
 const STEP: &str = "[[step]]\nname = 'a'\npattern = 'x'\n";
 
-fn resolve(text: &str) -> Result<Plan, String> {
+fn resolve(text: &str) -> Result<StorySpec, String> {
     let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
     let machine = Machine::load(&project, Arch::Riscv64).unwrap();
     let scenario = Scenario::from_text("s", text);
     let scenario = scenario.resolve(&project, &machine, &With::default());
     scenario
-        .map(|scenario| scenario.story.plan().clone())
+        .map(|scenario| scenario.story.spec().clone())
         .map_err(|e| e.to_string())
 }
 
 /// A scenario with something between its head and its only step.
 #[track_caller]
-fn plan(middle: &str) -> Plan {
+fn spec(middle: &str) -> StorySpec {
     resolve(&format!("{HEAD}{middle}{STEP}")).unwrap()
 }
 
 #[test]
 fn without_a_word_the_guest_has_to_ask_for_its_end_and_qemu_is_not_asked() {
-    let Plan { hv, witness, .. } = plan("mode = 'vs'\n");
+    let StorySpec { hv, witness, .. } = spec("mode = 'vs'\n");
     assert_eq!(hv.start.to_string(), "arch=riscv64 mode=vs");
     let usual = HvExpected::of(EndKind::Shutdown);
     assert_eq!(
@@ -43,7 +43,7 @@ fn without_a_word_the_guest_has_to_ask_for_its_end_and_qemu_is_not_asked() {
 
 #[test]
 fn a_kill_can_be_what_is_expected() {
-    let hv = plan("[hv]\nend = { outcome = 'killed', gpa = '{pflash}', npf = 1 }\n").hv;
+    let hv = spec("[hv]\nend = { outcome = 'killed', gpa = '{pflash}', npf = 1 }\n").hv;
     assert_eq!(
         hv.ends[0].to_string(),
         "gpa=0x22000000 npf=1 outcome=killed"
@@ -54,17 +54,17 @@ fn a_kill_can_be_what_is_expected() {
 #[test]
 fn the_budget_that_was_overrun_can_be_asked_for() {
     let words = "outcome = 'killed', kind = 'overrun', budget = 'cpu-ms', limit = 300";
-    let hv = plan(&format!("[hv]\nend = {{ {words} }}\n")).hv;
+    let hv = spec(&format!("[hv]\nend = {{ {words} }}\n")).hv;
     let said = "budget=cpu-ms kind=overrun limit=300 outcome=killed";
     assert_eq!(hv.ends[0].to_string(), said);
 }
 
 #[test]
 fn several_guests_have_an_end_each_or_one_for_all() {
-    let hv = plan("[hv]\nend = [{ outcome = 'killed' }, { npf = 0 }]\n").hv;
+    let hv = spec("[hv]\nend = [{ outcome = 'killed' }, { npf = 0 }]\n").hv;
     assert_eq!(hv.guests, 2);
     assert_eq!(hv.ends[1].to_string(), "npf=0 outcome=shutdown");
-    let hv = plan("[hv]\nguests = 9\nend = { outcome = 'shutdown|killed' }\n").hv;
+    let hv = spec("[hv]\nguests = 9\nend = { outcome = 'shutdown|killed' }\n").hv;
     assert_eq!((hv.guests, hv.ends.len(), hv.may_be_killed()), (9, 1, true));
 }
 
@@ -78,13 +78,13 @@ fn counts_are_exact_or_bounded_and_faults_have_a_place() {
         access: None,
     };
     let witness =
-        plan("[witness]\nnpf = 1\nhypercall = { min = 2 }\nother = { max = 3 }\n").witness;
+        spec("[witness]\nnpf = 1\nhypercall = { min = 2 }\nother = { max = 3 }\n").witness;
     let witness = witness.unwrap();
     assert_eq!(witness.npf, Some(wanted(1, 1)));
     assert_eq!(witness.hypercall, Some(wanted(2, u64::MAX)));
     assert_eq!(witness.other, Some(wanted(0, 3)));
     let place = "npf = { count = 2, gpa = '{pflash}', va = 4096, access = 'write' }\n";
-    let npf = plan(&format!("[witness]\n{place}")).witness.unwrap().npf;
+    let npf = spec(&format!("[witness]\n{place}")).witness.unwrap().npf;
     let expected = Wanted {
         gpa: Some(0x2200_0000),
         va: Some(4096),
@@ -93,7 +93,7 @@ fn counts_are_exact_or_bounded_and_faults_have_a_place() {
     };
     assert_eq!(npf, Some(expected));
     assert!(
-        plan("[witness]\n").witness.is_some(),
+        spec("[witness]\n").witness.is_some(),
         "asked, but for nothing"
     );
 }
@@ -193,7 +193,7 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
         };
         let text = format!("{HEAD}{middle}{STEP}");
         let scenario = Scenario::from_text("s", text).resolve(&project, &machine, &with);
-        scenario.unwrap().story.plan().hv.lines
+        scenario.unwrap().story.spec().hv.lines
     };
     assert_eq!(lines("", false), Lines::Required);
     assert_eq!(lines("", true), Lines::IfAny);
@@ -210,8 +210,8 @@ fn what_a_log_does_not_tell_cannot_be_asked_for() {
         let text = format!("end = 'shutdown'\n{middle}{STEP}");
         let scenario = Scenario::from_text("s", text);
         let scenario = scenario.resolve(&project, &machine(arch), &With::default());
-        let plan = scenario.map(|scenario| scenario.story.plan().clone());
-        plan.map_err(|error| error.to_string())
+        let spec = scenario.map(|scenario| scenario.story.spec().clone());
+        spec.map_err(|error| error.to_string())
     };
     let asked = "[witness]\ntimer = { min = 1 }\nuser-call = 2\nhypercalls = 3\n";
     let witness = resolve(Arch::Riscv64, asked).unwrap().witness.unwrap();

@@ -1,5 +1,8 @@
 //! A guest's exceptions, a shape at a time.
 
+mod el0;
+mod stage2;
+
 use super::*;
 use crate::vm::exit::Reply;
 
@@ -192,47 +195,6 @@ fn interrupts_are_the_hosts_whatever_the_syndrome_says() {
     }
 }
 
-#[test]
-fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
-    let fault = Syndrome {
-        far: 0xFFFF_FF80_0400_0123,
-        hpfar: 0x4000 << 4,
-        // A write, translation fault of level 3.
-        ..synchronous(EC_DATA_ABORT, ISS_WRITE | 0b00_0111)
-    };
-    let expected = Fault {
-        gpa: Gpa::new(0x400_0123),
-        access: Access::Write,
-        during_walk: false,
-    };
-    let exit = decode(&fault, 0, EL0, NO_TIMER);
-    assert_eq!(exit, Trapped::exit(Exit::Fault(expected)));
-}
-
-/// A fault of Stage-2 with this ISS, at FAR 0x…123 and HPFAR's page 0x400_0000, and where the guest's own
-/// tables lead from FAR.
-fn stage2(class: u64, iss: u64, translated: Option<u64>) -> Exit {
-    let syndrome = Syndrome {
-        far: 0xFFFF_FF80_0400_0123,
-        hpfar: 0x4000 << 4,
-        ..synchronous(class, iss)
-    };
-    let guest = Guest {
-        x: &[0; 31],
-        pstate: EL1,
-        timer: NO_TIMER,
-        ids: &IdRegisters::default(),
-    };
-    let translate = |address| {
-        assert_eq!(address, Gva::new(syndrome.far));
-        translated.map(Gpa::new)
-    };
-    match decode_el1(&syndrome, &guest, translate) {
-        Trapped::Exit { exit, .. } => exit,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
     Exit::Fault(Fault {
         gpa: Gpa::new(gpa),
@@ -245,97 +207,6 @@ fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
 const BY_HPFAR: [u64; 9] = [0, 1, 3, 4, 5, 7, 9, 10, 11];
 /// Permission.
 const PERMISSION: [u64; 3] = [0b00_1101, 0b00_1110, 0b00_1111];
-
-#[test]
-fn an_abort_has_its_access() {
-    for status in BY_HPFAR {
-        for (class, iss, access) in [
-            (EC_DATA_ABORT, 0, Access::Read),
-            (EC_DATA_ABORT, ISS_WRITE, Access::Write),
-            // A cache operation says WnR, and changes nothing.
-            (
-                EC_DATA_ABORT,
-                ISS_WRITE | ISS_CACHE_MAINTENANCE,
-                Access::Read,
-            ),
-            (EC_INSTRUCTION_ABORT, 0, Access::Execute),
-            // ISV with SRT and size: what the access was is no part of where.
-            (
-                EC_DATA_ABORT,
-                1 << 24 | 0b11 << 22 | 5 << 16 | ISS_WRITE,
-                Access::Write,
-            ),
-        ] {
-            let found = stage2(class, iss | status, None);
-            assert_eq!(found, at(0x400_0123, access, false), "{status:#b}");
-        }
-    }
-}
-
-#[test]
-fn a_walk_reads_a_whole_entry_whatever_it_was_for() {
-    for status in BY_HPFAR.into_iter().chain(PERMISSION) {
-        for (class, iss) in [
-            (EC_DATA_ABORT, 0),
-            (EC_DATA_ABORT, ISS_WRITE),
-            (EC_INSTRUCTION_ABORT, 0),
-        ] {
-            let found = stage2(class, iss | ISS_DURING_WALK | status, None);
-            assert_eq!(found, at(0x400_0000, Access::Read, true), "{status:#b}");
-        }
-    }
-}
-
-#[test]
-fn after_a_permission_fault_the_guests_own_tables_give_the_page() {
-    for status in PERMISSION {
-        let found = stage2(EC_DATA_ABORT, ISS_WRITE | status, Some(0x4020_5000));
-        assert_eq!(found, at(0x4020_5123, Access::Write, false));
-        let found = stage2(EC_INSTRUCTION_ABORT, status, Some(0x4020_5000));
-        assert_eq!(found, at(0x4020_5123, Access::Execute, false));
-        // It has taken the mapping away since.
-        let found = stage2(EC_DATA_ABORT, ISS_WRITE | status, None);
-        assert!(matches!(
-            found,
-            Exit::Other(Other {
-                class: "data-abort",
-                ..
-            })
-        ));
-    }
-}
-
-#[test]
-fn an_abort_that_is_no_matter_of_tables_ends_the_guest() {
-    // Synchronous external aborts (of a walk too), parity errors, alignment, a TLB conflict, an
-    // unsupported exclusive or atomic access.
-    for status in [
-        0b01_0000, 0b01_0111, 0b01_1000, 0b10_0001, 0b11_0000, 0b11_0101,
-    ] {
-        for (class, name) in [
-            (EC_DATA_ABORT, "data-abort"),
-            (EC_INSTRUCTION_ABORT, "instruction-abort"),
-        ] {
-            let wanted = Other {
-                class: name,
-                code: class,
-                info: status,
-            };
-            assert_eq!(stage2(class, status, Some(0)), Exit::Other(wanted));
-        }
-    }
-}
-
-#[test]
-fn hpfar_has_the_page_in_bits_43_to_4() {
-    let far_away = Syndrome {
-        hpfar: 1 << 63 | 0xFF_FFFF_FFFF << 4 | 0xF,
-        far: 0xFFF,
-        ..synchronous(EC_DATA_ABORT, 0b00_0101)
-    };
-    let exit = decode(&far_away, 0, EL1, NO_TIMER);
-    assert_eq!(exit, Trapped::exit(at((1 << 52) - 1, Access::Read, false)));
-}
 
 #[test]
 fn an_serror_is_nobodys_exception() {
@@ -365,71 +236,5 @@ fn what_no_guest_should_cause_has_a_class() {
         let wanted = Exit::Other(Other { class, code, info });
         let found = decode(&synchronous(code, info), 0, EL1, NO_TIMER);
         assert_eq!(found, Trapped::exit(wanted), "{code:#x}");
-    }
-}
-
-/// An exception of a guest of the EL0 mode, with x8 and x0.
-fn el0(class: u64, iss: u64, x8: u64) -> Exit {
-    let mut x = [0; 31];
-    (x[0], x[8]) = (0x141, x8);
-    let syndrome = Syndrome {
-        far: 0x400_0123,
-        // There may be no such register: it is not looked at.
-        hpfar: u64::MAX,
-        ..synchronous(class, iss)
-    };
-    decode_el0(&syndrome, &x)
-}
-
-#[test]
-fn a_guest_at_el0_calls_by_svc_with_the_number_in_x8() {
-    let shutdown = Call::Shutdown {
-        announce: None,
-        failed: false,
-    };
-    for (number, call) in [
-        (hv_abi::PUTCHAR, Call::PutByte(b'A')),
-        (hv_abi::EXIT, shutdown),
-        (0x8400_0008, Call::Unknown { id: 0x8400_0008 }),
-    ] {
-        assert_eq!(el0(EC_SVC64, 0, number), Exit::Call(call));
-    }
-}
-
-#[test]
-fn a_guest_at_el0_faults_at_far_with_the_host_for_a_second_stage() {
-    for status in BY_HPFAR.into_iter().chain(PERMISSION) {
-        let found = el0(EC_DATA_ABORT, ISS_WRITE | status, 0);
-        assert_eq!(found, at(0x400_0123, Access::Write, false), "{status:#b}");
-        let found = el0(EC_INSTRUCTION_ABORT, status, 0);
-        assert_eq!(found, at(0x400_0123, Access::Execute, false));
-    }
-    let alignment = el0(EC_DATA_ABORT, 0b10_0001, 0);
-    assert!(matches!(
-        alignment,
-        Exit::Other(Other {
-            class: "data-abort",
-            ..
-        })
-    ));
-}
-
-#[test]
-fn a_guest_at_el0_waits_for_nothing_and_has_no_system_registers() {
-    assert_eq!(el0(EC_WFX, 0, 0), Exit::Idle);
-    for (class, name) in [
-        (EC_SYSREG, "system-register"),
-        (EC_FP, "floating-point"),
-        (EC_UNKNOWN, "undefined-instruction"),
-    ] {
-        let found = el0(class, 0, 0);
-        assert!(matches!(found, Exit::Other(other) if other.class == name));
-    }
-    for vector in [IRQ, FIQ] {
-        let syndrome = Syndrome {
-            vector,
-            ..synchronous(EC_SVC64, 0)
-        };
-        assert_eq!(decode_el0(&syndrome, &[0; 31]), Exit::HostInterrupt);
     }
 }

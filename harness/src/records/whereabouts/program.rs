@@ -133,7 +133,7 @@ mod tests {
         assert!(place.function.ends_with("::place"), "{place:?}");
         let source = place.source.unwrap();
         assert!(
-            source.starts_with("harness/src/records/stopped/program.rs:"),
+            source.starts_with("harness/src/records/whereabouts/program.rs:"),
             "{source}"
         );
     }

@@ -2,7 +2,7 @@
 //! to end. It is written down with a run's records.
 
 use super::accounts;
-use super::hvlog::{Fields, Guest, Listener};
+use super::hvlog::{Fields, GuestLog, Listener};
 use super::verdict::{EndKind, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::time::Duration;
@@ -296,7 +296,7 @@ impl HvExpected {
         guests.find_map(|(nth, guest)| self.objection_to(nth, guest))
     }
 
-    fn objection_to(&self, nth: usize, guest: &Guest) -> Option<Verdict> {
+    fn objection_to(&self, nth: usize, guest: &GuestLog) -> Option<Verdict> {
         if !guest.start.agree_with(&self.start) {
             let (said, expected) = (&guest.start, &self.start);
             return Some(Verdict::BrokenReport {
@@ -319,9 +319,9 @@ impl HvExpected {
     }
 }
 
-/// A story as it is written down with a run's records.
+/// The specification of a story, as `story.json` holds it: plain data, before its patterns are compiled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Plan {
+pub struct StorySpec {
     /// The steps, in order.
     pub steps: Vec<Step>,
     /// The strands, which run beside the steps.
@@ -337,9 +337,9 @@ pub struct Plan {
     pub witness: Option<accounts::Expected>,
 }
 
-impl Plan {
-    /// What keeps a plan, which may be of anybody's making, from proving anything; none if it is fit
-    /// to judge by.
+impl StorySpec {
+    /// Says why this story, which anybody may have written, could prove nothing; none if it is fit to
+    /// judge by.
     pub fn objection(&self) -> Option<String> {
         if self.strands.is_empty() && self.steps.iter().all(|step| step.optional) {
             return Some("it has no step that must happen: every run would pass".into());

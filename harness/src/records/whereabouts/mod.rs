@@ -31,7 +31,7 @@ impl Programs {
 
 /// Where a processor stood, in one look or several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stopped {
+pub struct Whereabouts {
     /// The processor, from 0.
     pub cpu: usize,
     /// In how many looks, and of how many.
@@ -55,7 +55,7 @@ pub struct Place {
     pub source: Option<String>,
 }
 
-impl std::fmt::Display for Stopped {
+impl std::fmt::Display for Whereabouts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [seen, of] = self.looks;
         if of > 1 {
@@ -86,7 +86,7 @@ pub fn locate(
     programs: &Programs,
     running: Option<&str>,
     project: &Project,
-) -> Vec<Stopped> {
+) -> Vec<Whereabouts> {
     if looks.is_empty() {
         return Vec::new();
     }
@@ -104,7 +104,7 @@ pub fn locate(
             World::Unknown => in_guest().or_else(|| in_hypervisor(false)),
         }
     };
-    let mut all: Vec<Stopped> = Vec::new();
+    let mut all: Vec<Whereabouts> = Vec::new();
     for cpus in looks.iter().map(|look| processors(look)) {
         for (index, cpu) in cpus.iter().enumerate() {
             count(&mut all, index, cpu, place(cpu), looks.len());
@@ -115,9 +115,9 @@ pub fn locate(
 }
 
 /// Adds a processor's place in one look to those in the looks before.
-fn count(all: &mut Vec<Stopped>, index: usize, cpu: &Cpu, place: Option<Place>, of: usize) {
+fn count(all: &mut Vec<Whereabouts>, index: usize, cpu: &Cpu, place: Option<Place>, of: usize) {
     let (pc, world) = (format!("{:#x}", cpu.pc), cpu.world);
-    let same = |known: &&mut Stopped| {
+    let same = |known: &&mut Whereabouts| {
         let here = match (&known.place, &place) {
             (Some(known), Some(place)) => {
                 (&known.program, &known.function) == (&place.program, &place.function)
@@ -129,7 +129,7 @@ fn count(all: &mut Vec<Stopped>, index: usize, cpu: &Cpu, place: Option<Place>, 
     };
     match all.iter_mut().find(same) {
         Some(known) => known.looks[0] += 1,
-        None => all.push(Stopped {
+        None => all.push(Whereabouts {
             cpu: index,
             looks: [1, of],
             pc,
@@ -249,7 +249,7 @@ mod tests {
         };
         let looks = ["10", "20", "20"].map(|pc| format!("CPU#0\nRIP={pc} \n"));
         let locate = |looks| locate(looks, &programs, None, &Project::new("/"));
-        let nowhere = |stopped: &Stopped| stopped.to_string();
+        let nowhere = |stopped: &Whereabouts| stopped.to_string();
         assert_eq!(
             locate(&looks).iter().map(nowhere).collect::<Vec<_>>(),
             [
