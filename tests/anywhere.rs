@@ -335,10 +335,11 @@ fn without_a_workspace_what_would_be_built_has_to_be_named() {
     );
     let ran = elsewhere.harness(&["run", "--machine", "riscv46", "--scenario", "my.toml"]);
     assert!(ran.stderr.contains("no machine `riscv46`; "), "{ran:#?}");
-    let ran = elsewhere.harness(&["run", "--machine", "riscv64", "--arch", "x86_64"]);
+    let both = ["run", "--machine", "riscv64", "--arch", "x86_64"];
+    let ran = elsewhere.harness(&[&both[..], &["--scenario", "my.toml"]].concat());
     assert!(
         ran.stderr
-            .contains("machine riscv64 is of riscv64, and --arch says x86_64"),
+            .contains("machine riscv64 is of riscv64, and x86_64 is asked for"),
         "{ran:#?}"
     );
     let ran = elsewhere.harness(&["run", "--machine", "riscv64", "--hypervisor", "kernel"]);
@@ -354,6 +355,44 @@ fn without_a_workspace_what_would_be_built_has_to_be_named() {
         "{doctor:#?}"
     );
     assert!(!doctor.stdout.contains("rustc"), "{doctor:#?}");
+}
+
+/// A scenario that names its machine needs no option for it, to be run or to be judged.
+#[test]
+fn a_scenario_may_name_its_machine() {
+    let elsewhere = Elsewhere::new("aarch64");
+    fs::create_dir(elsewhere.at("sub")).unwrap();
+    fs::write(elsewhere.at("sub/own.toml"), "extends = 'aarch64-el1'\n").unwrap();
+    let scenario = |key: &str| {
+        let text = format!("machine = {key}\n{SCENARIO}");
+        fs::write(elsewhere.at("sub/s.toml"), text).unwrap();
+    };
+    let scenario_of = ["--hypervisor", "kernel", "--scenario", "sub/s.toml"];
+    let run = |more: &[&str]| elsewhere.harness(&[&["run"], &scenario_of[..], more].concat());
+
+    scenario("'own.toml'");
+    let ran = run(&[]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let note = "the machine is own: sub/own.toml";
+    assert!(ran.stdout.contains(note), "{ran:#?}");
+
+    scenario("{ aarch64 = 'own.toml', x86_64 = 'x86_64-seabios' }");
+    let ran = run(&["--arch", "aarch64"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.stdout.contains(note), "{ran:#?}");
+    let ran = run(&["--machine", "aarch64-el1"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let ran = run(&[]);
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    for part in ["s.toml:1: key `machine`: ", "aarch64, x86_64", "--arch"] {
+        assert!(ran.stderr.contains(part), "{part:?} is not in {ran:#?}");
+    }
+
+    scenario("'own.toml'");
+    fs::write(elsewhere.at("log"), "a kernel says hello\n").unwrap();
+    let ran = elsewhere.harness(&["judge", "log", "--scenario", "sub/s.toml"]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    assert!(ran.stdout.contains("PASS s on aarch64"), "{ran:#?}");
 }
 
 /// The folder of a test is no part of a workspace, or the tests would show nothing.

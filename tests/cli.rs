@@ -94,6 +94,10 @@ fn a_missing_or_wrong_machine_file_is_shown() {
     let args = ["run", "--arch", "riscv64", "--root", &root_arg];
     refused(&args, &["has no folder configs/machines"]);
     fs::create_dir_all(&machines).unwrap();
+    let scenarios = folder.path().join("tests/scenarios");
+    fs::create_dir_all(&scenarios).unwrap();
+    let scenario = "end = 'shutdown'\n[[step]]\nname = 'a'\npattern = 'x'\n";
+    fs::write(scenarios.join("gkernel.toml"), scenario).unwrap();
     fs::create_dir(machines.join("riscv64.toml")).unwrap();
     refused(&args, &["riscv64.toml: cannot be read"]);
     fs::remove_dir(machines.join("riscv64.toml")).unwrap();

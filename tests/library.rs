@@ -129,7 +129,7 @@ fn a_scenario_and_a_machine_of_ones_own() {
 
     let wrong = other.smoke().machine(&own).arch(Arch::Riscv64);
     let wrong = harness::run(&other.project(), wrong).unwrap_err();
-    let expected = "machine own is of x86_64, and --arch says riscv64";
+    let expected = "machine own is of x86_64, and riscv64 is asked for";
     assert!(wrong.to_string().starts_with(expected), "{wrong}");
 }
 

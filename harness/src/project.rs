@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// What a workspace has.
 const MARK: &str = "configs/machines";
 
-/// Where machine files are looked for besides, as seen from the current folder.
+/// Where machine files are looked for besides.
 const BESIDE: &str = "machines";
 
 /// A folder with scenarios, machines and the records of runs. It may be a *workspace*, a checkout that
@@ -16,7 +16,7 @@ const BESIDE: &str = "machines";
 /// | | in a workspace | elsewhere |
 /// |---|---|---|
 /// | scenarios, by name | `tests/scenarios/NAME.toml` | the same |
-/// | machine files, by name | `configs/machines/NAME.toml`, else as elsewhere | `machines/NAME.toml` in the current folder, else those that are built in |
+/// | machine files, by name | `configs/machines/NAME.toml`, else as elsewhere | `machines/NAME.toml`, else those that are built in |
 /// | records of runs | `target/harness/runs` | the same beside a `Cargo.toml`, else `harness-runs` |
 /// | hypervisor and guests | built | given as files |
 ///
@@ -91,17 +91,19 @@ impl Project {
 /// What people write.
 impl Project {
     /// Where machine files of a name may be, the place that counts first: `configs/machines`, and
-    /// `machines` in the current folder.
+    /// `machines`.
     pub fn machine_files(&self, name: &OsStr) -> [PathBuf; 2] {
         let mut file = name.to_owned();
         file.push(".toml");
-        [self.at(MARK), BESIDE.into()].map(|folder| folder.join(&file))
+        [MARK, BESIDE]
+            .map(|folder| self.at(folder))
+            .map(|folder| folder.join(&file))
     }
 
     /// The names of the machines that files are there for, sorted.
     pub fn machine_names(&self) -> Vec<String> {
         let mut names = names_in(&self.at(MARK), is_toml);
-        names.extend(names_in(Path::new(BESIDE), is_toml));
+        names.extend(names_in(&self.at(BESIDE), is_toml));
         names.sort();
         names.dedup();
         names

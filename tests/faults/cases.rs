@@ -34,6 +34,29 @@ unique  = true
 pattern = 'panicked at'
 "#;
 
+/// A story that forbids nothing.
+const LENIENT: &str = "\
+end = 'shutdown'
+[hv]
+lines = false
+[[step]]
+name = 'one'
+pattern = '^step one$'
+";
+
+/// A story that allows one panic.
+const KNOWING: &str = "\
+end = 'shutdown'
+[hv]
+lines = false
+[[step]]
+name = 'one'
+pattern = '^step one$'
+[[forbid]]
+pattern = 'panicked at'
+except = 'panicked at test'
+";
+
 /// Something that the fake QEMU does.
 pub enum Act {
     /// Greet, and obey until the machine is set going.
@@ -183,6 +206,31 @@ pub const CASES: &[Case] = &[
         0,
         &[(KIND, "pass")],
     ),
+    Case {
+        name: "panic_that_nothing_forbids",
+        story: LENIENT,
+        script: &[
+            Boot,
+            ONE,
+            Say("[0.1] panicked at src/a.rs:1:2:\r\nno page\r\n"),
+            OFF,
+        ],
+        timeout: LONG,
+        exit: 0,
+        verdict: &[
+            (KIND, "pass"),
+            ("/notes/0", "[0.1] panicked at src/a.rs:1:2: no page; if"),
+            ("/notes/0", "add [[forbid]] pattern = 'panicked at'"),
+        ],
+    },
+    Case {
+        name: "panic_that_the_scenario_knows_of",
+        story: KNOWING,
+        script: &[Boot, Say("panicked at test\r\n"), ONE, OFF],
+        timeout: LONG,
+        exit: 0,
+        verdict: &[(KIND, "pass"), ("/notes", "[]")],
+    },
     case(
         "chatter_on_stderr",
         &[

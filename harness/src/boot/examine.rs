@@ -288,7 +288,7 @@ fn is_text(bytes: &[u8]) -> bool {
     text.chars().all(shown) && (text.len() >= 16 || text.ends_with('\n'))
 }
 
-/// Looks at the files that a run is to boot, before anything is built. What the command line names has
+/// Looks at the files that a run is to boot, before anything is built. What is named by hand has
 /// to be what a machine can run. What a scenario names may be any bytes, so as to see what a hypervisor
 /// makes of them; but an ELF file has to be for this architecture.
 pub fn check(
@@ -297,8 +297,8 @@ pub fn check(
     image: Option<&Path>,
     by_hand: Option<&GuestSource>,
 ) -> Result<(), Error> {
-    let refused = |option: &str, file: &Path, why: String| {
-        Err(Error::Usage(format!("{option} {}: {why}", file.display())))
+    let refused = |what: &str, file: &Path, why: String| {
+        Err(Error::Usage(format!("{what} {}: {why}", file.display())))
     };
     let kind = |file: &Path| -> Result<Kind, String> {
         let bytes =
@@ -308,13 +308,13 @@ pub fn check(
     if let Some(file) = image {
         let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
         if let Some(why) = objection.unwrap_or_else(Some) {
-            return refused("--hypervisor", file, why);
+            return refused("hypervisor", file, why);
         }
     }
     if let Some(GuestSource::File(file)) = by_hand {
         let objection = kind(file).map(|kind| kind.objection_as_guest(machine.arch));
         if let Some(why) = objection.unwrap_or_else(Some) {
-            return refused("--guest", file, why);
+            return refused("guest", file, why);
         }
     }
     let first = scenario.guest.as_ref().filter(|_| by_hand.is_none());
@@ -327,8 +327,8 @@ pub fn check(
             _ => None,
         });
         if let Some(why) = objection.unwrap_or_else(Some) {
-            let option = format!("the guest of scenario {}:", scenario.name);
-            return refused(&option, file, why);
+            let what = format!("the guest of scenario {}:", scenario.name);
+            return refused(&what, file, why);
         }
     }
     Ok(())

@@ -57,7 +57,8 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         .map(|word| GuestSource::named(project, word))
         .transpose()?;
     let (image, by_hand) = (request.hypervisor.as_deref(), by_hand.as_ref());
-    let machine = request.wanted_machine(project)?;
+    let definition = request.definition(project)?;
+    let machine = request.wanted_machine(project, &definition)?;
     let own = examine::is_own_hypervisor(project, image);
     let challenge = match Challenge::fits(&machine) {
         true => Some(Challenge::of([random()?, random()?])),
@@ -68,7 +69,6 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         foreign: !own,
         challenge,
     };
-    let definition = request.definition(project)?;
     let scenario = definition.resolve(project, &machine, &with)?;
     examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
@@ -172,7 +172,7 @@ async fn programs(
         if !project.is_workspace() {
             return Err(Error::Usage(format!(
                 "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
-                 name a file, with --hypervisor FILE or Request::hypervisor",
+                 name a file (--hypervisor FILE, Request::hypervisor)",
                 project.folder().display()
             )));
         }

@@ -86,14 +86,15 @@ impl Request {
         }
     }
 
-    /// The machine: its name, or a file (what has a `/` or ends in `.toml`).
+    /// The machine: its name, or a file (what has a `/` or ends in `.toml`). Without this it is the one
+    /// that the scenario asks for.
     pub fn machine(mut self, name_or_file: impl Into<OsString>) -> Self {
         self.machine = Some(name_or_file.into());
         self
     }
 
-    /// The machine that is named after an architecture; or, where a [machine](Self::machine) is named
-    /// too, the architecture that it has to be of.
+    /// The architecture: of the scenario's machine, if that is of it, and else of the machine that is
+    /// named after it. Where a [machine](Self::machine) is named too, that has to be of it.
     pub fn arch(mut self, arch: Arch) -> Self {
         self.arch = Some(arch);
         self
@@ -144,22 +145,25 @@ impl Request {
         self
     }
 
-    /// The machine that is asked for.
+    /// The machine that is asked for, by hand or by the scenario.
     ///
     /// # Errors
     ///
     /// None is asked for, there is no such machine, its file is not right, or it is of another
     /// architecture.
-    pub(crate) fn wanted_machine(&self, project: &Project) -> Result<Machine, Error> {
-        match (&self.machine, self.arch) {
-            (None, Some(arch)) => Machine::load(project, arch),
-            (Some(name), None) => Machine::named(project, name),
-            (Some(name), Some(arch)) => Machine::named_of(project, name, arch),
-            (None, None) => Err(Error::Usage(format!(
-                "no machine is named for the run: add Request::machine (there are {}), or Request::arch",
+    pub(crate) fn wanted_machine(
+        &self,
+        project: &Project,
+        scenario: &Definition,
+    ) -> Result<Machine, Error> {
+        let machine = scenario.machine(project, self.machine.as_deref(), self.arch)?;
+        machine.ok_or_else(|| {
+            Error::Usage(format!(
+                "no machine is named for the run: add Request::machine (there are {}), or Request::arch, \
+                 or the key `machine` to the scenario",
                 machine::names(project).join(", ")
-            ))),
-        }
+            ))
+        })
     }
 
     /// The scenario that is asked for.

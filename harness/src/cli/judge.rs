@@ -1,7 +1,8 @@
 //! `harness judge`.
 
-use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, machine_of, run::publish, text_of};
+use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, run::publish, text_of};
 use crate::arch::Arch;
+use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::files;
 use crate::records::replay;
@@ -46,18 +47,18 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
         return publish(&replay::run_again(&args.log)?, args.format);
     }
     let console = open(&args.log)?;
-    if args.arch.is_none() && args.machine.is_none() {
-        let message = "a recorded console does not tell its architecture: add --arch, or --machine";
-        return Err(Error::Usage(message.into()));
-    }
     let project = find_project(root)?;
-    let machine = machine_of(&project, args.arch, args.machine.as_deref())?;
     let scenario = match &args.scenario {
         Some(scenario) => text_of("--scenario", scenario)?,
         None => DEFAULT_SCENARIO,
     };
     let scenario = in_mode(&project, scenario, args.mode.as_deref())?;
-    let report = replay::console(&project, &machine, &scenario, console, &args.log)?;
+    let definition = Definition::named(&project, &scenario)?;
+    let Some(machine) = definition.machine(&project, args.machine.as_deref(), args.arch)? else {
+        let message = "a recorded console does not tell its architecture: add --arch, or --machine";
+        return Err(Error::Usage(message.into()));
+    };
+    let report = replay::console(&project, &machine, &definition, console, &args.log)?;
     publish(&report, args.format)
 }
 

@@ -17,6 +17,7 @@ use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
 use crate::config::machine::{Machine, names};
 use crate::config::recipe::Recipe;
+use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::project::Project;
 use crate::run::{event_loop, no_thread};
@@ -102,10 +103,10 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct What {
-    /// The architecture: the machine that is named so
+    /// The architecture: of the scenario's machine, or else the machine that is named so
     #[arg(long, value_parser = arch())]
     arch: Option<Arch>,
-    /// The machine: its name (harness list), or a file
+    /// The machine: its name (harness list), or a file [default: the scenario's]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
     /// The scenario: its name in tests/scenarios, or a file
@@ -131,21 +132,23 @@ impl What {
     }
 }
 
-/// The machine that the options name.
+/// The machine that the options name, or else the scenario, if there is one.
 fn machine_of(
     project: &Project,
     arch: Option<Arch>,
     machine: Option<&OsStr>,
+    scenario: Option<&Definition>,
 ) -> Result<Machine, Error> {
-    match (arch, machine) {
-        (Some(arch), None) => Machine::load(project, arch),
-        (None, Some(name)) => Machine::named(project, name),
-        (Some(arch), Some(name)) => Machine::named_of(project, name, arch),
-        (None, None) => Err(Error::Usage(format!(
+    let found = match scenario {
+        Some(scenario) => scenario.machine(project, machine, arch)?,
+        None => Machine::wanted(project, machine, arch)?,
+    };
+    found.ok_or_else(|| {
+        Error::Usage(format!(
             "on which machine? add --machine NAME|FILE ({}), or --arch ARCH for the machine of that name",
             names(project).join(", ")
-        ))),
-    }
+        ))
+    })
 }
 
 /// The text of an argument that has to be one.

@@ -39,7 +39,7 @@ pub(super) fn new(project: &Project, args: &NewArgs) -> Result<u8, Error> {
             TEXT_LIMIT >> 20
         )));
     }
-    let machine = machine_of(project, args.arch, args.machine.as_deref())?;
+    let machine = machine_of(project, args.arch, args.machine.as_deref(), None)?;
     say(draft::draft(project, &machine, &console, &args.from)?.trim_end())?;
     Ok(0)
 }

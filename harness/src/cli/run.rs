@@ -5,6 +5,7 @@ use super::{Format, What, machine_of, output};
 use crate::boot::Request;
 use crate::boot::build::Ask;
 use crate::config::parse_duration;
+use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::project::Project;
 use crate::records::report::Report;
@@ -44,9 +45,11 @@ pub(super) struct RunArgs {
 /// Builds, boots and judges; the verdict's exit code.
 pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8, Error> {
     let format = args.what.format;
-    let machine = machine_of(project, args.what.arch, args.what.machine.as_deref())?;
     let scenario = super::in_mode(project, args.what.scenario()?, args.what.mode.as_deref())?;
-    let mut request = Request::new(&scenario).timeout(args.timeout);
+    let definition = Definition::named(project, &scenario)?;
+    let (arch, machine) = (args.what.arch, args.what.machine.as_deref());
+    let machine = machine_of(project, arch, machine, Some(&definition))?;
+    let mut request = Request::with_scenario(definition).timeout(args.timeout);
     request.machine = args.what.machine;
     request.arch = args.what.arch;
     request.hypervisor = args.hypervisor;

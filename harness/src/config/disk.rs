@@ -4,6 +4,7 @@
 use super::{Source, parse_size};
 use crate::error::ConfigError;
 use serde::Deserialize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -67,10 +68,10 @@ impl Disk {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Raw {
-    image: Option<Spanned<PathBuf>>,
+    image: Option<Spanned<String>>,
     size: Option<Spanned<String>>,
     #[serde(rename = "file")]
-    files: Option<Vec<RawFile>>,
+    files: Option<Vec<Spanned<RawFile>>>,
     pflash_on_disk: Option<bool>,
 }
 
@@ -78,17 +79,36 @@ pub struct Raw {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawFile {
-    path: Spanned<String>,
-    from: Spanned<PathBuf>,
+    path: Option<Spanned<String>>,
+    from: Option<Spanned<String>>,
     #[serde(default, rename = "as")]
     form: Form,
 }
 
+/// Who fills the placeholders of a text, the value of a key.
+pub type Fill<'a> = &'a dyn Fn(&str, &Spanned<String>) -> Result<String, ConfigError>;
+
 impl Raw {
-    /// Checks what is written in `source`, whose paths are seen from `folder`.
-    pub fn resolve(self, source: &Source, folder: &Path) -> Result<Disk, ConfigError> {
+    /// What its files lack: where such a file is written, and the key.
+    pub fn lacking(&self) -> impl Iterator<Item = (Range<usize>, &'static str)> {
+        self.files.iter().flatten().flat_map(|file| {
+            let raw = file.get_ref();
+            let keys = [("path", raw.path.is_none()), ("from", raw.from.is_none())];
+            let lacking = keys.into_iter().filter(|(_, lacks)| *lacks);
+            lacking.map(|(key, _)| (file.span(), key))
+        })
+    }
+
+    /// Checks what is written in `source`, whose paths are seen from `folder`. Nothing may be
+    /// [lacking](Self::lacking).
+    pub fn resolve(
+        self,
+        source: &Source,
+        folder: &Path,
+        fill: Fill<'_>,
+    ) -> Result<Disk, ConfigError> {
         if let Some(image) = &self.image {
-            if image.get_ref().as_os_str().is_empty() {
+            if image.get_ref().is_empty() {
                 return Err(source.bad_value("image", image, "is empty"));
             }
             if self.size.is_some() || self.files.is_some() || self.pflash_on_disk == Some(true) {
@@ -97,44 +117,47 @@ impl Raw {
                 return Err(source.bad_value("image", image, message));
             }
         }
-        let size = match &self.size {
-            Some(size) => {
-                let parsed = parse_size(size.get_ref());
-                Some(parsed.map_err(|e| source.bad_value("size", size, e))?)
-            }
-            None => None,
-        };
-        let files = match self.files {
-            Some(raw) => Some(files(raw, source, folder)?),
-            None => None,
-        };
+        let size = self.size.map(|size| {
+            let parsed = parse_size(size.get_ref());
+            parsed.map_err(|e| source.bad_value("size", &size, e))
+        });
+        let files = self.files.map(|raw| files(raw, source, folder, fill));
+        let image = self.image.map(|image| fill("image", &image));
         Ok(Disk {
-            image: self.image.map(|image| folder.join(image.get_ref())),
-            size,
-            files,
+            image: image.transpose()?.map(|image| folder.join(image)),
+            size: size.transpose()?,
+            files: files.transpose()?,
             pflash_on_disk: self.pflash_on_disk,
         })
     }
 }
 
-fn files(raw: Vec<RawFile>, source: &Source, folder: &Path) -> Result<Vec<DiskFile>, ConfigError> {
+fn files(
+    raw: Vec<Spanned<RawFile>>,
+    source: &Source,
+    folder: &Path,
+    fill: Fill<'_>,
+) -> Result<Vec<DiskFile>, ConfigError> {
     let mut files: Vec<DiskFile> = Vec::new();
     for file in raw {
-        let path = file.path.get_ref();
-        if let Some(why) = objection(path) {
-            return Err(source.bad_value("path", &file.path, why));
+        let RawFile { path, from, form } = file.into_inner();
+        let lacking = "what is lacking was looked for";
+        let (raw_path, from) = (path.expect(lacking), from.expect(lacking));
+        let path = fill("path", &raw_path)?;
+        if let Some(why) = objection(&path) {
+            return Err(source.bad_value("path", &raw_path, why));
         }
         // FAT names of different case are one name.
         if files
             .iter()
-            .any(|other| other.path.eq_ignore_ascii_case(path))
+            .any(|other| other.path.eq_ignore_ascii_case(&path))
         {
-            return Err(source.bad_value("path", &file.path, "is there twice"));
+            return Err(source.bad_value("path", &raw_path, "is there twice"));
         }
         files.push(DiskFile {
-            path: path.clone(),
-            from: folder.join(file.from.get_ref()),
-            form: file.form,
+            path,
+            from: folder.join(fill("from", &from)?),
+            form,
         });
     }
     Ok(files)
@@ -170,7 +193,8 @@ mod tests {
     fn disk(text: &str) -> Result<Disk, String> {
         let source = Source::from_text("d.toml", format!("[disk]\n{text}"));
         let file: File = source.parse().map_err(|e| e.to_string())?;
-        let disk = file.disk.resolve(&source, Path::new("/there"));
+        let as_it_is = |_: &str, text: &Spanned<String>| Ok(text.get_ref().clone());
+        let disk = file.disk.resolve(&source, Path::new("/there"), &as_it_is);
         disk.map_err(|e| e.to_string())
     }
 

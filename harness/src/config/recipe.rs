@@ -41,7 +41,7 @@ impl Recipe {
         if path.symlink_metadata().is_err() {
             return Err(Error::Usage(format!(
                 "there is nothing to build here, since {} does not exist; name what is to be booted \
-                 with --hypervisor FILE, and a guest with --guest FILE",
+                 (--hypervisor FILE, Request::hypervisor), and a guest (--guest FILE, Request::guest)",
                 path.display()
             )));
         }

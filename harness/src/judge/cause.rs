@@ -21,6 +21,8 @@ struct Sign {
     look_at: &'static str,
     /// Whose it is once a guest runs, as far as such a line tells.
     within_a_guest: Blame,
+    /// The pattern by which a scenario forbids it; none where a system that works may print it too.
+    forbid: Option<&'static str>,
 }
 
 const ANY: Blame = Blame::GuestOrHypervisor;
@@ -32,48 +34,56 @@ const SIGNS: &[Sign] = &[
         kind: "panic",
         look_at: "the place that it names",
         within_a_guest: ANY,
+        forbid: Some("panicked at"),
     },
     Sign {
         pattern: r"^Hypervisor error: ",
         kind: "hypervisor-error",
         look_at: "what the guest did there",
         within_a_guest: Blame::Guest,
+        forbid: None,
     },
     Sign {
         pattern: r"(?-u:\b)[Kk]ernel (panic|BUG)|(?-u:\b)BUG(?-u:\b)",
         kind: "bug",
         look_at: "the check that failed, and the calls below it",
         within_a_guest: ANY,
+        forbid: Some("[Kk]ernel panic|BUG"),
     },
     Sign {
         pattern: r"(?-u:\b)[Aa]ssertion |(?-u:\b)assertion failed",
         kind: "assertion",
         look_at: "the assertion, and what its values came from",
         within_a_guest: ANY,
+        forbid: Some("[Aa]ssertion "),
     },
     Sign {
         pattern: r"(?-u:\b)[Uu]nhandled |(?-u:\b)[Uu]nexpected trap",
         kind: "unhandled",
         look_at: "the handler that lacks a case for it, and the address in the line",
         within_a_guest: ANY,
+        forbid: None,
     },
     Sign {
         pattern: r"(?-u:\b)([Pp]age|[Tt]riple|[Dd]ouble|[Pp]rotection) [Ff]ault|[Ss]egmentation fault",
         kind: "fault",
         look_at: "the address in the line",
         within_a_guest: ANY,
+        forbid: None,
     },
     Sign {
         pattern: r"(?-u:\b)([Ee]xception|EXCEPTION)(?-u:\b)",
         kind: "exception",
         look_at: "the address in the line",
         within_a_guest: ANY,
+        forbid: None,
     },
     Sign {
         pattern: r"[Oo]ut of memory|allocation (of .* )?failed",
         kind: "memory",
         look_at: "how much memory the machine has, and what took it",
         within_a_guest: ANY,
+        forbid: None,
     },
 ];
 
@@ -151,6 +161,13 @@ impl Suspects {
     pub(super) fn first(&self) -> Option<&Cause> {
         self.found.iter().flatten().next()
     }
+
+    /// Those that no system prints which does as it should, each with the pattern by which a scenario
+    /// forbids such a line; the most telling one first.
+    pub(super) fn grave(&self) -> impl Iterator<Item = (&Cause, &'static str)> {
+        let found = self.found.iter().zip(SIGNS);
+        found.filter_map(|(cause, sign)| Some((cause.as_ref()?, sign.forbid?)))
+    }
 }
 
 fn beginning(line: &str) -> String {
@@ -223,6 +240,34 @@ mod tests {
             "handled",
         ] {
             assert_eq!(of(&[line]), None, "{line}");
+        }
+    }
+
+    /// The advice names the line that it is about, and what it warns of is a failure.
+    #[test]
+    fn a_grave_line_is_forbidden_by_the_pattern_that_comes_with_it() {
+        let mut suspects = Suspects::default();
+        let lines = [
+            "exception vectors installed",
+            "assertion `left == right` failed",
+            "BUG: scheduling while atomic",
+            "panicked at src/main.rs:1:1:",
+        ];
+        for line in lines {
+            suspects.look(line, &Listener::default());
+        }
+        let grave: Vec<_> = suspects.grave().collect();
+        let kinds: Vec<_> = grave.iter().map(|(cause, _)| cause.kind.as_str()).collect();
+        assert_eq!(kinds, ["panic", "bug", "assertion"]);
+        for (cause, pattern) in grave {
+            let forbids = Regex::new(pattern).unwrap();
+            assert!(forbids.is_match(&cause.line), "{pattern}: {}", cause.line);
+        }
+        for line in ["Kernel panic - not syncing", "kernel panic"] {
+            let mut suspects = Suspects::default();
+            suspects.look(line, &Listener::default());
+            let (_, pattern) = suspects.grave().next().unwrap();
+            assert!(Regex::new(pattern).unwrap().is_match(line), "{pattern}");
         }
     }
 

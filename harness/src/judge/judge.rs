@@ -87,6 +87,13 @@ impl<'s> Judge<'s> {
         self.suspects.first()
     }
 
+    /// The line so far that tells most of a failure and that the scenario has nothing to say about, and the
+    /// pattern by which it would forbid it.
+    pub fn unforbidden(&self) -> Option<(&Cause, &'static str)> {
+        let mut grave = self.suspects.grave();
+        grave.find(|(cause, _)| !self.story.has_a_rule_for(&cause.line))
+    }
+
     /// The step awaited: the first that has to come. None when only the end is awaited.
     pub fn awaited(&self) -> Option<&'s Step> {
         self.story.steps()[self.next..]

@@ -156,6 +156,14 @@ impl Story {
         self.spec.forbidden.get(rule)
     }
 
+    /// Whether a rule about forbidden lines is about this one, at any time: even one by which it is
+    /// allowed.
+    pub(super) fn has_a_rule_for(&self, line: &str) -> bool {
+        let mut rules = self.forbidden.iter();
+        let matches = self.patterns.matches(line);
+        matches.is_some_and(|matches| rules.any(|rule| matches.matched(rule.pattern)))
+    }
+
     /// The step that a line, which is not its turn's, belongs to in a way that must not be.
     pub(super) fn stray(&self, matches: &Matches) -> Option<&Step> {
         let steps = || self.steps().iter().enumerate();

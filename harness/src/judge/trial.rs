@@ -139,6 +139,12 @@ impl<'s> Trial<'s> {
         self.judge.cause()
     }
 
+    /// A line that tells of a failure and that the scenario neither awaits nor forbids, and the pattern
+    /// by which it would be forbidden.
+    pub fn unforbidden(&self) -> Option<(&Cause, &'static str)> {
+        self.judge.unforbidden()
+    }
+
     /// What the hypervisor has reported.
     pub fn hypervisor(&self) -> &Listener {
         self.judge.hypervisor()

@@ -47,7 +47,8 @@ pub const REGISTERS: &str = "registers.txt";
 pub const VERDICT: &str = "verdict.json";
 
 /// What to do where records find no room.
-pub const ROOM: &str = "make room on the disk, or name a folder on another one with --records";
+pub const ROOM: &str =
+    "make room on the disk, or name a folder on another one (--records, Request::records)";
 
 /// How much is kept of QEMU's log: of its beginning, and of its end.
 const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
@@ -305,7 +306,7 @@ fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
             "cannot make {}, for a run's records: {error}",
             path.display()
         ),
-        "name a folder that you may write to, on a disk with room, with --records",
+        "name a folder that you may write to, on a disk with room (--records, Request::records)",
     )
 }
 
@@ -327,7 +328,7 @@ fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     }
     Err(Error::infrastructure(
         "a thousand runs within a second",
-        "use --records",
+        "name another folder for the records (--records, Request::records)",
     ))
 }
 

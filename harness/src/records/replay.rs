@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 use crate::config::machine::Machine;
-use crate::config::scenario::Scenario;
+use crate::config::scenario::{Definition, Scenario, With};
 use crate::error::Error;
 use crate::files;
 use crate::judge::Story;
@@ -89,11 +89,11 @@ fn other_architecture(booted: &Booted, story_file: &StoryFile) -> Option<String>
 pub fn console(
     project: &Project,
     machine: &Machine,
-    scenario: &str,
+    scenario: &Definition,
     console: impl Read,
     log: &Path,
 ) -> Result<Report, Error> {
-    let scenario = Scenario::load(project, scenario, machine)?;
+    let scenario = scenario.resolve(project, machine, &With::default())?;
     judge_console(machine, &scenario, console).map_err(|e| Error::io("read", log, &e))
 }
 

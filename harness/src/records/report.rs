@@ -117,7 +117,7 @@ impl Report {
             qemu: None,
             run_dir: None,
             memory_kib: crate::records::memory::own_memory_kib(),
-            notes: notes(story, trial),
+            notes: notes(&verdict, story, trial),
             verdict,
         }
     }
@@ -317,7 +317,7 @@ fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
 }
 
 /// What the user should know besides the verdict.
-fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
+fn notes(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Vec<String> {
     let report = trial.hypervisor();
     let mut notes = forgeries(report.forged());
     let silent = report.can_tell() && !report.has_any_line();
@@ -325,6 +325,17 @@ fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
         notes.push(
             "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),
         );
+    }
+    if *verdict == Verdict::Pass
+        && let Some((cause, pattern)) = trial.unforbidden()
+    {
+        let then = cause.then.iter().map(|then| format!(" {then}"));
+        notes.push(format!(
+            "the console tells of a failure, and the scenario does not forbid it: {}{}; if it is one, add \
+             [[forbid]] pattern = '{pattern}'",
+            cause.line,
+            then.collect::<String>()
+        ));
     }
     notes
 }

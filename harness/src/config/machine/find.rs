@@ -169,7 +169,8 @@ fn places(project: &Project, name: &OsStr) -> Vec<Origin> {
         .collect()
 }
 
-fn is_path(name_or_file: &OsStr) -> bool {
+/// Whether a word means a file, and not a name.
+pub fn is_path(name_or_file: &OsStr) -> bool {
     let bytes = name_or_file.as_encoded_bytes();
     bytes.contains(&b'/') || bytes.ends_with(b".toml")
 }

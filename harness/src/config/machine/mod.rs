@@ -1,7 +1,7 @@
 //! Machine files: a QEMU machine, what it boots from, and how it logs what it does.
 //!
 //! A machine has a name or a file of its own. A name is looked for in this order: in the workspace
-//! (`configs/machines/<name>.toml`), beside the harness's other files in the current folder
+//! (`configs/machines/<name>.toml`), in the project's folder
 //! (`machines/<name>.toml`), and among those that are built in. A file may extend another one; what it
 //! says itself goes over what that says. `docs/machine.md` has every key.
 
@@ -17,7 +17,7 @@ use crate::error::{ConfigError, Error};
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
 use crate::project::Project;
-pub use find::{Origin, names};
+pub use find::{Origin, is_path, names};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
 use std::ops::Range;
@@ -164,9 +164,29 @@ impl Machine {
             return Ok(machine);
         }
         Err(Error::Usage(format!(
-            "machine {} is of {}, and --arch says {arch}; leave out --arch, or name another machine",
+            "machine {} is of {}, and {arch} is asked for: name another machine, or leave out the \
+             architecture (--arch, Request::arch)",
             machine.name, machine.arch
         )))
+    }
+
+    /// The machine that somebody asks for: by its name or file, by its architecture, or by both. None
+    /// where it is by neither.
+    ///
+    /// # Errors
+    ///
+    /// As [`Machine::load`] and [`Machine::named_of`].
+    pub fn wanted(
+        project: &Project,
+        name_or_file: Option<&OsStr>,
+        arch: Option<Arch>,
+    ) -> Result<Option<Self>, Error> {
+        match (name_or_file, arch) {
+            (Some(name), Some(arch)) => Self::named_of(project, name, arch).map(Some),
+            (Some(name), None) => Self::named(project, name).map(Some),
+            (None, Some(arch)) => Self::load(project, arch).map(Some),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Resolves a machine file's text, for a machine of some name.
@@ -223,6 +243,8 @@ struct Layer {
     witness_format: Option<witness::Format>,
     witness_args: Option<Vec<Argument>>,
     values: Values,
+    /// What parts of it lack, and where.
+    lacking: Vec<String>,
 }
 
 /// An argument of QEMU's, and where it is written.
@@ -253,7 +275,10 @@ impl Layer {
         extra.extend(self.extra);
         let mut values = base.values;
         values.extend(self.values);
+        let mut lacking = self.lacking;
+        lacking.extend(base.lacking);
         Self {
+            lacking,
             arch: self.arch.or(base.arch),
             kernel_format: self.kernel_format.or(base.kernel_format),
             program: self.program.or(base.program),

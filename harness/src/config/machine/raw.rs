@@ -109,7 +109,16 @@ impl Machine {
             }
         }
         if let Some(raw) = self.disk {
-            layer.disk = Some(raw.resolve(source, folder)?);
+            for (at, key) in raw.lacking() {
+                let (file, line) = (source.path().display(), source.line_at(at.start));
+                let lacks = format!("{file}:{line}: this [[disk.file]] has no `{key}`");
+                layer.lacking.push(lacks);
+            }
+            if layer.lacking.is_empty() {
+                // A machine's file has one architecture, and its values are for scenarios.
+                let as_it_is = |_: &str, text: &Spanned<String>| Ok(text.get_ref().clone());
+                layer.disk = Some(raw.resolve(source, folder, &as_it_is)?);
+            }
         }
         if let Some(raw) = self.firmware {
             layer.firmware_lines = raw.lines(source)?;

@@ -16,10 +16,10 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
     let lacking = lacking(&layer);
     let (Some(arch), Some(program), Some(machine)) = (layer.arch, layer.program, layer.machine)
     else {
-        return Err(incomplete(&origins, &lacking));
+        return Err(incomplete(&origins, &lacking, &layer.lacking));
     };
-    if !lacking.is_empty() {
-        return Err(incomplete(&origins, &lacking));
+    if !lacking.is_empty() || !layer.lacking.is_empty() {
+        return Err(incomplete(&origins, &lacking, &layer.lacking));
     }
     let firmware = layer.firmware.unwrap_or_default();
     let mut known = PLACEHOLDERS.to_vec();
@@ -117,13 +117,22 @@ fn lacking(layer: &Layer) -> Vec<Lacking> {
     lacks.map(|(_, key)| key).collect()
 }
 
-fn incomplete(origins: &[Origin], lacking: &[Lacking]) -> ConfigError {
-    let keys = if lacking.len() == 1 { "a key" } else { "keys" };
-    let mut message = format!("lacks {keys}; to type is, say:");
+/// That keys are lacking: of the machine as a whole, and of `parts` of it.
+fn incomplete(origins: &[Origin], lacking: &[Lacking], parts: &[String]) -> ConfigError {
+    let count = lacking.len() + parts.len();
+    let keys = if count == 1 { "a key" } else { "keys" };
+    let mut message = format!("lacks {keys}");
+    if !lacking.is_empty() {
+        message += "; to type is, say";
+    }
+    message += ":";
     for (key, what) in lacking {
         message += &format!("\n  {key}: {what}");
     }
-    if origins.len() == 1 {
+    for part in parts {
+        message += &format!("\n  {part}");
+    }
+    if origins.len() == 1 && !lacking.is_empty() {
         message += "\n  or extends = \"NAME|FILE\", above the tables, to take over what another machine has";
     }
     of_the_file(origins, message)

@@ -155,6 +155,19 @@ fn a_file_may_have_the_name_of_the_built_in_machine_that_it_extends() {
     assert!(names(&Project::new(folder.path())).contains(&"aarch64-el1".to_owned()));
 }
 
+/// The folder that a program is started in is the machine's business only where it is the project's.
+#[test]
+fn a_projects_own_machines_are_found_from_any_folder() {
+    let files = [("machines/mine.toml", "extends = 'aarch64-el1'\n")];
+    let folder = folder(&files);
+    let project = Project::new(folder.path());
+    assert_eq!(project.machine_names(), ["mine"]);
+    let machine = Machine::named(&project, OsStr::new("mine")).unwrap();
+    let file = folder.path().join("machines/mine.toml");
+    assert_eq!(machine.origin(), &Origin::File(file));
+    assert!(names(&project).contains(&"mine".to_owned()));
+}
+
 #[test]
 fn all_that_is_lacking_is_said_at_once_with_what_to_type() {
     let folder = folder(&[
@@ -165,7 +178,33 @@ fn all_that_is_lacking_is_said_at_once_with_what_to_type() {
         ),
         ("base.toml", "arch = 'riscv64'\n[qemu]\nprogram = 'q'\n"),
         ("n.toml", "extends = 'base.toml'\n"),
+        (
+            "disk.toml",
+            "extends = 'm.toml'\n[[disk.file]]\npath = '/a'\n[[disk.file]]\nas = 'flat'\n",
+        ),
+        (
+            "files.toml",
+            "extends = 'riscv64'\n[[disk.file]]\nfrom = 'a'\n",
+        ),
     ]);
+    let error = machine_in(&folder, "disk.toml").unwrap_err();
+    for text in [
+        "disk.toml: lacks keys; to type is, say:",
+        "arch: arch = \"riscv64\"",
+        "[flash] size: size = \"32M\"",
+        "disk.toml:2: this [[disk.file]] has no `from`",
+        "disk.toml:4: this [[disk.file]] has no `path`",
+        "disk.toml:4: this [[disk.file]] has no `from`",
+    ] {
+        assert!(error.contains(text), "{text:?} is not in {error}");
+    }
+    let error = machine_in(&folder, "files.toml").unwrap_err();
+    let said: Vec<_> = error.lines().collect();
+    assert!(said[0].ends_with("files.toml: lacks a key:"), "{error}");
+    assert!(
+        said.len() == 2 && said[1].ends_with("files.toml:2: this [[disk.file]] has no `path`"),
+        "{error}"
+    );
     let error = machine_in(&folder, "m.toml").unwrap_err();
     for text in [
         "m.toml: lacks keys",

@@ -86,7 +86,7 @@ impl Builder {
         self.key("extends", name)
     }
 
-    /// The machine: a name, or a file.
+    /// The machine, where the run names none: a name, or a file.
     pub fn machine(self, name: &str) -> Self {
         self.key("machine", name)
     }
@@ -126,7 +126,11 @@ impl Builder {
     /// A step about which there is more to say.
     pub fn step_with(mut self, step: StepBuilder) -> Self {
         self.tables += "\n[[step]]\n";
-        self.tables += &step.0;
+        self.tables += &step.text;
+        if !step.after.is_empty() {
+            let names = step.after.join(", ");
+            line(&mut self.tables, "after", &format!("[{names}]"));
+        }
         self
     }
 
@@ -172,7 +176,10 @@ impl Builder {
 /// Puts a step together.
 #[derive(Debug, Clone)]
 #[must_use]
-pub struct StepBuilder(String);
+pub struct StepBuilder {
+    text: String,
+    after: Vec<String>,
+}
 
 impl StepBuilder {
     /// A step that takes one line.
@@ -180,11 +187,14 @@ impl StepBuilder {
         let mut text = String::new();
         line(&mut text, "name", &quoted(name));
         line(&mut text, "pattern", &quoted(pattern));
-        Self(text)
+        Self {
+            text,
+            after: Vec::new(),
+        }
     }
 
     fn key(mut self, key: &str, value: &str) -> Self {
-        line(&mut self.0, key, value);
+        line(&mut self.text, key, value);
         self
     }
 
@@ -224,9 +234,16 @@ impl StepBuilder {
         self.key("within", &quoted(&time(within)))
     }
 
-    /// The strand that has to be complete before it.
-    pub fn after(self, strand: &str) -> Self {
-        self.key("after", &format!("[{}]", quoted(strand)))
+    /// The strand that has to be complete before it, or the step that it is put behind, where the
+    /// scenario extends another one. There may be several.
+    pub fn after(mut self, strand_or_step: &str) -> Self {
+        self.after.push(quoted(strand_or_step));
+        self
+    }
+
+    /// The step that it is put in front of, where the scenario extends another one.
+    pub fn before(self, step: &str) -> Self {
+        self.key("before", &quoted(step))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A scenario's file and those that it extends, and what they say together.
 
 use super::accounts::{Hv, Witness};
+use super::machines::Machines;
 use super::raw::{self, Params, applies};
 use super::{Case, DiskFault};
 use crate::arch::Arch;
@@ -84,7 +85,7 @@ pub struct At<T> {
 #[derive(Default)]
 pub struct Merged {
     pub arches: Option<Vec<Arch>>,
-    pub machine: Option<At<Spanned<String>>>,
+    pub machine: Option<At<Spanned<Machines>>>,
     pub guest: Option<At<Spanned<String>>>,
     pub second: Option<At<Spanned<String>>>,
     pub mode: Option<At<Spanned<String>>>,
@@ -92,7 +93,7 @@ pub struct Merged {
     pub disk: Option<At<disk::Raw>>,
     pub disk_fault: Option<DiskFault>,
     pub end: Option<EndKind>,
-    pub flash: Option<At<PathBuf>>,
+    pub flash: Option<At<Spanned<String>>>,
     pub silence: Option<At<Spanned<String>>>,
     pub steps: Vec<At<Spanned<raw::Step>>>,
     pub strands: Vec<At<Spanned<raw::Strand>>>,
@@ -172,26 +173,39 @@ impl Merged {
         Ok(())
     }
 
-    /// Puts a step in its place: in front of the one that it names, or behind all others; those that
-    /// stay last in the scenario that is extended stay behind it.
+    /// Puts a step in its place: in front of the one, or behind those, that it names; else behind all
+    /// others, but for those that stay last in the scenario that is extended.
     fn put_step(
         &mut self,
         layer: usize,
         source: &Source,
-        step: Spanned<raw::Step>,
+        mut step: Spanned<raw::Step>,
     ) -> Result<(), ConfigError> {
-        let place = match &step.get_ref().before {
-            Some(before) => {
-                let named = |other: &At<Spanned<raw::Step>>| {
-                    let name = other.value.get_ref().name.as_ref();
-                    name.is_some_and(|name| name.get_ref() == before.get_ref())
+        let behind = self.steps_named_in(step.get_mut());
+        let place = match (&step.get_ref().before, behind) {
+            (None, None) => {
+                let stays = |other: &&At<Spanned<raw::Step>>| stays(other, layer);
+                let staying = self.steps.iter().rev().take_while(stays).count();
+                self.steps.len() - staying
+            }
+            (None, Some(place)) => {
+                // Several behind the same one come in the order in which they are written.
+                let named = &step.get_ref().behind;
+                let beside = |other: &&At<Spanned<raw::Step>>| {
+                    other.layer == layer && other.value.get_ref().behind == *named
                 };
-                let place = self.steps.iter().position(named);
+                let beside = self.steps[place + 1..].iter().take_while(beside).count();
+                let behind_the_last = stays(&self.steps[place], layer);
+                step.get_mut().behind_the_last = behind_the_last;
+                place + 1 + beside
+            }
+            (Some(before), None) => {
+                let place = self
+                    .steps
+                    .iter()
+                    .position(|step| is_named(step, before.get_ref()));
                 place.ok_or_else(|| {
-                    let names = self.steps.iter().filter_map(|step| {
-                        let name = step.value.get_ref().name.as_ref()?;
-                        Some(name.get_ref().clone())
-                    });
+                    let names = self.steps.iter().filter_map(name_of).map(str::to_owned);
                     let names: Vec<_> = names.collect();
                     let there = suggest::instead(before.get_ref(), &names);
                     source.bad_value(
@@ -201,17 +215,39 @@ impl Merged {
                     )
                 })?
             }
-            None => {
-                let stays = |other: &&At<Spanned<raw::Step>>| {
-                    other.layer < layer && other.value.get_ref().last
-                };
-                let staying = self.steps.iter().rev().take_while(stays).count();
-                self.steps.len() - staying
+            (Some(before), Some(_)) => {
+                let message = "a step has one place: leave out `before`, or the steps in `after`";
+                return Err(source.bad_value("before", before, message));
             }
         };
         self.steps.insert(place, At { value: step, layer });
         Ok(())
     }
+
+    /// Moves the steps among the names in `after` to `behind`; the place of the last of them.
+    fn steps_named_in(&self, step: &mut raw::Step) -> Option<usize> {
+        let after = step.after.as_mut()?.get_mut();
+        let place = |name: &String| self.steps.iter().position(|step| is_named(step, name));
+        let (steps, strands): (Vec<_>, Vec<_>) =
+            after.drain(..).partition(|name| place(name).is_some());
+        *after = strands;
+        step.behind = steps;
+        step.behind.iter().filter_map(place).max()
+    }
+}
+
+fn name_of(step: &At<Spanned<raw::Step>>) -> Option<&str> {
+    Some(step.value.get_ref().name.as_ref()?.get_ref())
+}
+
+/// Whether a step stays behind those that a layer adds.
+fn stays(step: &At<Spanned<raw::Step>>, layer: usize) -> bool {
+    let raw = step.value.get_ref();
+    raw.behind_the_last || raw.last && step.layer < layer
+}
+
+fn is_named(step: &At<Spanned<raw::Step>>, name: &str) -> bool {
+    name_of(step) == Some(name)
 }
 
 /// The values that a file has for an architecture.

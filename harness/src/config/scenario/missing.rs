@@ -38,6 +38,12 @@ pub fn of(merged: &Merged, arch: Arch, missing: &mut Missing) {
         let lacks = forbid.value.get_ref().pattern.is_none();
         missing.in_part("[[forbid]]", forbid, "pattern", lacks);
     }
+    if let Some(At { value, layer }) = &merged.disk {
+        for (at, key) in value.lacking() {
+            let what = format!("this [[disk.file]] has no `{key}`");
+            missing.0.push((Some(*layer), at, what));
+        }
+    }
 }
 
 impl Missing {

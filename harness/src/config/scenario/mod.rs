@@ -10,7 +10,7 @@ use crate::judge::Story;
 use crate::project::Project;
 use crate::suggest;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use std::time::Duration;
 pub struct Scenario {
     /// Its name: the file's, without the ending.
     pub name: String,
-    /// The machine it asks for: a name, or a file, as seen from the scenario's own.
-    pub machine: Option<String>,
+    /// The machine it asks for on its architecture: a name, or a file.
+    pub machine: Option<OsString>,
     /// What the hypervisor is to run; none leaves `/sbin` empty.
     pub guest: Option<GuestSource>,
     /// What it is to run after that.
@@ -64,8 +64,8 @@ pub struct Summary {
     pub about: String,
     /// The architectures that it is for.
     pub arches: Vec<Arch>,
-    /// The machine it asks for: a name, or a file.
-    pub machine: Option<String>,
+    /// The machines it asks for.
+    pub machine: Option<Machines>,
     /// What it is for in the conformance suite, if it belongs to it.
     pub case: Option<Case>,
 }
@@ -90,12 +90,20 @@ pub enum GuestSource {
 }
 
 impl GuestSource {
-    /// The name under `/sbin`: of a file's name what a name on the disk may have, at most 64 bytes.
+    /// The name under `/sbin`: a file's own, with its ending; what the hypervisor's words may not have
+    /// becomes `_`, and it has at most 64 characters.
     pub fn name(&self) -> String {
         match self {
             GuestSource::Program(name) => name.clone(),
             GuestSource::File(path) => {
-                plain_name(&path.file_stem().unwrap_or_default().to_string_lossy())
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let word = |(at, c): (usize, char)| match c {
+                    '.' if at > 0 => c,
+                    '_' | '-' => c,
+                    c if c.is_ascii_alphanumeric() => c,
+                    _ => '_',
+                };
+                name.chars().take(64).enumerate().map(word).collect()
             }
         }
     }
@@ -111,7 +119,7 @@ impl GuestSource {
             }
             // A name, and none that there is.
             Some(name) if !path.exists() => Err(Error::Usage(format!(
-                "--guest {name}: there is no such file, and no such guest program; {}",
+                "guest {name}: there is no such file, and no such guest program; {}",
                 suggest::instead(name, &programs)
             ))),
             _ => Ok(GuestSource::File(path.to_owned())),
@@ -231,7 +239,7 @@ impl Definition {
             summary.arches = raw.arches.unwrap_or(summary.arches);
             summary.case = raw.case;
             if let Some(machine) = &raw.machine {
-                summary.machine = Some(resolve::machine_name(&source, machine.get_ref()));
+                summary.machine = Some(machine.get_ref().seen_from(&source));
             }
         }
         Ok(summary)
@@ -280,6 +288,7 @@ mod accounts;
 mod builder;
 mod keys;
 mod layers;
+mod machines;
 mod missing;
 mod raw;
 mod resolve;
@@ -289,3 +298,4 @@ mod tests;
 
 pub use builder::{Builder, StepBuilder};
 pub use keys::{PAGE, keys};
+pub use machines::Machines;

@@ -2,6 +2,7 @@
 //! is resolved, so that all that is missing is said at once.
 
 use super::accounts::{Hv, Witness, Word};
+use super::machines::Machines;
 use super::{Case, DiskFault};
 use crate::arch::Arch;
 use crate::config::disk;
@@ -10,7 +11,6 @@ use crate::judge::By;
 use crate::judge::verdict::EndKind;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use toml::Spanned;
 
 /// `[params]`.
@@ -22,7 +22,7 @@ pub type Params = BTreeMap<Spanned<String>, Spanned<Word>>;
 pub struct Scenario {
     pub about: Option<String>,
     pub extends: Option<Spanned<String>>,
-    pub machine: Option<Spanned<String>>,
+    pub machine: Option<Spanned<Machines>>,
     pub guest: Option<Spanned<String>>,
     #[serde(rename = "then")]
     pub second: Option<Spanned<String>>,
@@ -34,7 +34,7 @@ pub struct Scenario {
     pub disk_fault: Option<DiskFault>,
     pub arches: Option<Vec<Arch>>,
     pub end: Option<EndKind>,
-    pub flash: Option<PathBuf>,
+    pub flash: Option<Spanned<String>>,
     pub silence: Option<Spanned<String>>,
     #[serde(default, rename = "step")]
     pub steps: Vec<Spanned<Step>>,
@@ -67,12 +67,19 @@ pub struct Step {
     pub optional: bool,
     pub count: Option<Spanned<u64>>,
     pub within: Option<Spanned<String>>,
+    /// Strands that are complete before it, and steps that it is put behind.
     pub after: Option<Spanned<Vec<String>>>,
     /// The step that it is put in front of, where the scenario extends another one.
     pub before: Option<Spanned<String>>,
     /// Whether it stays behind the steps that an extending scenario adds.
     #[serde(default)]
     pub last: bool,
+    /// The steps among those of `after`, once it has its place.
+    #[serde(skip)]
+    pub behind: Vec<String>,
+    /// Whether one of these stays last, so that this one does too.
+    #[serde(skip)]
+    pub behind_the_last: bool,
 }
 
 /// `[[strand]]`.
@@ -132,6 +139,8 @@ impl StrandStep {
             after: None,
             before: None,
             last: false,
+            behind: Vec::new(),
+            behind_the_last: false,
         }
     }
 }

@@ -105,25 +105,30 @@ impl Resolver<'_> {
         });
         let silence = silence.transpose()?;
         let disk = merged.disk.map(|At { value, layer }| {
-            let source = &self.sources[layer];
-            value.resolve(source, source.folder())
+            let context = self.context(layer, &values);
+            let fill = |key: &str, text: &Spanned<String>| context.filled(key, text);
+            value.resolve(context.source, context.source.folder(), &fill)
         });
         let disk = disk.transpose()?;
+        let flash = merged.flash.map(|At { value, layer }| {
+            let file = self.context(layer, &values).filled("flash", &value)?;
+            Ok(self.path(layer, Path::new(&file)))
+        });
+        let flash = flash.transpose()?;
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
             name,
-            machine: merged
-                .machine
-                .map(|At { value, layer }| machine_name(&self.sources[layer], value.get_ref())),
+            machine: merged.machine.and_then(|At { value, layer }| {
+                let machines = value.get_ref().seen_from(&self.sources[layer]);
+                machines.of(self.machine.arch)
+            }),
             guest,
             second,
             mode,
             params,
             disk,
             disk_fault: merged.disk_fault,
-            flash: merged
-                .flash
-                .map(|At { value, layer }| self.path(layer, &value)),
+            flash,
             silence,
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
@@ -146,8 +151,11 @@ impl Resolver<'_> {
         &self,
         merged: &mut Merged,
     ) -> Result<(Option<GuestSource>, Option<GuestSource>, Values), ConfigError> {
+        // What a guest is called may depend on all values but those that come of its name.
+        let mut values = self.machine.values.clone();
+        values.append(&mut merged.values);
         let guest = merged.guest.take();
-        let guest = guest.map(|At { value, layer }| self.guest("guest", &value, layer));
+        let guest = guest.map(|At { value, layer }| self.guest("guest", &value, layer, &values));
         let guest = guest.transpose()?;
         // A guest given by hand takes the place of the scenario's. Without either, the hypervisor
         // looks for this one.
@@ -156,7 +164,7 @@ impl Resolver<'_> {
         let name_on_disk = name_on_disk.map_or_else(|| "gkernel".into(), GuestSource::name);
         let second = match merged.second.take() {
             Some(At { value, layer }) => {
-                let second = self.guest("then", &value, layer)?;
+                let second = self.guest("then", &value, layer, &values)?;
                 let same_name = second.name().eq_ignore_ascii_case(&name_on_disk);
                 if same_name && by_hand.or(guest.as_ref()) != Some(&second) {
                     let message = format!("the first guest is /sbin/{name_on_disk} too");
@@ -166,8 +174,6 @@ impl Resolver<'_> {
             }
             None => None,
         };
-        let mut values = self.machine.values.clone();
-        values.append(&mut merged.values);
         values.insert("guest".into(), name_on_disk);
         // A flash of the scenario's own is as it is.
         if let Some(challenge) = self.with.challenge.filter(|_| merged.flash.is_none()) {
@@ -200,22 +206,23 @@ impl Resolver<'_> {
         key: &str,
         raw: &Spanned<String>,
         layer: usize,
+        values: &Values,
     ) -> Result<GuestSource, ConfigError> {
-        let text = raw.get_ref();
+        let text = self.context(layer, values).filled(key, raw)?;
         let bad = |message: &str| Err(self.sources[layer].bad_value(key, raw, message));
         if text.contains('/') {
-            return Ok(GuestSource::File(self.path(layer, Path::new(text))));
+            return Ok(GuestSource::File(self.path(layer, Path::new(&text))));
         }
-        if !is_word(text) || text.contains('.') {
+        if !is_word(&text) || text.contains('.') {
             return bad("is neither a program's name nor a path");
         }
         let programs = self.project.guests();
         // Where there are none at all, as in a workspace that only boots, one is given by hand.
-        if !programs.is_empty() && !programs.contains(text) {
-            let instead = suggest::instead(text, &programs);
+        if !programs.is_empty() && !programs.contains(&text) {
+            let instead = suggest::instead(&text, &programs);
             return bad(&format!("there is no guest program `{text}`; {instead}"));
         }
-        Ok(GuestSource::Program(text.clone()))
+        Ok(GuestSource::Program(text))
     }
 
     /// The steps, strands and forbidden lines.
@@ -247,7 +254,10 @@ impl Resolver<'_> {
         for At { value, layer } in std::mem::take(&mut merged.steps) {
             let context = self.context(layer, values);
             let step = value.into_inner();
-            context.known("after", &step.after, &strand_names, "strand")?;
+            let what = "strand, and no step that comes before this one,";
+            let steps = spec.steps.iter().map(|step| step.name.clone());
+            let like: Vec<_> = strand_names.iter().cloned().chain(steps).collect();
+            context.known("after", &step.after, &strand_names, what, &like)?;
             spec.steps.push(context.step(step, &spec.steps)?);
         }
         let step_names: Vec<_> = spec.steps.iter().map(|step| step.name.clone()).collect();
@@ -259,14 +269,6 @@ impl Resolver<'_> {
         spec.strands = strands;
         Ok(spec)
     }
-}
-
-/// A machine's name, or its file as seen from the scenario's.
-pub fn machine_name(source: &Source, text: &str) -> String {
-    if text.contains('/') || text.ends_with(".toml") {
-        return source.folder().join(text).to_string_lossy().into_owned();
-    }
-    text.to_owned()
 }
 
 /// What is needed to resolve a part of a scenario.
@@ -333,18 +335,19 @@ impl Context<'_> {
         })
     }
 
-    /// That each name of a list is one of these.
+    /// That each name of a list is one of these. For another one, those to suggest are in `like`.
     pub fn known(
         &self,
         key: &str,
         list: &Option<Spanned<Vec<String>>>,
         names: &[String],
         what: &str,
+        like: &[String],
     ) -> Result<(), ConfigError> {
         let Some(list) = list else { return Ok(()) };
         let mut unknown = list.get_ref().iter().filter(|name| !names.contains(name));
         unknown.next().map_or(Ok(()), |name| {
-            let there = suggest::instead(name, names);
+            let there = suggest::instead(name, like);
             let message = format!("there is no {what} `{name}`; {there}");
             Err(self.source.bad_value(key, list, message))
         })
@@ -387,6 +390,12 @@ impl Context<'_> {
             return Err(self.source.bad_value("mode", &raw, "is not a mode's name"));
         }
         Ok(raw.into_inner())
+    }
+
+    /// A text with its placeholders filled.
+    fn filled(&self, key: &str, raw: &Spanned<String>) -> Result<String, ConfigError> {
+        template::fill(raw.get_ref(), self.values, str::to_owned)
+            .map_err(|name| self.source.bad_value(key, raw, self.no_value(&name)))
     }
 
     /// Fills the placeholders of a pattern and checks that it is one.

@@ -16,7 +16,13 @@ impl Context<'_> {
             let message = "every strand needs a name of its own";
             return Err(self.source.bad_value("name", &raw_name, message));
         }
-        self.known("overlaps", &raw.overlaps, &names, "strand above this one")?;
+        self.known(
+            "overlaps",
+            &raw.overlaps,
+            &names,
+            "strand above this one",
+            &names,
+        )?;
         let course = match (raw.pattern, raw.sequence) {
             (Some(pattern), Some(sequence)) if raw.steps.is_empty() => {
                 self.sequence(&pattern, &sequence)?

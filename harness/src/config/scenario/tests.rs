@@ -1,3 +1,10 @@
+//! A scenario's text, resolved.
+
+mod layered;
+mod machines;
+mod mistakes;
+mod page;
+
 use super::*;
 use crate::judge::{By, Course};
 
@@ -21,148 +28,6 @@ fn values_of_the_machine_are_filled_in_as_plain_text() {
     assert_eq!(s.guest, Some(GuestSource::Program("gkernel".into())));
 }
 
-#[test]
-fn every_mistake_is_refused_with_its_line() {
-    let step = "[[step]]\nname = 'a'\npattern = 'x'\n";
-    for (text, expected) in [
-        (HEAD.to_owned(), "s.toml:1: asks for nothing on riscv64"),
-        (
-            format!("{HEAD}{step}optional = true"),
-            "s.toml:1: asks for nothing on riscv64",
-        ),
-        (
-            format!("{HEAD}{step}before = 'b'"),
-            "s.toml:7: key `before`: no such step comes before this one; there are: none",
-        ),
-        (
-            format!("{HEAD}{step}after = ['b']"),
-            "s.toml:7: key `after`: there is no strand `b`",
-        ),
-        (
-            format!("{HEAD}{step}[[forbid]]\npattern = 'y'\nuntil = 'aa'"),
-            "s.toml:9: key `until`: there is no such step; did you mean `a`",
-        ),
-        (
-            format!("{HEAD}{step}[[forbid]]\npattern = 'y'\nexcept = '('"),
-            "s.toml:9: key `except`: regex parse",
-        ),
-        (
-            format!("{HEAD}[[strand]]\nname = 'w'\npattern = 'w'\nsequence = '0..=2'"),
-            "s.toml:6: key `pattern`: has 0 capture groups",
-        ),
-        (
-            format!("{HEAD}[[strand]]\nname = 'w'\npattern = 'w(.)'\nsequence = '2..2'"),
-            "s.toml:7: key `sequence`: is not a range",
-        ),
-        (
-            format!("{HEAD}{step}[[strand]]\nname = 'a'\npattern = 'w(.)'\nsequence = '0..2'"),
-            "s.toml:1: step 2 has no name of its own",
-        ),
-        (
-            format!(
-                "{HEAD}[[strand]]\nname = 'w'\npattern = 'w(.)'\nsequence = '0..2'\noverlaps = ['v']"
-            ),
-            "s.toml:8: key `overlaps`: there is no strand above this one `v`",
-        ),
-        (
-            format!(
-                "{HEAD}[[strand]]\nname = 'w'\npattern = 'w'\n[[strand.step]]\nname = 'a'\npattern = 'x'"
-            ),
-            "s.toml:6: a strand has either",
-        ),
-        (
-            format!(
-                "{HEAD}[[strand]]\nname = 'w'\n[[strand.step]]\nname = 'a'\npattern = 'x'\noptional = true"
-            ),
-            "s.toml:1: strand `w` has no step that must happen",
-        ),
-        (
-            format!("{HEAD}values-from = 'no.toml'\n{step}"),
-            "s.toml:4: key `values-from`: there is no such file",
-        ),
-        (
-            format!("{HEAD}extends = 'gkernle'\n{step}"),
-            "s.toml:4: key `extends`: there is no such scenario; did you mean `gkernel`",
-        ),
-        (
-            format!("{HEAD}{step}patern = 'y'"),
-            "s.toml:7: key `patern`: unknown field",
-        ),
-        (
-            format!("{HEAD}{step}{step}"),
-            "s.toml:8: key `name`: every step needs a name",
-        ),
-        (
-            format!("{HEAD}{step}count = 0"),
-            "s.toml:7: key `count`: a step that happens 0",
-        ),
-        (
-            format!("{HEAD}{step}within = '0s'"),
-            "s.toml:7: key `within`: a time of zero",
-        ),
-        (
-            format!("{HEAD}[[step]]\nname = 'a'\npattern = '('"),
-            "s.toml:6: key `pattern`: regex parse",
-        ),
-        (
-            format!("{HEAD}[[step]]\nname = 'a'\npattern = 'y*'"),
-            "s.toml:6: key `pattern`: matches an empty",
-        ),
-        (
-            format!("{HEAD}[[step]]\nname = 'a'\npattern = '{{no}}'"),
-            "s.toml:6: key `pattern`: {no} has no value",
-        ),
-        (
-            format!("{HEAD}{step}[[forbid]]\npattern = ''"),
-            "s.toml:8: key `pattern`: matches an empty",
-        ),
-        (
-            format!("end = 'sleep'\n{step}"),
-            "s.toml:1: key `end`: unknown variant `sleep`",
-        ),
-        (
-            format!("{HEAD}guest = 'b'\n{step}"),
-            "s.toml:4: key `guest`: duplicate key",
-        ),
-        (
-            HEAD.replace("gkernel", "g k") + step,
-            "s.toml:1: key `guest`: is neither",
-        ),
-        (
-            HEAD.replace("riscv64", "aarch64") + step,
-            "scenario `s` is not for riscv64; it is for aarch64",
-        ),
-    ] {
-        let error = resolve(&text).expect_err(&text);
-        assert!(error.starts_with(expected), "{text}\n-- gave --\n{error}");
-    }
-}
-
-#[test]
-fn all_that_is_missing_is_said_at_once() {
-    let text = "[[step]]\nname = 'a'\n\n[[step]]\npattern = 'x'\n\n[[forbid]]\nby = 'guest'\n\n\
-                [[strand]]\npattern = 'w(.)'\n";
-    let error = resolve(text).unwrap_err();
-    let said: Vec<_> = error.lines().collect();
-    assert!(
-        said[0].starts_with("s.toml:1: 6 things are missing: has no `end`"),
-        "{error}"
-    );
-    let rest = [
-        "  s.toml:1: this [[step]] has no `pattern`",
-        "  s.toml:4: this [[step]] has no `name`",
-        "  s.toml:10: this [[strand]] has no `name`",
-        "  s.toml:10: this [[strand]] has no `sequence`",
-        "  s.toml:7: this [[forbid]] has no `pattern`",
-    ];
-    assert_eq!(said[1..6], rest, "{error}");
-    let one = resolve("end = 'reset'\n[[step]]\nname = 'a'\n").unwrap_err();
-    assert!(
-        one.starts_with("s.toml:2: this [[step]] has no `pattern`"),
-        "{one}"
-    );
-}
-
 /// A folder of scenarios, and one of them resolved.
 fn resolve_in(files: &[(&str, &str)], name: &str) -> Result<Scenario, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -180,101 +45,6 @@ fn resolve_in(files: &[(&str, &str)], name: &str) -> Result<Scenario, String> {
             .to_string()
             .replace(&format!("{}/", folder.path().display()), "")
     })
-}
-
-const BASE: (&str, &str) = (
-    "base/b.toml",
-    "end = 'shutdown'\narches = ['riscv64']\nguest = './g.elf'\nvalues-from = 'v.toml'\n\
-     params = { arg = '1', runs = '2' }\n\
-     [values]\nword = 'base'\n\
-     [[step]]\nname = 'first'\npattern = '^first {word} {here}$'\n\
-     [[step]]\nname = 'ok'\npattern = '^ok$'\nlast = true\n\
-     [[forbid]]\npattern = 'panicked'\n",
-);
-const VALUES: (&str, &str) = (
-    "base/v.toml",
-    "[riscv64]\nhere = 'r'\n[aarch64]\nhere = 'a'\n",
-);
-
-#[test]
-fn an_extending_scenario_adds_and_overrides() {
-    let own = "extends = 'base/b.toml'\nparams = { arg = '9' }\n[values]\nword = 'own'\n\
-               [[step]]\nname = 'second'\npattern = '^second$'\n\
-               [[step]]\nname = 'zeroth'\npattern = '^zeroth$'\nbefore = 'first'\n\
-               [[forbid]]\npattern = 'oops'\n";
-    let further = "extends = 'own'\n[[step]]\nname = 'third'\npattern = '^third$'\n";
-    let files = [BASE, VALUES, ("own.toml", own), ("further.toml", further)];
-    let s = resolve_in(&files, "further.toml").unwrap();
-    let names: Vec<_> = s.story.steps().iter().map(|step| &*step.name).collect();
-    assert_eq!(names, ["zeroth", "first", "second", "third", "ok"]);
-    assert_eq!(s.story.steps()[1].pattern, "^first own r$");
-    let rules: Vec<_> = s.story.forbidden().iter().map(|f| &*f.pattern).collect();
-    assert_eq!(rules, ["panicked", "oops"]);
-    let word = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(s.params, [word("arg", "9"), word("runs", "2")]);
-    let Some(GuestSource::File(guest)) = &s.guest else {
-        panic!("{:?}", s.guest)
-    };
-    assert!(
-        guest.ends_with("base/./g.elf"),
-        "as seen from its own file: {guest:?}"
-    );
-}
-
-#[test]
-fn a_mistake_is_shown_in_the_file_that_it_is_in() {
-    let bad = (
-        "bad.toml",
-        "extends = 'base/b'\n[values]\nhere = 'x'\n[[step]]\nname = 'first'\npattern = 'y'\n",
-    );
-    let error = resolve_in(&[BASE, VALUES, bad], "bad.toml").unwrap_err();
-    assert!(
-        error.starts_with("bad.toml:5: key `name`: every step needs"),
-        "{error}"
-    );
-    let base = (
-        BASE.0,
-        "end = 'shutdown'\n[[step]]\nname = 'a'\npattern = '{no}'\n",
-    );
-    let own = ("own.toml", "extends = 'base/b'\n");
-    let error = resolve_in(&[base, own], "own.toml").unwrap_err();
-    assert!(
-        error.starts_with("base/b.toml:4: key `pattern`: {no} has no value on riscv64"),
-        "{error}"
-    );
-    let a = ("a.toml", "extends = 'b'\n");
-    let b = ("b.toml", "extends = './a'\n");
-    let error = resolve_in(&[a, b], "a.toml").unwrap_err();
-    assert!(
-        error.starts_with("b.toml:1: key `extends`: goes in a circle"),
-        "{error}"
-    );
-}
-
-#[test]
-fn without_arches_it_is_for_all_and_a_machine_can_be_named() {
-    let text = "end = 'shutdown'\nmachine = 'mine.toml'\n[[step]]\nname = 'a'\npattern = 'x'\n";
-    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    for arch in Arch::ALL {
-        let machine = Machine::load(&project, arch).unwrap();
-        let scenario = Scenario::from_text("s", text);
-        assert!(
-            scenario
-                .resolve(&project, &machine, &With::default())
-                .is_ok(),
-            "{arch}"
-        );
-    }
-    let own = ("sub/own.toml", text);
-    let machine = resolve_in(&[own], "sub/own.toml").unwrap().machine.unwrap();
-    assert!(machine.ends_with("/sub/mine.toml"), "{machine}");
-    assert_eq!(
-        resolve(&text.replace("mine.toml", "mine"))
-            .unwrap()
-            .machine
-            .as_deref(),
-        Some("mine")
-    );
 }
 
 #[test]
@@ -357,83 +127,57 @@ fn what_is_built_in_code_is_what_a_file_would_say() {
     );
 }
 
-/// The page's headings for keys, ``### `key` ``.
-fn headings() -> Vec<String> {
-    let headings = PAGE
-        .lines()
-        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
-    let mut headings: Vec<_> = headings.map(str::to_owned).collect();
-    headings.sort();
-    headings
-}
-
+/// Files that differ between architectures, or with a value of one's own, need one scenario.
 #[test]
-fn the_page_has_every_key_and_no_other() {
-    assert_eq!(headings(), keys());
-    for part in PAGE.split("\n### ").skip(1) {
-        assert!(
-            part.contains("```toml\n"),
-            "without an example: {}",
-            part.lines().next().unwrap()
-        );
+fn names_of_files_are_filled_with_values() {
+    let text = "end = 'shutdown'\nguest = './{arch}/{word}.elf'\nthen = './{arch}-two.bin'\n\
+                flash = 'flash-{arch}.bin'\nvalues = { word = 'w' }\n\
+                [[disk.file]]\npath = '/boot/{word}'\nfrom = 'initrd-{arch}'\n\
+                [[step]]\nname = 'a'\npattern = '^{guest}$'\n";
+    let s = resolve_in(&[("sub/s.toml", text)], "sub/s.toml").unwrap();
+    let ends_with = |file: &Path, end: &str| assert!(file.ends_with(end), "{file:?}");
+    let files = [s.guest.unwrap(), s.second.unwrap()];
+    let names = files.each_ref().map(GuestSource::name);
+    assert_eq!(names, ["w.elf", "riscv64-two.bin"]);
+    for (guest, end) in files
+        .iter()
+        .zip(["sub/riscv64/w.elf", "sub/riscv64-two.bin"])
+    {
+        let GuestSource::File(file) = guest else {
+            panic!("{guest:?}")
+        };
+        // A `.` in a path is no part of it.
+        ends_with(&file.components().collect::<PathBuf>(), end);
     }
+    ends_with(&s.flash.unwrap(), "sub/flash-riscv64.bin");
+    let files = s.disk.unwrap().files.unwrap();
+    assert_eq!(files[0].path, "/boot/w");
+    ends_with(&files[0].from, "sub/initrd-riscv64");
+    assert_eq!(s.story.steps()[0].pattern, r"^w\.elf$");
+
+    let image = "[disk]\nimage = '{arch}.img'\n[[step]]\nname = 'a'\npattern = 'x'\n";
+    let image = resolve(&format!("{HEAD}{image}")).unwrap().disk.unwrap();
+    assert_eq!(image.image, Some("riscv64.img".into()));
+    // A program has a name, which may be put together too.
+    let guest = "guest = 'two-{word}'\nend = 'shutdown'\nvalues = { word = 'vms' }\n\
+                 [[step]]\nname = 'a'\npattern = 'x'\n";
+    let guest = resolve(guest).unwrap().guest;
+    assert_eq!(guest, Some(GuestSource::Program("two-vms".into())));
 }
 
 #[test]
-fn the_examples_of_the_page_are_right() {
-    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
-    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
-    let examples = PAGE.split("```toml\n").skip(1);
-    let examples: Vec<_> = examples
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert!(examples.len() > 40, "{}", examples.len());
-    for example in examples {
-        // What an example leaves out: an end, and steps of the names that it speaks of.
-        let mut text = String::new();
-        let says_its_end = |line: &str| line.split('=').next().unwrap().trim() == "end";
-        if !example.lines().any(says_its_end) {
-            text += "end = 'shutdown'\n";
-        }
-        let parses = Source::from_text("example.toml", format!("{text}{example}"));
-        let parsed = parses.parse::<raw::Scenario>();
-        assert!(parsed.is_ok(), "{}\n{example}", parsed.err().unwrap());
-        if example.contains("extends")
-            || example.contains("values-from")
-            || example.contains("before")
-        {
-            continue; // other files are not here
-        }
-        let mut whole = format!("{text}{example}");
-        for name in ["boot", "enter", "worker1", "worker2"] {
-            let there = format!("name = \"{name}\"");
-            let known = whole.lines().any(|line| {
-                let pair = line
-                    .split_once('=')
-                    .map(|(key, value)| (key.trim(), value.trim()));
-                pair == Some(("name", &format!("{name:?}")))
-            });
-            if !known {
-                let strand = name.starts_with("worker");
-                let kind = if strand { "strand" } else { "step" };
-                let more = if strand { "sequence = '0..=1'\n" } else { "" };
-                whole += &format!("\n[[{kind}]]\n{there}\npattern = '^{name} (\\d)'\n{more}");
-            }
-        }
-        let resolved =
-            Scenario::from_text("example", &*whole).resolve(&project, &machine, &With::default());
-        assert!(resolved.is_ok(), "{}\n{whole}", resolved.err().unwrap());
-    }
-}
-
-#[test]
-fn values_that_are_not_there_are_told_with_where_they_were_looked_for() {
-    let step = "[[step]]\nname = 'a'\npattern = 'x'\n";
-    let error = resolve(&format!("{HEAD}values-from = 'none.toml'\n{step}")).unwrap_err();
-    for text in [
-        "s.toml:4: key `values-from`: there is no such file in the current folder, nor in ",
-        "tests/scenarios",
+fn a_files_name_is_its_name_on_the_disk() {
+    for (file, name) in [
+        ("/a/b/skernel.elf", "skernel.elf"),
+        ("skernel", "skernel"),
+        ("my kernel-2.tar.gz", "my_kernel-2.tar.gz"),
+        ("k\u{e9}rnel=1", "k_rnel_1"),
+        (".hidden", "_hidden"),
     ] {
-        assert!(error.contains(text), "{text:?} is not in {error}");
+        let named = GuestSource::File(file.into()).name();
+        assert_eq!(named, name);
+        assert!(crate::config::is_word(&named), "{named}");
     }
+    let long = GuestSource::File("x".repeat(200).into());
+    assert_eq!(long.name().len(), 64);
 }
