@@ -68,6 +68,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         guest: by_hand,
         foreign: !own,
         challenge,
+        not_audited: request.no_audit.then_some("asked for without"),
     };
     let scenario = definition.resolve(project, &machine, &with)?;
     examine::check(&machine, &scenario, image, by_hand)?;

@@ -40,6 +40,9 @@ pub(super) struct RunArgs {
     /// did not]
     #[arg(long, alias = "report-dir", value_name = "DIR")]
     records: Option<PathBuf>,
+    /// Leave out the audit: do not look at what the machine holds. The result says so
+    #[arg(long)]
+    no_audit: bool,
 }
 
 /// Builds, boots and judges; the verdict's exit code.
@@ -56,6 +59,7 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     request.guest = args.guest;
     request.records = args.records;
     request.ask = ask;
+    request.no_audit = args.no_audit;
     let report = match format {
         Format::Human => shown(project, request).await?,
         // Who asked for JSON gets JSON for everything that is a verdict, and this is one.

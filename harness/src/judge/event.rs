@@ -3,6 +3,7 @@
 //! A run is a list of these; the verdict is a function of the list and of nothing else. The same
 //! list, one JSON object a line, is `events.jsonl` in the run's directory.
 
+use crate::judge::audit::Snapshot;
 use crate::judge::lines::normalise;
 use crate::judge::verdict::{Clock, MachineEnd};
 use crate::judge::witness::Account;
@@ -53,6 +54,8 @@ pub enum Event<'a> {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// What the machine held at a moment of the run.
+    Audit(Box<Snapshot>),
     /// The machine is gone; nothing comes after this.
     End(MachineEnd),
     /// The set-up kept the machine from being judged.
@@ -109,6 +112,7 @@ impl<'a> Event<'a> {
                 what: lines(what),
                 hint: lines(hint),
             },
+            Self::Audit(snapshot) => Self::Audit(Box::new(snapshot.made_safe())),
             Self::Timeout { .. }
             | Self::Flood { .. }
             | Self::ExitFlood { .. }

@@ -1,6 +1,7 @@
 //! The judge: a state machine over [events](crate::judge::event), with no clock and no machine of its own.
 
 use super::accounts::Accounts;
+use super::audit::{Regions, Seen, Snapshot};
 use super::cause::{Cause, Suspects};
 use super::event::Event;
 use super::hvlog::console::{KILLED, printed_fault};
@@ -39,6 +40,9 @@ pub struct Judge<'s> {
     suspects: Suspects,
     hypervisor: Listener,
     witness: Option<Account>,
+    /// The machine's memory map, and what was looked at.
+    regions: Regions,
+    audited: Seen,
 }
 
 impl<'s> Judge<'s> {
@@ -54,6 +58,8 @@ impl<'s> Judge<'s> {
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
             witness: None,
+            regions: Regions::default(),
+            audited: Seen::default(),
         }
     }
 
@@ -139,6 +145,7 @@ impl<'s> Judge<'s> {
                 line: "(not shown)".into(),
                 rule: format!("a console may print {} MiB", limit >> 20),
             }),
+            Event::Audit(snapshot) => self.audit(snapshot),
             Event::Witness(account) => {
                 self.witness = Some(account.clone());
                 match self.surplus(account) {
@@ -161,6 +168,36 @@ impl<'s> Judge<'s> {
             }
             Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
         }
+    }
+
+    /// What was seen of the machine itself.
+    pub fn audited(&self) -> &Seen {
+        &self.audited
+    }
+
+    fn audit(&mut self, snapshot: &Snapshot) -> ControlFlow<Verdict> {
+        self.audited.note(snapshot);
+        if !snapshot.regions.is_empty() {
+            self.regions = Regions::new(snapshot.regions.clone());
+        }
+        let Some(expected) = &self.story.spec().audit else {
+            return ControlFlow::Continue(());
+        };
+        let breaches = expected.breaches(snapshot, &self.regions);
+        if breaches.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        ControlFlow::Break(Verdict::IsolationBroken {
+            at: snapshot.at.clone(),
+            breaches,
+        })
+    }
+
+    /// What is missing of the audit.
+    fn objection_of_the_audit(&self, whole_run: bool) -> Option<Verdict> {
+        let expected = self.story.spec().audit.as_ref().filter(|_| whole_run)?;
+        let because = expected.missing(&self.audited);
+        (!because.is_empty()).then_some(Verdict::NotAudited { because })
     }
 
     /// Whether what QEMU has logged so far cannot become what was to be logged any more.
@@ -288,6 +325,7 @@ impl<'s> Judge<'s> {
         let objection = self.strands.apart();
         let objection = objection.or_else(|| self.objection_of_the_report());
         let objection = objection.or_else(|| self.objection_of_the_witness(whole_run));
+        let objection = objection.or_else(|| self.objection_of_the_audit(whole_run));
         objection.unwrap_or(Verdict::Pass)
     }
 

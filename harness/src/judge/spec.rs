@@ -2,6 +2,7 @@
 //! to end. It is written down with a run's records.
 
 use super::accounts;
+use super::audit;
 use super::hvlog::{Fields, GuestLog, Listener};
 use super::verdict::{EndKind, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -335,6 +336,9 @@ pub struct StorySpec {
     pub hv: HvExpected,
     /// What QEMU has to have logged; none if it is not asked.
     pub witness: Option<accounts::Expected>,
+    /// What the machine may hold while a guest runs; none if it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<audit::Expected>,
 }
 
 impl StorySpec {

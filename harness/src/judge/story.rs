@@ -82,6 +82,7 @@ impl Story {
             end,
             hv: HvExpected::of(end),
             witness: None,
+            audit: None,
         })
     }
 
@@ -213,7 +214,10 @@ impl Story {
             Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Blame::GuestOrHypervisor,
             Verdict::Timeout { step: name, .. } => step(name),
             Verdict::WrongEnd { .. } => Blame::GuestOrHypervisor,
-            Verdict::BrokenReport { .. } | Verdict::WitnessDisagrees { .. } => Blame::Hypervisor,
+            Verdict::BrokenReport { .. }
+            | Verdict::WitnessDisagrees { .. }
+            | Verdict::IsolationBroken { .. }
+            | Verdict::NotAudited { .. } => Blame::Hypervisor,
             Verdict::Infrastructure { .. } => Blame::Setup,
         }
     }

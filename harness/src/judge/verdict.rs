@@ -1,5 +1,6 @@
 //! What came of a run: one value, whatever happened.
 
+use super::audit::{Breach, Moment};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -188,6 +189,18 @@ pub enum Verdict {
         /// Each contradiction.
         because: Vec<String>,
     },
+    /// The machine itself held something that lets the guest out of its confines.
+    IsolationBroken {
+        /// When it was seen.
+        at: Moment,
+        /// What.
+        breaches: Vec<Breach>,
+    },
+    /// The scenario wants the machine looked at, and it was not.
+    NotAudited {
+        /// What is missing.
+        because: Vec<String>,
+    },
     /// QEMU logged more of the guest's exits than any guest makes that gets somewhere.
     ExitFlood {
         /// How much it may log, in bytes.
@@ -206,7 +219,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The name of each kind, as [`kind`](Self::kind) has them.
-    pub const KINDS: [&str; 13] = [
+    pub const KINDS: [&str; 15] = [
         "pass",
         "missing-marker",
         "diverged",
@@ -218,6 +231,8 @@ impl Verdict {
         "broken-report",
         "wrong-end",
         "witness-disagrees",
+        "isolation-broken",
+        "not-audited",
         "exit-flood",
         "infrastructure",
     ];
@@ -235,6 +250,8 @@ impl Verdict {
             | Verdict::BrokenReport { .. }
             | Verdict::WrongEnd { .. }
             | Verdict::WitnessDisagrees { .. }
+            | Verdict::IsolationBroken { .. }
+            | Verdict::NotAudited { .. }
             | Verdict::ExitFlood { .. } => 1,
             Verdict::Timeout { .. } => 3,
             Verdict::Infrastructure { .. } => 4,
@@ -255,6 +272,8 @@ impl Verdict {
             Verdict::BrokenReport { .. } => "broken-report",
             Verdict::WrongEnd { .. } => "wrong-end",
             Verdict::WitnessDisagrees { .. } => "witness-disagrees",
+            Verdict::IsolationBroken { .. } => "isolation-broken",
+            Verdict::NotAudited { .. } => "not-audited",
             Verdict::ExitFlood { .. } => "exit-flood",
             Verdict::Infrastructure { .. } => "infrastructure",
         }
@@ -339,6 +358,20 @@ impl fmt::Display for Verdict {
             }
             Verdict::WitnessDisagrees { because } => {
                 write!(f, "QEMU's own log disagrees: {}", because.join("; "))
+            }
+            Verdict::IsolationBroken { at, breaches } => {
+                write!(f, "the guest is not confined ({at}):")?;
+                for breach in breaches {
+                    write!(f, "\n  {breach}")?;
+                }
+                Ok(())
+            }
+            Verdict::NotAudited { because } => {
+                write!(
+                    f,
+                    "the machine was not looked at as the scenario wants it: {}",
+                    because.join("; ")
+                )
             }
             Verdict::ExitFlood { limit, exits } => {
                 let mib = limit >> 20;

@@ -9,9 +9,9 @@ mod find;
 mod raw;
 mod resolve;
 
-use super::Source;
 use super::disk::Disk;
 use super::template::Values;
+use super::{Source, audit};
 use crate::arch::Arch;
 use crate::error::{ConfigError, Error};
 use crate::judge::firmware_lines::FirmwareLines;
@@ -53,6 +53,8 @@ pub struct Machine {
     pub own_firmware: Vec<String>,
     /// How the firmware's own lines are known, where it prints any.
     pub firmware_lines: Option<FirmwareLines>,
+    /// What it may hold while a guest runs, and when that is looked at.
+    pub audit: Option<audit::Layer>,
     /// The flash, if there is one.
     pub flash: Option<Flash>,
     /// How QEMU logs the guest's exits.
@@ -242,6 +244,7 @@ struct Layer {
     has_witness: bool,
     witness_format: Option<witness::Format>,
     witness_args: Option<Vec<Argument>>,
+    audit: Option<audit::Layer>,
     values: Values,
     /// What parts of it lack, and where.
     lacking: Vec<String>,
@@ -295,6 +298,10 @@ impl Layer {
             has_witness: self.has_witness || base.has_witness,
             witness_format: self.witness_format.or(base.witness_format),
             witness_args: self.witness_args.or(base.witness_args),
+            audit: match (self.audit, base.audit) {
+                (Some(audit), Some(base)) => Some(audit.over(base)),
+                (audit, base) => audit.or(base),
+            },
             values,
         }
     }

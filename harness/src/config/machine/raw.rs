@@ -6,7 +6,7 @@
 use super::{Argument, FlashContent, FlashSize, KernelFormat, Layer, program, version};
 use crate::arch::Arch;
 use crate::config::template::Values;
-use crate::config::{Source, disk, parse_size};
+use crate::config::{Source, audit, disk, parse_size};
 use crate::error::ConfigError;
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
@@ -28,6 +28,7 @@ pub struct Machine {
     firmware: Option<Firmware>,
     flash: Option<Flash>,
     witness: Option<Witness>,
+    audit: Option<audit::Raw>,
     #[serde(default)]
     values: Values,
     /// What was here once, and is how the workspace builds its own programs.
@@ -88,7 +89,9 @@ impl Machine {
             };
             words.into_iter().map(argument).collect()
         };
+        let audit = self.audit.map(|raw| raw.layer(source, &self.values));
         let mut layer = Layer {
+            audit: audit.transpose()?,
             arch: self.arch,
             kernel_format: self.kernel_format,
             machine: self.qemu.machine.map(|words| arguments("machine", words)),

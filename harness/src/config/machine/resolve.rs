@@ -51,6 +51,7 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
             oldest: layer.oldest.unwrap_or_default(),
             machine: args,
         },
+        audit: layer.audit,
         disk: layer.disk,
         firmware,
         own_firmware: layer.own_firmware.unwrap_or_default(),

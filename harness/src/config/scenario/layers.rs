@@ -6,12 +6,14 @@ use super::raw::{self, Params, applies};
 use super::{Case, DiskFault};
 use crate::arch::Arch;
 use crate::config::Source;
+use crate::config::audit;
 use crate::config::disk;
 use crate::config::template::Values;
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
 use crate::project::Project;
 use crate::suggest;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -100,6 +102,8 @@ pub struct Merged {
     pub forbidden: Vec<At<Spanned<raw::Forbid>>>,
     pub hv: Option<At<Hv>>,
     pub witness: Option<At<Spanned<Witness>>>,
+    /// Every `[audit]`, and the file that it stands in.
+    pub audits: Vec<(Source, audit::Raw)>,
     pub values: Values,
     pub about: Option<String>,
     pub case: Option<Case>,
@@ -155,9 +159,16 @@ impl Merged {
             self.params.push(At { value, layer });
         }
         if let Some(from) = &raw.values_from {
+            let table = table_from::<Values>(project, source, "values-from", from, arch)?;
             self.values
-                .extend(values_from(project, source, from, arch)?);
+                .extend(table.into_iter().flat_map(|(_, values)| values));
         }
+        if let Some(from) = &raw.audit_from {
+            let table = table_from(project, source, "audit-from", from, arch)?;
+            self.audits.extend(table);
+        }
+        self.audits
+            .extend(raw.audit.map(|raw| (source.clone(), raw)));
         self.values.extend(raw.values);
         for step in raw.steps {
             if applies(&step.get_ref().arches, arch) {
@@ -250,13 +261,14 @@ fn is_named(step: &At<Spanned<raw::Step>>, name: &str) -> bool {
     name_of(step) == Some(name)
 }
 
-/// The values that a file has for an architecture.
-fn values_from(
+/// The table that a file has for an architecture, and that file.
+fn table_from<T: DeserializeOwned>(
     project: &Project,
     source: &Source,
+    key: &str,
     name: &Spanned<String>,
     arch: Arch,
-) -> Result<Values, ConfigError> {
+) -> Result<Option<(Source, T)>, ConfigError> {
     let Some(path) = file(project, source, name.get_ref()) else {
         let folder = match source.folder() {
             folder if folder.as_os_str().is_empty() => Path::new("the current folder"),
@@ -268,8 +280,9 @@ fn values_from(
             folder.display(),
             scenarios.display()
         );
-        return Err(source.bad_value("values-from", name, message));
+        return Err(source.bad_value(key, name, message));
     };
-    let mut tables: BTreeMap<Arch, Values> = Source::read(&path)?.parse()?;
-    Ok(tables.remove(&arch).unwrap_or_default())
+    let source = Source::read(&path)?;
+    let mut tables: BTreeMap<Arch, T> = source.parse()?;
+    Ok(tables.remove(&arch).map(|table| (source, table)))
 }

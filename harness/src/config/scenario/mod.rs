@@ -1,6 +1,7 @@
 //! A scenario: what to boot and the story it has to tell.
 
 use super::Source;
+use super::audit::Audit;
 use super::challenge::Challenge;
 use super::disk::Disk;
 use super::machine::Machine;
@@ -38,6 +39,10 @@ pub struct Scenario {
     pub flash: Option<PathBuf>,
     /// How long no step may be reached.
     pub silence: Option<Duration>,
+    /// What the machine may hold while a guest runs, and when that is looked at; none if it is not.
+    pub audit: Option<Audit>,
+    /// Why the machine is not looked at, if the scenario says so.
+    pub not_audited: Option<String>,
     /// The story.
     pub story: Story,
 }
@@ -136,6 +141,8 @@ pub struct With<'a> {
     pub foreign: bool,
     /// The challenge that the machine's flash holds.
     pub challenge: Option<Challenge>,
+    /// Why the machine is not to be looked at, whatever the scenario says.
+    pub not_audited: Option<&'a str>,
 }
 
 impl Scenario {

@@ -5,6 +5,7 @@ use super::accounts::{Hv, Witness, Word};
 use super::machines::Machines;
 use super::{Case, DiskFault};
 use crate::arch::Arch;
+use crate::config::audit;
 use crate::config::disk;
 use crate::config::template::Values;
 use crate::judge::By;
@@ -45,6 +46,9 @@ pub struct Scenario {
     pub case: Option<Case>,
     pub hv: Option<Hv>,
     pub witness: Option<Spanned<Witness>>,
+    pub audit: Option<audit::Raw>,
+    /// A file of such, by architecture.
+    pub audit_from: Option<Spanned<String>>,
     /// Values that stand in for the machine's.
     #[serde(default)]
     pub values: Values,

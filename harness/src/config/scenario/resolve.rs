@@ -4,8 +4,9 @@ use super::accounts::Witness;
 use super::layers::{At, Layer, Merged, merge};
 use super::missing::{self, Missing};
 use super::raw::{self, Params};
-use crate::config::challenge;
 use super::{GuestSource, Scenario, With};
+use crate::config::audit::{self, Audit};
+use crate::config::challenge;
 use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
@@ -115,6 +116,8 @@ impl Resolver<'_> {
             Ok(self.path(layer, Path::new(&file)))
         });
         let flash = flash.transpose()?;
+        let (audit, not_audited) = self.audit(merged.audits, &values)?;
+        spec.audit = audit.as_ref().map(|audit| audit.expected.clone());
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
             name,
@@ -130,9 +133,32 @@ impl Resolver<'_> {
             disk_fault: merged.disk_fault,
             flash,
             silence,
+            audit,
+            not_audited,
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
         })
+    }
+
+    /// What the machine is held against, if it is looked at; or why it is not.
+    fn audit(
+        &self,
+        audits: Vec<(Source, audit::Raw)>,
+        values: &Values,
+    ) -> Result<(Option<Audit>, Option<String>), ConfigError> {
+        let arch = self.machine.arch;
+        let mut layer = self.machine.audit.clone();
+        for (source, raw) in audits {
+            let own = raw.layer(&source, values)?;
+            layer = Some(own.over(layer.unwrap_or_default()));
+        }
+        let Some(layer) = layer else {
+            return Ok((None, None));
+        };
+        if let Some(why) = self.with.not_audited.or(layer.is_off()) {
+            return Ok((None, Some(why.to_owned())));
+        }
+        Ok((Some(layer.audit(arch)), None))
     }
 
     /// A file that the scenario names, as seen from its own. What is not there is looked for in the
@@ -239,6 +265,7 @@ impl Resolver<'_> {
             end,
             hv: HvExpected::of(end),
             witness: None,
+            audit: None,
         };
         spec.hv.start.insert("arch", self.machine.arch.name());
         if self.with.foreign {

@@ -19,6 +19,7 @@ mod expected;
 mod regions;
 mod riscv64;
 mod rules;
+mod shown;
 mod snapshot;
 mod table;
 #[cfg(test)]

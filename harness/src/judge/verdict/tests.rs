@@ -97,6 +97,7 @@ fn story() -> Story {
         end: EndKind::Shutdown,
         hv: HvExpected::of(EndKind::Shutdown),
         witness: None,
+        audit: None,
     })
     .unwrap()
 }

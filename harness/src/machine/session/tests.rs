@@ -39,6 +39,7 @@ fn story() -> Story {
             lines: Lines::Ignored,
             ..HvExpected::of(EndKind::Shutdown)
         },
+        audit: None,
         witness: Some(Expected {
             hypercall: Some(Wanted {
                 min: 0,

@@ -188,6 +188,7 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
     let lines = |middle: &str, foreign| {
         let with = With {
             challenge: None,
+            not_audited: None,
             foreign,
             ..With::default()
         };
