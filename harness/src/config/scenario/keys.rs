@@ -2,6 +2,7 @@
 
 use super::accounts::{self, Hv};
 use super::{Case, raw};
+use crate::config::audit;
 use crate::config::disk;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -27,6 +28,8 @@ pub fn keys() -> Vec<String> {
         ("hv.", fields::<Hv>()),
         ("witness.", fields::<accounts::Witness>()),
         ("witness.npf.", fields::<accounts::Range>()),
+        ("audit.", fields::<audit::Raw>()),
+        ("audit.window.", fields::<audit::RawWindow>()),
     ];
     let keys = tables.into_iter().flat_map(|(table, fields)| {
         let fields = fields.iter();

@@ -3,16 +3,23 @@
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
-use super::{confine, idregs::Features, regs, regs::HOST_REGISTERS, tables::Tables, vcpu::Vcpu};
+use super::{
+    confine,
+    idregs::Features,
+    layout::{LAYOUT, STACK_END},
+    regs,
+    regs::HOST_REGISTERS,
+    tables::Tables,
+    vcpu::Vcpu,
+};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
     memory::guest_memory::GuestMemory,
     memory::mapping::MapError,
-    report::MemoryWords,
     vm::arch::Arch,
     vm::hostcheck::Registers,
-    vm::layout::{Flash, Layout, Ram},
+    vm::layout::Layout,
     vm::vcpu::Cpu,
 };
 
@@ -27,37 +34,6 @@ pub enum Mode {
     /// At EL0, without.
     El0,
 }
-
-const STACK: Gpa = Gpa::new(0x4100_0000);
-const STACK_SIZE: u64 = 0x8000;
-const STACK_END: Gpa = Gpa::new(STACK.get() + STACK_SIZE);
-
-/// 2 MiB of RAM, the image at its first byte; the stack apart; and the second flash unit of QEMU's
-/// `virt`, 64 MiB, at the same address for host and guest.
-const LAYOUT: Layout = Layout {
-    ram: &[
-        Ram {
-            name: "ram",
-            gpa: Gpa::new(0x4020_0000),
-            size: 2 << 20,
-        },
-        Ram {
-            name: "stack",
-            gpa: STACK,
-            size: STACK_SIZE,
-        },
-    ],
-    flash: Flash::Device {
-        gpa: Gpa::new(0x0400_0000),
-        size: 64 << 20,
-        hpa: Hpa::new(0x0400_0000),
-    },
-    entry: Gpa::new(0x4020_0000),
-    words: MemoryWords::Pages {
-        stack: STACK,
-        stack_end: STACK_END,
-    },
-};
 
 impl Arch for Aarch64 {
     const NAME: &'static str = "aarch64";

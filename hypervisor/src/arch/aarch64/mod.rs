@@ -19,6 +19,7 @@ pub mod decode;
 pub mod exception;
 pub mod format;
 pub mod idregs;
+pub mod layout;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]

@@ -1,16 +1,15 @@
 //! The machine as riscv64 gives it: what a guest gets, and the switch-on of the H-extension.
 
-use super::{format::Sv39x4, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
+use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
     memory::guest_memory::GuestMemory,
     memory::mapping::MapError,
     memory::stage2,
-    report::MemoryWords,
     vm::arch::Arch,
     vm::hostcheck::Registers,
-    vm::layout::{Flash, Layout, Ram},
+    vm::layout::Layout,
     vm::vcpu::Cpu,
 };
 
@@ -23,23 +22,6 @@ pub enum Mode {
     /// In VS-mode.
     Vs,
 }
-
-/// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
-/// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
-const LAYOUT: Layout = Layout {
-    ram: &[Ram {
-        name: "ram",
-        gpa: Gpa::new(0x8000_0000),
-        size: 16 << 20,
-    }],
-    flash: Flash::Device {
-        gpa: Gpa::new(0x2200_0000),
-        size: 32 << 20,
-        hpa: Hpa::new(0x2200_0000),
-    },
-    entry: Gpa::new(0x8020_0000),
-    words: MemoryWords::Megabytes,
-};
 
 /// The tables of the second stage.
 pub type Tables = stage2::Tables<Sv39x4>;

@@ -7,6 +7,7 @@ pub mod calls;
 pub mod cpu;
 pub mod decode;
 pub mod format;
+pub mod layout;
 #[cfg(target_os = "none")]
 mod load;
 #[cfg(target_os = "none")]

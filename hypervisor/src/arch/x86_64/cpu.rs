@@ -1,71 +1,27 @@
 //! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
 
-use super::{format::NestedPaging, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
+use super::{
+    format::NestedPaging,
+    layout::{self, ENTRY, Mode, RAM_END},
+    regs,
+    regs::HOST_REGISTERS,
+    vcpu,
+    vcpu::Vcpu,
+};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa},
     memory::guest_memory::GuestMemory,
     memory::mapping::MapError,
     memory::stage2,
-    report::MemoryWords,
     vm::arch::Arch,
     vm::hostcheck::Registers,
-    vm::layout::{Flash, Layout, Ram},
+    vm::layout::Layout,
     vm::vcpu::Cpu,
 };
 
 /// A CPU with AMD's SVM.
 pub struct X86;
-
-/// How the guest runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// With the flash chip itself.
-    Svm,
-    /// With a window that the hypervisor fills from a file.
-    EmulatedFlash,
-    /// With a control block that VMRUN has to refuse: for the conformance suite.
-    InvalidVmcb,
-}
-
-/// The end of RAM, where the guest's first stack starts.
-const RAM_END: u64 = 2 << 20;
-
-const RAM: &[Ram] = &[Ram {
-    name: "ram",
-    gpa: Gpa::new(0),
-    size: RAM_END,
-}];
-
-/// Where the image is loaded.
-const ENTRY: u64 = 0x1_0000;
-
-/// Where the flash is, for host and guest: the chip that QEMU puts below the firmware's, 4 MiB less
-/// than 4 GiB with the firmware included.
-const FLASH: u64 = 0xFFC0_0000;
-/// The size of the window onto it; the smaller of what the two firmwares leave.
-const FLASH_SIZE: u64 = 0x3C_0000;
-
-/// What a guest of `mode` gets: 2 MiB of RAM, page tables in its first pages, the image at 64 KiB,
-/// the stack at the end; and the flash.
-const fn layout(mode: Mode) -> Layout {
-    Layout {
-        ram: RAM,
-        flash: match mode {
-            Mode::Svm | Mode::InvalidVmcb => Flash::Device {
-                gpa: Gpa::new(FLASH),
-                size: FLASH_SIZE,
-                hpa: Hpa::new(FLASH),
-            },
-            Mode::EmulatedFlash => Flash::Image {
-                gpa: Gpa::new(FLASH),
-                path: "/boot/pflash.img",
-            },
-        },
-        entry: Gpa::new(ENTRY),
-        words: MemoryWords::Kilobytes,
-    }
-}
 
 /// The tables of nested paging (APM vol. 2 §15.25).
 pub type Tables = stage2::Tables<NestedPaging>;
@@ -93,7 +49,7 @@ impl Arch for X86 {
     }
 
     fn layout(mode: Mode) -> Layout {
-        layout(mode)
+        layout::layout(mode)
     }
 
     type Tables = Tables;

@@ -10,6 +10,7 @@ pub mod cpuid;
 pub mod decode;
 pub mod event;
 pub mod format;
+pub mod layout;
 pub mod msr;
 #[cfg(target_os = "none")]
 mod regs;
