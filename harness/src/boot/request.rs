@@ -1,6 +1,7 @@
 //! What a run is asked to be.
 
 use super::build::Ask;
+use super::cargo::Progress;
 use crate::arch::Arch;
 use crate::config::machine::{self, Machine};
 use crate::config::scenario::Definition;
@@ -40,6 +41,7 @@ pub struct Request {
     pub(crate) guest: Option<OsString>,
     pub(crate) records: Option<PathBuf>,
     pub(crate) ask: Ask,
+    pub(crate) progress: Progress,
     pub(crate) observers: Vec<Box<dyn Observer + Send>>,
 }
 
@@ -82,6 +84,7 @@ impl Request {
             guest: None,
             records: None,
             ask: Ask::IfChanged,
+            progress: Progress::nobody(),
             observers: Vec::new(),
         }
     }
@@ -139,6 +142,13 @@ impl Request {
         self
     }
 
+    /// Has someone told how the builds go that the run waits for, a line at a time. Without this a build is
+    /// silent, and what cargo complains of is in the error.
+    pub fn build_progress(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.progress = Progress::to(listener);
+        self
+    }
+
     /// Has someone told what happens, besides those that were named before.
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.observers.push(Box::new(observer));
@@ -186,6 +196,7 @@ impl fmt::Debug for Request {
             .field("guest", &self.guest)
             .field("records", &self.records)
             .field("ask", &self.ask)
+            .field("progress", &self.progress)
             .field("observers", &self.observers.len())
             .finish()
     }
