@@ -403,7 +403,10 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
     let disk = run.join("disk.img");
     let words = image::read_from_disk(&disk, "/boot/cmdline").unwrap();
     let words = String::from_utf8(words).unwrap();
-    assert!(words.ends_with(" guest=first.bin then=second.bin"), "{words}");
+    assert!(
+        words.ends_with(" guest=first.bin then=second.bin"),
+        "{words}"
+    );
     assert_eq!(
         image::read_from_disk(&disk, "/sbin/second.bin").unwrap(),
         b"\0\0\0\x02"

@@ -27,7 +27,9 @@ const KEPT: usize = 60;
 
 /// Who is told how builds go, a line at a time: nobody, unless somebody asks for it.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Progress(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&str) + Send + Sync;
 
 impl Progress {
     /// Tells each line to `listener`.
