@@ -1,14 +1,16 @@
 //! Real boots: nothing is simulated, and nothing is skipped where QEMU is missing.
 
+#[path = "boot/clocks.rs"]
+mod clocks;
+#[path = "boot/names.rs"]
+mod names;
 mod support;
 
 use harness::boot::image;
 use serde_json::Value;
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use support::{Ran, command, harness, root};
+use support::{Ran, harness, root};
 
 /// A boot, with its records in a folder of its own.
 struct Boot {
@@ -240,30 +242,6 @@ fn a_guest_may_be_named_by_its_programs_name() {
     assert!(booted.contains("image/gkernel\""), "{booted}");
 }
 
-/// After a timeout the guest is found that ran: of two it is the second here.
-#[test]
-fn the_second_guest_is_found_where_it_hangs() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("second.toml");
-    let text = fs::read_to_string(root().join("tests/scenarios/two-vms.toml")).unwrap();
-    let patient = "[params]\ncpu-ms = \"60000\"\narg";
-    let text = text
-        .replace("then    = \"two-vms\"", "then = \"guest-hog\"")
-        .replace("[params]\narg", patient)
-        .replace("app: /sbin/two-vms", "app: /sbin/guest-hog")
-        .replace(
-            "name    = \"case\"",
-            "name    = \"case\"\nwithin  = \"700ms\"",
-        );
-    fs::write(&file, text).unwrap();
-    let boot = boot("x86_64", &["--scenario", &file.to_string_lossy()], 3);
-    let places = boot.report["stopped_at"].as_array().unwrap().iter();
-    let mut programs = places.map(|stopped| &stopped["place"]["program"]);
-    assert!(programs.any(|name| name == "guest-hog"), "{:#?}", boot.ran);
-    let booted = fs::read_to_string(boot.run_dir().join("run.json")).unwrap();
-    assert!(booted.contains("image/guest-hog\""), "{booted}");
-}
-
 /// A kernel that is not the workspace's own is started by SeaBIOS: here our own one, from another place.
 #[test]
 fn a_kernel_from_elsewhere_is_started_by_seabios() {
@@ -294,158 +272,6 @@ fn firmware_is_recorded_and_neither_shown_nor_judged() {
     assert!(!boot.console().contains("OpenSBI"), "{}", boot.console());
     let raw = fs::read(boot.run_dir().join("console.raw")).unwrap();
     assert!(raw.windows(9).any(|bytes| bytes == b"OpenSBI v"));
-}
-
-/// Boots with the records in a folder of that name, given as seen from the current folder; what the
-/// harness's program did, and that nothing but the folder was made.
-fn boot_into(arch: &str, name: &OsStr) -> Ran {
-    let here = tempfile::tempdir().unwrap();
-    let mut command = command(&["run", "--arch", arch, "--format", "json", "--root"]);
-    command.arg(root()).current_dir(here.path());
-    let ran: Ran = command
-        .arg("--report-dir")
-        .arg(name)
-        .output()
-        .unwrap()
-        .into();
-    assert_eq!(ran.code, Some(0), "{name:?}: {ran:#?}");
-    let made: Vec<_> = fs::read_dir(here.path())
-        .unwrap()
-        .map(|made| made.unwrap().file_name())
-        .collect();
-    let first = Path::new(name).components().next().unwrap();
-    assert_eq!(made, [first.as_os_str()], "{name:?}");
-    let run = fs::read_dir(here.path().join(name))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
-    let again = command_of(run.path());
-    assert_eq!(again.code, Some(0), "{name:?}: {again:#?}");
-    let files = fs::read_dir(run.path()).unwrap();
-    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
-    assert!(files.iter().any(|file| file == "witness.log"), "{files:?}");
-    let left: Vec<_> = files
-        .iter()
-        .filter(|file| file.to_string_lossy().starts_with("vl."))
-        .collect();
-    assert!(left.is_empty(), "QEMU's overlay is left: {left:?}");
-    ran
-}
-
-/// Judges the records in a folder again.
-fn command_of(run: PathBuf) -> Ran {
-    let mut command = command(&["judge", "--format", "json"]);
-    command.arg(run).output().unwrap().into()
-}
-
-#[test]
-fn records_may_be_in_a_folder_of_any_name() {
-    let names = [
-        "out/{x}",
-        "{disk}",
-        "feature%2Fx",
-        "a%d",
-        "a:b",
-        "nbd:b",
-        "json:x",
-        "a,b",
-        "it's a $(name)",
-        "new\nline",
-    ];
-    for name in names {
-        boot_into("riscv64", OsStr::new(name));
-        boot_into("x86_64", OsStr::new(name));
-    }
-    boot_into("riscv64", OsStr::from_bytes(b"not \xff UTF-8"));
-    boot_into("x86_64", OsStr::from_bytes(b"not \xff UTF-8"));
-}
-
-/// A checkout, a hypervisor and a guest whose names are no text are booted, and nothing lands
-/// anywhere else.
-#[test]
-fn a_checkout_and_its_programs_may_have_any_name() {
-    let usual = boot("x86_64", &[], 0);
-    let booted = fs::read(usual.run_dir().join("run.json")).unwrap();
-    let booted: Value = serde_json::from_slice(&booted).unwrap();
-    let parent = tempfile::tempdir().unwrap();
-    let checkout = parent
-        .path()
-        .join(OsStr::from_bytes(b"not \xff UTF-8, {x}"));
-    for file in [
-        "configs/machines/x86_64.toml",
-        "tests/scenarios/gkernel.toml",
-        "tests/scenarios/base/values.toml",
-    ] {
-        let copy = checkout.join(file);
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(root().join(file), copy).unwrap();
-    }
-    let mut command = command(&["run", "--arch", "x86_64", "--format", "json", "--root"]);
-    command.arg(&checkout);
-    for (option, part) in [("--image", "hypervisor"), ("--guest", "guest")] {
-        let copy = checkout
-            .join(OsStr::from_bytes(b"program \xfe of the "))
-            .with_extension(part);
-        fs::copy(booted[part]["file"].as_str().unwrap(), &copy).unwrap();
-        command.arg(option).arg(copy);
-    }
-    let ran: Ran = command.output().unwrap().into();
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    let runs = fs::read_dir(checkout.join("target/harness/runs")).unwrap();
-    assert_eq!(runs.count(), 1);
-    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
-}
-
-fn looping_guest(arch: &str) {
-    // One instruction that jumps to itself.
-    let program: &[u8] = match arch {
-        "riscv64" => &0x0000_006f_u32.to_le_bytes(),
-        "aarch64" => &0x1400_0000_u32.to_le_bytes(),
-        _ => &[0xeb, 0xfe],
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let guest = folder.path().join("loop.bin");
-    fs::write(&guest, program).unwrap();
-    // The hypervisor would end it, long before this run's time is over.
-    let patience = "[params]\ncpu-ms = \"60000\"\n\n[witness]\n";
-    let scenario = changed(folder.path(), "[witness]\n", patience);
-    let guest = guest.to_string_lossy();
-    let args = ["--guest", &guest, "--scenario", &scenario];
-    let boot = boot(arch, &[&args[..], &["--timeout", "3s"]].concat(), 3);
-    assert_eq!(boot.report["verdict"]["kind"], "timeout", "{:#?}", boot.ran);
-    assert_eq!(boot.report["verdict"]["step"], "banner");
-    assert_eq!(boot.report["fault"], "guest");
-    // A run that had to be killed leaves its records all the same.
-    assert!(
-        boot.console().contains("Entering VM run loop..."),
-        "{}",
-        boot.console()
-    );
-}
-
-/// A guest that hangs is found where it hangs.
-fn hanging_guest(arch: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("patient.toml");
-    let hog = fs::read_to_string(root().join("tests/scenarios/guest-hog.toml")).unwrap();
-    let patient = hog.replace("cpu-ms = \"300\"", "cpu-ms = \"60000\"");
-    let clocked = "name    = \"killed\"\nwithin  = \"500ms\"";
-    let clocked = patient.replace("name    = \"killed\"", clocked);
-    fs::write(&file, clocked).unwrap();
-    let boot = boot(arch, &["--scenario", &file.to_string_lossy()], 3);
-    let verdict = &boot.report["verdict"];
-    assert_eq!(verdict["clock"], "step", "{:#?}", boot.ran);
-    assert_eq!(verdict["step"], "killed");
-    // The host's tick takes it out of its loop now and then.
-    let places = boot.report["stopped_at"].as_array().unwrap().iter();
-    let mut places = places.map(|stopped| &stopped["place"]);
-    let guest = places.find(|place| place["program"] == "guest-hog");
-    let source = guest.map_or("none", |place| place["source"].as_str().unwrap());
-    let loops = source.starts_with("gkernel/src/bin/guest-hog.rs:");
-    assert!(loops, "{source}\n{:#?}", boot.ran);
-    let registers = fs::read_to_string(boot.run_dir().join("registers.txt")).unwrap();
-    assert!(registers.contains("CPU#0"), "{registers}");
 }
 
 /// The same tests for each architecture.
@@ -496,12 +322,12 @@ macro_rules! for_each_architecture {
 
             #[test]
             fn a_guest_that_loops_times_out() {
-                super::looping_guest(ARCH);
+                crate::clocks::looping_guest(ARCH);
             }
 
             #[test]
             fn a_guest_that_hangs_is_found_where_it_hangs() {
-                super::hanging_guest(ARCH);
+                crate::clocks::hanging_guest(ARCH);
             }
         }
     )*};

@@ -5,6 +5,7 @@ use harness::{
     Project,
     arch::Arch,
     boot::build::{Ask, Target, build},
+    boot::cargo::Progress,
     config::recipe::Recipe,
 };
 use object::{Object, ObjectSection, SectionKind};
@@ -63,6 +64,7 @@ fn code(arch: Arch) -> Vec<Vec<u8>> {
         &recipe,
         &[Target::Hypervisor],
         Ask::IfChanged,
+        &Progress::nobody(),
     ));
     let [elf] = &built.unwrap_or_else(|error| panic!("{error}"))[..] else {
         panic!("one target has one ELF file");

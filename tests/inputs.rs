@@ -147,7 +147,8 @@ fn a_file_that_cannot_be_booted_is_named_with_what_it_is_and_what_was_wanted() {
     let run = |arch, option, file: &str| harness(&["run", "--arch", arch, option, file]);
     for option in ["--hypervisor", "--guest"] {
         let other = run("aarch64", option, &own_program());
-        refused(&other, &[option, std::env::consts::ARCH, "for aarch64"]);
+        let what = format!("{} {}: ", &option[2..], own_program());
+        refused(&other, &[&what, std::env::consts::ARCH, "for aarch64"]);
         refused(
             &run("riscv64", option, &script),
             &["it is a script", "is an ELF file for"],
@@ -168,7 +169,7 @@ fn a_file_that_cannot_be_booted_is_named_with_what_it_is_and_what_was_wanted() {
     }
     // The option's old name still does.
     let old = run("x86_64", "--image", "README.md");
-    refused(&old, &["--hypervisor README.md: it is text"]);
+    refused(&old, &["hypervisor README.md: it is text"]);
     // A scenario's own guest may be any bytes, but not another machine's program.
     let scenario = fs::read_to_string(root().join("tests/scenarios/gkernel.toml")).unwrap();
     let guest = format!("guest = {:?}", own_program());
@@ -395,16 +396,19 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
     assert_eq!(story["timeout"]["nanos"], 250_000_000);
     assert_eq!(story["silence"]["secs"], 20);
     // A scenario that names no guest is of the one that is given.
-    assert_eq!(story["steps"][0]["pattern"], "^first$");
+    assert_eq!(story["steps"][0]["pattern"], r"^first\.bin$");
     assert_eq!(booted["guest"]["file"], first.as_str());
     assert_eq!(booted["second"]["file"], second.as_str());
     assert_ne!(booted["guest"]["sha256"], booted["second"]["sha256"]);
     let disk = run.join("disk.img");
     let words = image::read_from_disk(&disk, "/boot/cmdline").unwrap();
     let words = String::from_utf8(words).unwrap();
-    assert!(words.ends_with(" guest=first then=second"), "{words}");
+    assert!(
+        words.ends_with(" guest=first.bin then=second.bin"),
+        "{words}"
+    );
     assert_eq!(
-        image::read_from_disk(&disk, "/sbin/second").unwrap(),
+        image::read_from_disk(&disk, "/sbin/second.bin").unwrap(),
         b"\0\0\0\x02"
     );
     let again = harness(&["judge", &run.to_string_lossy(), "--format", "json"]);

@@ -254,6 +254,15 @@ fn options_are_the_command_lines_business() {
     none(hits.into_iter().filter(elsewhere).collect());
 }
 
+/// Another project's test prints what it likes.
+#[test]
+fn only_the_command_line_prints() {
+    let words = ["stderr()", "stdout()", "print!(", "println!("];
+    let hits = with_words("harness/src", &words);
+    let elsewhere = |name: &String| room(name) != "cli";
+    none(hits.into_iter().filter(elsewhere).collect());
+}
+
 /// In a library the program that runs is another project's test.
 #[test]
 fn the_program_that_runs_is_the_command_lines_business() {

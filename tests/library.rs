@@ -127,6 +127,14 @@ fn a_scenario_and_a_machine_of_ones_own() {
     let note = format!("the machine is own: {}", own.display());
     assert!(report.notes.contains(&note), "{:?}", report.notes);
 
+    // The scenario may name it instead.
+    let scenario = Scenario::builder("smoke").extends("smoke");
+    let scenario = scenario.machine(own.to_str().unwrap()).define();
+    let [hypervisor, guest] = built();
+    let request = Request::with_scenario(scenario).hypervisor(hypervisor);
+    let report = other.passed(harness::run(&other.project(), request.guest(guest)));
+    assert!(report.notes.contains(&note), "{:?}", report.notes);
+
     let wrong = other.smoke().machine(&own).arch(Arch::Riscv64);
     let wrong = harness::run(&other.project(), wrong).unwrap_err();
     let expected = "machine own is of x86_64, and riscv64 is asked for";

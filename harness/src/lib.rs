@@ -63,6 +63,7 @@
 
 pub mod arch;
 pub mod boot;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod error;

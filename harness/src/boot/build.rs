@@ -8,7 +8,7 @@
 //!
 //! Cargo is started only where something may have [changed](freshness) since the last build.
 
-use super::cargo;
+use super::cargo::{self, Progress};
 use super::freshness::{self, Moment, Stamp};
 use crate::config::recipe::Recipe;
 use crate::error::Error;
@@ -68,11 +68,12 @@ pub async fn build(
     recipe: &Recipe,
     targets: &[Target],
     ask: Ask,
+    progress: &Progress,
 ) -> Result<Vec<PathBuf>, Error> {
     let stale = |target: &&Target| ask == Ask::Always || !is_fresh(project, recipe, target);
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
-        ask_cargo(project, recipe, &stale).await?;
+        ask_cargo(project, recipe, &stale, progress).await?;
     }
     Ok(targets
         .iter()
@@ -89,7 +90,12 @@ fn is_fresh(project: &Project, recipe: &Recipe, target: &Target) -> bool {
         .is_ok_and(|core| stamp.holds(&described(project, recipe, target, core)))
 }
 
-async fn ask_cargo(project: &Project, recipe: &Recipe, targets: &[&Target]) -> Result<(), Error> {
+async fn ask_cargo(
+    project: &Project,
+    recipe: &Recipe,
+    targets: &[&Target],
+    progress: &Progress,
+) -> Result<(), Error> {
     let sysroot = sysroot(project).await?;
     let core = Core::of(&sysroot, &recipe.target)?;
     let mut running = tokio::task::JoinSet::new();
@@ -104,11 +110,12 @@ async fn ask_cargo(project: &Project, recipe: &Recipe, targets: &[&Target]) -> R
         let build = described(project, recipe, target, core);
         let label = format!("{} for {}", target.program(), recipe.arch);
         let (folder, sysroot) = (target_dir(project, recipe, target), sysroot.clone());
+        let progress = progress.clone();
         running.spawn(async move {
             // Held until the stamp is written, so that it is of what this cargo built.
-            let _alone = cargo::alone_in(&folder, &label).await?;
+            let _alone = cargo::alone_in(&folder, &label, &progress).await?;
             let began = Moment::now(&folder)?;
-            cargo::run(command, &label).await?;
+            cargo::run(command, &label, &progress).await?;
             Stamp::record(&build, began, &sysroot, BTreeMap::new());
             Ok::<_, Error>(())
         });

@@ -4,23 +4,82 @@
 use super::guard::Guard;
 use crate::error::Error;
 use crate::machine::process_group;
+use crate::shown;
+use std::collections::VecDeque;
+use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::Instant;
 
-/// What takes longer than this is shown.
+/// What takes longer than this is told.
 const QUIET: Duration = Duration::from_secs(1);
 
 /// How often a lock is tried that somebody else holds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
+/// How many lines of cargo's are kept for an error, where nobody was told them.
+const KEPT: usize = 60;
+
+/// Who is told how builds go, a line at a time: nobody, unless somebody asks for it.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&str) + Send + Sync;
+
+impl Progress {
+    /// Tells each line to `listener`.
+    pub fn to(listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    /// Nobody is told anything. What cargo says of a build that fails is in its error.
+    pub fn nobody() -> Self {
+        Self(None)
+    }
+
+    fn tell(&self, line: &str) {
+        if let Some(listener) = &self.0 {
+            listener(line);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "told" } else { "nobody" })
+    }
+}
+
+/// What cargo has said: as far as it matters, from the first error on, and else its last lines.
+#[derive(Default)]
+struct Said {
+    lines: VecDeque<String>,
+    has_error: bool,
+}
+
+impl Said {
+    fn line(&mut self, line: &str) {
+        if !self.has_error && line.starts_with("error") {
+            self.has_error = true;
+            self.lines.clear();
+        }
+        if self.lines.len() == KEPT {
+            if self.has_error {
+                return;
+            }
+            self.lines.pop_front();
+        }
+        self.lines.push_back(shown::line(line).into_owned());
+    }
+}
+
 /// Waits until no other harness builds in a target folder; while the file is open, none does.
-pub async fn alone_in(folder: &Path, label: &str) -> Result<File, Error> {
+pub async fn alone_in(folder: &Path, label: &str, progress: &Progress) -> Result<File, Error> {
     let path = folder.join(".harness-builds");
     let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
     let lock = lock.map_err(|e| Error::io("write", &path, &e))?;
@@ -33,7 +92,7 @@ pub async fn alone_in(folder: &Path, label: &str) -> Result<File, Error> {
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(lock),
         }
         if !shown && Instant::now() >= show_from {
-            tell(&format!(
+            progress.tell(&format!(
                 "waiting to build {label}: another harness builds there"
             ));
             shown = true;
@@ -42,9 +101,9 @@ pub async fn alone_in(folder: &Path, label: &str) -> Result<File, Error> {
     }
 }
 
-/// Runs cargo; its output is shown once it takes long, and if it fails.
-pub async fn run(mut command: Command, label: &str) -> Result<(), Error> {
-    let hint = "see cargo's messages above";
+/// Runs cargo. Its output is told once that takes long, and if it fails; where nobody is told, what
+/// matters of it is in the error.
+pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Result<(), Error> {
     let cannot_start =
         |e| Error::infrastructure(format!("cargo could not be started: {e}"), "run ./x setup");
     // In a group of its own: its compilers are to end with it, and it with the harness.
@@ -58,48 +117,126 @@ pub async fn run(mut command: Command, label: &str) -> Result<(), Error> {
         .spawn()
         .map_err(cannot_start)?;
     let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    let program = label.split(' ').next().unwrap_or(label);
+    let tell = |line: &str| progress.tell(&format!("  {program}: {line}"));
+    let mut said = Said::default();
     let mut held: Vec<String> = Vec::new();
-    let show_from = Instant::now() + QUIET;
-    let mut shown = false;
+    let tell_from = Instant::now() + QUIET;
+    let mut told = false;
     loop {
         let line = tokio::select! {
             line = lines.next_line() => line.ok().flatten(),
-            () = tokio::time::sleep_until(show_from), if !shown => {
-                tell(&format!("building {label} ..."));
-                held.drain(..).for_each(|line| show(label, &line));
-                shown = true;
+            () = tokio::time::sleep_until(tell_from), if !told => {
+                progress.tell(&format!("building {label} ..."));
+                held.drain(..).for_each(|line| tell(&line));
+                told = true;
                 continue;
             }
         };
-        match line {
-            // The two builds take turns at cargo's own bookkeeping; that is no news.
-            Some(line) if line.contains("file lock on package cache") => {}
-            Some(line) if shown => show(label, &line),
-            Some(line) => held.push(line),
-            None => break,
+        let Some(line) = line else { break };
+        // The two builds take turns at cargo's own bookkeeping; that is no news.
+        if line.contains("file lock on package cache") {
+            continue;
+        }
+        said.line(&line);
+        if told {
+            tell(&line);
+        } else {
+            held.push(line);
         }
     }
-    let status = child
-        .wait()
-        .await
-        .map_err(|e| Error::infrastructure(e.to_string(), hint))?;
+    let status = child.wait().await.map_err(|e| {
+        let what = format!("the end of the build of {label} could not be awaited: {e}");
+        Error::infrastructure(what, "run it again")
+    })?;
     guard.release();
     if status.success() {
         return Ok(());
     }
-    held.iter().for_each(|line| show(label, line));
-    Err(Error::infrastructure(
-        format!("the build of {label} failed ({status})"),
-        hint,
-    ))
+    held.iter().for_each(|line| tell(line));
+    let mut what = format!("the build of {label} failed ({status})");
+    let hint = if progress.0.is_some() {
+        "see cargo's messages above"
+    } else {
+        for line in &said.lines {
+            what += &format!("\n  {program}: {line}");
+        }
+        "mend what cargo complains of"
+    };
+    Err(Error::infrastructure(what, hint))
 }
 
-fn show(label: &str, line: &str) {
-    let program = label.split(' ').next().unwrap_or(label);
-    tell(&format!("  {program}: {line}"));
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
 
-/// Says something on stderr, if anybody still listens there.
-fn tell(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    /// What comes of a build that is a shell's script, and what was told.
+    fn build(script: &str, listens: bool) -> (Result<(), String>, Vec<String>) {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let listener = Arc::clone(&told);
+        let progress = if listens {
+            Progress::to(move |line| listener.lock().unwrap().push(line.to_owned()))
+        } else {
+            Progress::nobody()
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let built = runtime.block_on(run(command, "guest for riscv64", &progress));
+        let told = told.lock().unwrap().clone();
+        (built.map_err(|error| error.to_string()), told)
+    }
+
+    const FAILS: &str = "echo Compiling a >&2; echo 'error: no such crate' >&2; \
+                         echo ' --> src/a.rs:1:1' >&2; exit 101";
+
+    #[test]
+    fn where_nobody_is_told_the_error_has_what_cargo_complained_of() {
+        let (built, told) = build(FAILS, false);
+        let expected = "the build of guest for riscv64 failed (exit status: 101)\n  \
+                        guest: error: no such crate\n  guest:  --> src/a.rs:1:1\n  \
+                        what to do: mend what cargo complains of";
+        assert_eq!(built, Err(expected.to_owned()));
+        assert_eq!(told, [""; 0]);
+    }
+
+    #[test]
+    fn who_is_told_gets_the_lines_and_the_error_does_not_repeat_them() {
+        let (built, told) = build(FAILS, true);
+        let error = built.unwrap_err();
+        assert!(error.ends_with("see cargo's messages above"), "{error}");
+        assert!(!error.contains("no such crate"), "{error}");
+        let lines = [
+            "  guest: Compiling a",
+            "  guest: error: no such crate",
+            "  guest:  --> src/a.rs:1:1",
+        ];
+        assert_eq!(told, lines);
+    }
+
+    #[test]
+    fn a_build_that_succeeds_at_once_says_nothing() {
+        assert_eq!(build("echo warning >&2", true), (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn of_very_many_lines_those_from_the_first_error_on_are_kept() {
+        let mut said = Said::default();
+        (0..1000).for_each(|nth| said.line(&format!("warning {nth}")));
+        assert_eq!(
+            (said.lines.len(), &*said.lines[KEPT - 1]),
+            (KEPT, "warning 999")
+        );
+        said.line("error[E0425]: first");
+        (0..1000).for_each(|nth| said.line(&format!("error: {nth}")));
+        assert_eq!(
+            (said.lines.len(), &*said.lines[0]),
+            (KEPT, "error[E0425]: first")
+        );
+        assert_eq!(said.lines[1], "error: 0");
+    }
 }

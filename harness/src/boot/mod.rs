@@ -188,7 +188,7 @@ async fn programs(
         Vec::new()
     } else {
         let recipe = Recipe::load(project, machine.arch)?;
-        build::build(project, &recipe, &targets, request.ask).await?
+        build::build(project, &recipe, &targets, request.ask, &request.progress).await?
     };
     let mut built = built.into_iter();
     let mut next_built = || built.next().expect("one file for each target");

@@ -1,6 +1,7 @@
 //! What a run is asked to be.
 
 use super::build::Ask;
+use super::cargo::Progress;
 use crate::arch::Arch;
 use crate::config::machine::{self, Machine};
 use crate::config::scenario::Definition;
@@ -41,6 +42,7 @@ pub struct Request {
     pub(crate) records: Option<PathBuf>,
     pub(crate) no_audit: bool,
     pub(crate) ask: Ask,
+    pub(crate) progress: Progress,
     pub(crate) observers: Vec<Box<dyn Observer + Send>>,
 }
 
@@ -84,6 +86,7 @@ impl Request {
             records: None,
             no_audit: false,
             ask: Ask::IfChanged,
+            progress: Progress::nobody(),
             observers: Vec::new(),
         }
     }
@@ -147,6 +150,13 @@ impl Request {
         self
     }
 
+    /// Has someone told how the builds go that the run waits for, a line at a time. Without this a build is
+    /// silent, and what cargo complains of is in the error.
+    pub fn build_progress(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.progress = Progress::to(listener);
+        self
+    }
+
     /// Has someone told what happens, besides those that were named before.
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.observers.push(Box::new(observer));
@@ -194,6 +204,7 @@ impl fmt::Debug for Request {
             .field("guest", &self.guest)
             .field("records", &self.records)
             .field("ask", &self.ask)
+            .field("progress", &self.progress)
             .field("observers", &self.observers.len())
             .finish()
     }

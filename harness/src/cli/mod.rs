@@ -15,6 +15,7 @@ mod signals;
 
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
+use crate::boot::cargo::Progress;
 use crate::config::machine::{Machine, names};
 use crate::config::recipe::Recipe;
 use crate::config::scenario::Definition;
@@ -374,11 +375,12 @@ fn in_mode(project: &Project, scenario: &str, mode: Option<&str>) -> Result<Stri
 }
 
 async fn build_all(project: &Project, arches: &[Arch], ask: Ask) -> Result<u8, Error> {
+    let progress = Progress::to(say_aside);
     for &arch in arches {
         let recipe = Recipe::load(project, arch)?;
         let mut targets = vec![Target::Hypervisor];
         targets.extend(project.guests().into_iter().map(Target::Guest));
-        for file in build::build(project, &recipe, &targets, ask).await? {
+        for file in build::build(project, &recipe, &targets, ask, &progress).await? {
             let file = project.short(&file);
             say(&file.display().to_string())?;
         }

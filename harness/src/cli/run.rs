@@ -52,7 +52,9 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     let definition = Definition::named(project, &scenario)?;
     let (arch, machine) = (args.what.arch, args.what.machine.as_deref());
     let machine = machine_of(project, arch, machine, Some(&definition))?;
-    let mut request = Request::with_scenario(definition).timeout(args.timeout);
+    let mut request = Request::with_scenario(definition)
+        .timeout(args.timeout)
+        .build_progress(output::say_aside);
     request.machine = args.what.machine;
     request.arch = args.what.arch;
     request.hypervisor = args.hypervisor;

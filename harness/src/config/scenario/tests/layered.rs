@@ -125,3 +125,20 @@ fn a_step_may_come_behind_a_step_and_a_strand() {
     );
     assert!(error.contains("did you mean `first`?"), "{error}");
 }
+
+#[test]
+fn a_step_that_is_built_in_code_may_name_its_place() {
+    let project = Project::new("/no/workspace");
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let built = Scenario::builder("s")
+        .step("a", "^a$")
+        .step("c", "^c$")
+        .sequence("w", r"^w (\d)$", 0..=1)
+        .step_with(StepBuilder::new("b", "^b$").after("a").after("w"))
+        .step_with(StepBuilder::new("first", "^first$").before("a"))
+        .define();
+    let s = built.resolve(&project, &machine, &With::default()).unwrap();
+    let names: Vec<_> = s.story.steps().iter().map(|step| &*step.name).collect();
+    assert_eq!(names, ["first", "a", "b", "c"]);
+    assert_eq!(s.story.steps()[2].after, ["w"]);
+}
