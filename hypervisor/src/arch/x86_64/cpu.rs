@@ -1,4 +1,4 @@
-//! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
+//! The machine on x86_64: what a guest gets, and turning SVM on.
 
 use super::{format::NestedPaging, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
 use crate::{
@@ -24,7 +24,7 @@ pub enum Mode {
     Svm,
     /// With a window that the hypervisor fills from a file.
     EmulatedFlash,
-    /// With a control block that VMRUN has to refuse: for the conformance suite.
+    /// With a control block that VMRUN must refuse: for the conformance suite.
     InvalidVmcb,
 }
 
