@@ -1,4 +1,4 @@
-//! The reference pages in `harness/docs` against what the code prints, takes and writes.
+//! Compares the reference pages in `harness/docs` with what the code prints, accepts and writes.
 
 mod support;
 

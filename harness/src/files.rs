@@ -20,7 +20,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     match named(kind) {
         None => File::open(path),
         Some(what) => Err(io::Error::other(format!(
-            "it is {what}, where a file is wanted"
+            "it is {what}, not a regular file"
         ))),
     }
 }
@@ -44,7 +44,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path, TEXT_LIMIT)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        io::Error::other(format!("it is no text: byte {at} is not UTF-8"))
+        io::Error::other(format!("it is not text: byte {at} is not UTF-8"))
     })
 }
 
@@ -98,6 +98,6 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, b"abc\xff").unwrap();
         let error = read_text(&file).unwrap_err().to_string();
-        assert_eq!(error, "it is no text: byte 3 is not UTF-8");
+        assert_eq!(error, "it is not text: byte 3 is not UTF-8");
     }
 }

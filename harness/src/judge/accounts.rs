@@ -192,7 +192,7 @@ impl Accounts<'_> {
         {
             let (count, look) = (self.qemu.npf, self.look(Class::Npf));
             found.push(format!(
-                "npf: the console tells of {missing}, which is none of the {count} that QEMU \
+                "npf: the console shows {missing}, which is not among the {count} that QEMU \
                  logged ({look})"
             ));
         }

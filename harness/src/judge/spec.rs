@@ -285,7 +285,7 @@ impl HvExpected {
         if missing && !self.ends.is_empty() {
             return Some(Verdict::BrokenReport {
                 because: format!(
-                    "it tells of the end of {} guests, not of {} (and has {} event lines)",
+                    "it reports the end of {} guests instead of {} (in {} event lines)",
                     totals.guests,
                     self.guests,
                     report.events()
@@ -362,7 +362,7 @@ impl StorySpec {
             if let Some(other) = strand.overlaps.iter().find(strange) {
                 let name = &strand.name;
                 return Some(format!(
-                    "strand `{name}` cannot overlap `{other}`: it is no other strand"
+                    "strand `{name}` cannot overlap `{other}`: there is no other strand of that name"
                 ));
             }
         }

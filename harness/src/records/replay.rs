@@ -42,7 +42,7 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let logged = trial.witness().map(|account| architecture(account.format));
     if let Some(logged) = logged.filter(|logged| *logged != booted.arch) {
         let why = format!(
-            "QEMU's log in it is of {logged}, the run of {}",
+            "QEMU's log in it is from {logged}, the run from {}",
             booted.arch
         );
         return Err(damaged(dir, records::EVENTS, &why));
@@ -82,7 +82,7 @@ fn other_architecture(booted: &Booted, story_file: &StoryFile) -> Option<String>
         .flatten();
     let mut others = others.filter(|other| *other != arch.name());
     let other = others.next()?;
-    Some(format!("it is of {other}, the run of {arch}"))
+    Some(format!("it is from {other}, the run from {arch}"))
 }
 
 /// Judges a recorded console, read from `log`, like that of a scenario's run.

@@ -323,9 +323,7 @@ fn notes(story: &Story, trial: &Trial<'_>) -> Vec<String> {
     let mut notes = forgeries(report.forged());
     let silent = report.can_tell() && !report.has_any_line();
     if silent && story.spec().hv.lines == Lines::IfAny {
-        notes.push(
-            "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),
-        );
+        notes.push("the hypervisor printed no report (no @hv line), so none was judged".into());
     }
     notes
 }

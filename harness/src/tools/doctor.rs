@@ -158,7 +158,7 @@ async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error>
         return Ok(format!("{found} ({major}.{minor} or later)"));
     }
     Err(Error::infrastructure(
-        format!("{found}, but it has to be {major}.{minor} or later"),
+        format!("{found}, but it must be {major}.{minor} or later"),
         SETUP,
     ))
 }

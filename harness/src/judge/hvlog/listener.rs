@@ -38,7 +38,7 @@ fn host_is_well(fields: &Fields) -> Result<(), String> {
     }
     match fields.number("pages")? {
         0 => Ok(()),
-        pages => Err(format!("{pages} pages of the guest's were not given back")),
+        pages => Err(format!("{pages} of the guest's pages were not given back")),
     }
 }
 
@@ -224,11 +224,11 @@ impl Listener {
 
     /// Whether the summary matches the events.
     fn add_up(&self, end: &GuestEnd) -> Result<(), String> {
-        let told = self.npf + u64::from(end.fault.is_some());
-        if end.npf != told {
+        let reported = self.npf + u64::from(end.fault.is_some());
+        if end.npf != reported {
             let counted = end.npf;
             return Err(format!(
-                "{told} page faults were told, but {counted} counted"
+                "{reported} page faults were reported, but {counted} counted"
             ));
         }
         if end.npf.saturating_add(end.hypercalls) > end.exits {
