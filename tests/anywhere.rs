@@ -1,5 +1,5 @@
-//! A kernel of one's own, judged in a folder that is no workspace: by machines that are built in, and by
-//! a machine file of one's own.
+//! Judges a foreign kernel in a folder that is not a workspace: on built-in machines, and with a
+//! machine file of its own.
 
 mod support;
 

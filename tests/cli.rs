@@ -211,7 +211,7 @@ fn the_doctor_says_what_is_missing_and_what_to_do() {
         .unwrap();
     fs::write(&machine, text.replace(oldest, "oldest = \"99.1\"")).unwrap();
     let ran = harness(&["doctor", "--root", &too_old.path().to_string_lossy()]);
-    let text = "but it has to be 99.1 or later";
+    let text = "but it must be 99.1 or later";
     assert!(ran.stdout.contains(text), "{ran:#?}");
 }
 

@@ -1,4 +1,4 @@
-//! Recorded consoles, good and bad, each held to its exact verdict without a machine.
+//! Recorded consoles, good and bad: each must get its exact verdict, without a machine.
 
 use harness::Project;
 use harness::arch::Arch;

@@ -1,5 +1,5 @@
 //! Properties: the verdict on a console does not depend on how its bytes were cut, nor on what is
-//! printed between the steps; and whatever is printed, a pass has the whole story.
+//! printed between the steps; and whatever is printed, a pass shows the whole story.
 
 use harness::Project;
 use harness::arch::Arch;

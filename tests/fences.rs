@@ -1,5 +1,5 @@
-//! Instructions that QEMU's TCG makes no difference by, so that no run can tell whether they are there:
-//! it flushes all of its TLB whenever a guest is entered or left. So they are looked for in the image.
+//! Fences that make no difference under QEMU's TCG, so that no run can tell whether they are there: TCG
+//! flushes its whole TLB whenever a guest is entered or left. So this looks for them in the image.
 
 use harness::{
     Project,

@@ -1,5 +1,5 @@
-//! The scenarios of `tests/foreign`, which judge images of others: on the consoles that were recorded when
-//! those images ran. `tests/foreign/judge.sh` does the same with the images themselves.
+//! Judges consoles recorded from other projects' images, by the scenarios of `tests/foreign`.
+//! `tests/foreign/judge.sh` does the same with the images themselves.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Records that somebody else has made, or that were cut off: what judging them comes to.
+//! Judges records that somebody else made, or that were cut off.
 
 #[path = "support/record.rs"]
 mod record;
@@ -40,7 +40,7 @@ fn a_record_that_cannot_be_a_runs_is_refused() {
         (
             "run.json",
             with(r#""arch":"riscv64""#, r#""arch":"x86_64""#),
-            "it is of riscv64, the run of x86_64",
+            "it is from riscv64, the run from x86_64",
         ),
         (
             "story.json",
@@ -48,7 +48,7 @@ fn a_record_that_cannot_be_a_runs_is_refused() {
                 r#""arch":"riscv64","timeout""#,
                 r#""arch":"aarch64","timeout""#,
             ),
-            "it is of aarch64, the run of riscv64",
+            "it is from aarch64, the run from riscv64",
         ),
         (
             "story.json",
@@ -56,7 +56,7 @@ fn a_record_that_cannot_be_a_runs_is_refused() {
                 r#""start":{"arch":"riscv64"}"#,
                 r#""start":{"arch":"x86_64"}"#,
             ),
-            "it is of x86_64",
+            "it is from x86_64",
         ),
         (
             "story.json",
@@ -105,7 +105,7 @@ fn a_record_that_cannot_be_a_runs_is_refused() {
                 r#"{"t":0.15,"event":"witness","format":"x86-svm","npf":0,"hypercall":0,"other":0,"last":null,"faults":[]}
 {"t":0.2"#,
             ),
-            "QEMU's log in it is of x86_64",
+            "QEMU's log in it is from x86_64",
         ),
     ] {
         let result = judged(file, change);

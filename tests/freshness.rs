@@ -1,4 +1,4 @@
-//! Cargo is started when something has changed, whatever it is, and only then.
+//! Cargo is started whenever something has changed, and only then.
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use std::fs;

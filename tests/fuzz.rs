@@ -1,5 +1,5 @@
-//! What fuzzing runs (fuzz/src/targets.rs), on seeds and on thousands of inputs made of them: the same
-//! ones each time.
+//! Runs the fuzz targets (fuzz/src/targets.rs) on seeds and on thousands of inputs derived from them,
+//! the same ones each time.
 
 #[path = "../fuzz/src/targets.rs"]
 mod targets;

@@ -1,4 +1,4 @@
-//! What users and other people's files give the harness, row by row: what it does with each.
+//! What the harness does with inputs from users and from other people's files, row by row.
 
 #[path = "support/record.rs"]
 mod record;

@@ -1,5 +1,5 @@
-//! Machines that lack what the hypervisor needs: it says what, and names the option of QEMU that gives
-//! it, and powers off.
+//! On a machine that lacks something, the hypervisor says what, names the QEMU option that provides it,
+//! and powers off.
 
 mod support;
 

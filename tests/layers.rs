@@ -1,5 +1,5 @@
-//! The rules of the house, read off the sources: which folder may import which, where unsafe code may
-//! be, what names an architecture. ARCHITECTURE.md says each in a sentence.
+//! Checks the sources against the rules of ARCHITECTURE.md: which folder may import which, where unsafe
+//! code may be, what may name an architecture.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

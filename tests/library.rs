@@ -1,5 +1,5 @@
-//! The harness as another project's tests use it: by what stands at the top of the library, with a
-//! hypervisor and a guest that are given as files, in a folder that is no workspace.
+//! Uses the harness as another project's tests do: only through the names at the top of the library,
+//! with a hypervisor and a guest given as files, in a folder that is not a workspace.
 
 use harness::judge::observer::Beginning;
 use harness::{

@@ -1,5 +1,5 @@
-//! The mutants of the conformance suite. Trying all of them is a command of its own, `harness mutants`;
-//! here two show that it works, and all are looked at.
+//! The mutants of the conformance suite. `harness mutants` tries all of them; here two show that it
+//! works, and all are checked to apply.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! The reference pages in `harness/docs` against what the code prints, takes and writes.
+//! Compares the reference pages in `harness/docs` with what the code prints, accepts and writes.
 
 mod support;
 
@@ -318,7 +318,7 @@ fn explain_prints_the_paragraph_of_a_key_in_any_folder() {
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
     let said = String::from_utf8(ran.stdout).unwrap();
     assert!(
-        said.contains("(verdict.md, Kinds)") && said.contains("another end of its guest"),
+        said.contains("(verdict.md, Kinds)") && said.contains("a different end of its guest"),
         "{said}"
     );
     let ran = harness(&["explain", "wrong-ende"]);

@@ -1,8 +1,8 @@
-//! Every option of every command, and every file that is read, fed with rubbish: the program ends by
-//! itself, with one of its exit codes, and says something short that a terminal can show.
+//! Feeds rubbish to every option of every command, and to every file that is read: the program must end
+//! by itself, with one of its exit codes, and print something short that a terminal can show.
 //!
-//! The options are those that clap describes, so none can be forgotten. The programs that a run needs
-//! are not there, so nothing is built or booted: what is tried is all that comes before.
+//! The options come from clap, so none can be forgotten. The programs that a run needs are missing, so
+//! nothing is built or booted: this tests everything before that.
 
 #[path = "support/record.rs"]
 mod record;

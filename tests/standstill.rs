@@ -1,5 +1,5 @@
-//! A machine that stands still, as on a computer that is short of processors: time that a guest did not
-//! get is not its cost.
+//! A machine that stands still, as on a computer that is short of processors: a guest is not charged
+//! for time that it did not get.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};

@@ -1,8 +1,8 @@
-//! Recorded consoles and QEMU's logs of the same runs, judged together: as they were, and with a
-//! part of one of them changed, as it would be if the hypervisor lied.
+//! Judges recorded consoles together with QEMU's logs of the same runs: unchanged, and with a part of
+//! one of them changed, as if the hypervisor lied.
 //!
-//! Two runs of each architecture were recorded: `mapped`, where a guest loads from the flash and
-//! then asks for its end, and `killed`, where it stores there and is ended for it.
+//! Two runs were recorded on each architecture: `mapped`, where a guest loads from the flash and then
+//! asks for its end, and `killed`, where the guest stores there and is ended for it.
 
 use harness::arch::Arch;
 use harness::judge::accounts::Expected;
@@ -206,7 +206,7 @@ fn a_fault_that_did_not_happen_is_found_out() {
     for arch in Arch::ALL {
         let run = recorded(arch, "mapped").without(fault_mark(arch));
         run.disagrees("npf: the hypervisor counted 1, QEMU logged 0");
-        run.disagrees("npf: the console tells of");
+        run.disagrees("npf: the console shows");
     }
 }
 

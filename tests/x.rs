@@ -1,5 +1,5 @@
-//! `x`: what it looks at, when it looks again, and what it says when something is missing. Its tools are
-//! fake, so that nothing here is installed, and nothing there.
+//! `x`: what it checks, when it checks again, and what it says when something is missing. Its tools are
+//! fakes, so nothing is installed.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

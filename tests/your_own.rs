@@ -1,4 +1,4 @@
-//! `harness/docs/your-own.md`, followed word for word in an empty folder.
+//! Follows `harness/docs/your-own.md` word for word in an empty folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! The architectures, by name. What else is to be known of one is in its machine files.
+//! The architectures, by name. Everything else about them is in the machine files.
 
 use crate::suggest;
 use std::fmt;
@@ -32,8 +32,8 @@ impl Arch {
         }
     }
 
-    /// Whether a kernel for it tells QEMU by its own headers how it is loaded (Multiboot, PVH, the Linux
-    /// boot protocol), so that its file is never to be taken apart.
+    /// Whether a kernel's own headers tell QEMU how to load it (Multiboot, PVH, the Linux boot
+    /// protocol), so that its file must never be taken apart.
     pub fn takes_elf(self) -> bool {
         self == Arch::X86_64
     }
@@ -45,7 +45,7 @@ impl fmt::Display for Arch {
     }
 }
 
-/// A name that is no architecture's.
+/// The error for a name that is not an architecture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no architecture `{name}`; {}", suggest::instead(name, &Arch::ALL.map(Arch::name)))]
 pub struct UnknownArch {
@@ -55,7 +55,7 @@ pub struct UnknownArch {
 impl FromStr for Arch {
     type Err = UnknownArch;
 
-    /// The architecture of that [name](Arch::name).
+    /// Parses an architecture's [name](Arch::name).
     fn from_str(name: &str) -> Result<Self, UnknownArch> {
         let known = Arch::ALL.into_iter().find(|arch| arch.name() == name);
         known.ok_or_else(|| UnknownArch { name: name.into() })

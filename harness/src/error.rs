@@ -1,6 +1,7 @@
-//! What can keep a verdict from being reached, and whose business it is.
+//! The reasons why there may be no verdict, and whose business each is.
 //!
-//! A guest or hypervisor that misbehaves is not an error here: that is a [`Verdict`](crate::judge::verdict::Verdict).
+//! A guest or hypervisor that misbehaves is not an error here but a
+//! [`Verdict`](crate::judge::verdict::Verdict).
 
 use crate::shown;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file of the user's says something impossible.
+    /// A file of the user's asks for something impossible.
     #[error(transparent)]
     Config(#[from] ConfigError),
 
@@ -17,7 +18,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
 
-    /// The set-up is not able to do what is asked: QEMU, a tool, a build or the disk.
+    /// The set-up cannot do what was asked: QEMU, a tool, a build or the disk.
     #[error("{what}\n  what to do: {hint}")]
     Infrastructure {
         /// What went wrong.
@@ -28,7 +29,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// An infrastructure error, with what to do about it.
+    /// An infrastructure error, with a hint for the user.
     pub fn infrastructure(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Error::Infrastructure {
             what: what.into(),
@@ -53,19 +54,19 @@ impl Error {
     }
 }
 
-/// A mistake in a configuration file, with the place where it is.
+/// A mistake in a configuration file, and its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.render())]
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// The line, from 1; 0 when the mistake is the file as a whole.
+    /// The line, from 1; 0 if the mistake concerns the whole file.
     pub line: usize,
-    /// The key at fault, when there is one.
+    /// The key at fault, if there is one.
     pub key: Option<String>,
     /// What is wrong.
     pub message: String,
-    /// What of the line is shown.
+    /// The part of the line to show.
     pub excerpt: Excerpt,
 }
 
@@ -74,12 +75,12 @@ pub struct ConfigError {
 pub struct Excerpt {
     /// The text.
     pub text: String,
-    /// How many characters of it come before the mistake; none when that is the line as a whole.
+    /// How many characters of it come before the mistake; none if the whole line is wrong.
     pub column: Option<usize>,
 }
 
 impl Excerpt {
-    /// How many characters are shown on either side of a mistake.
+    /// How many characters to show on either side of a mistake.
     const AROUND: usize = 60;
 
     /// The beginning of a line that is wrong as a whole.
@@ -90,7 +91,7 @@ impl Excerpt {
         }
     }
 
-    /// What is around byte `at` of a line.
+    /// The text around byte `at` of a line.
     pub fn around(line: &str, at: usize) -> Self {
         let at = (0..=at.min(line.len()))
             .rev()
@@ -131,7 +132,7 @@ impl ConfigError {
         if !text.trim().is_empty() {
             out += &format!("\n  {:>4} | {text}", self.line);
             if let Some(column) = column {
-                // Under a tab stands a tab, so that both lines are equally wide.
+                // A tab stands under a tab, so both lines have the same width.
                 let blank = |c| if c == '\t' { '\t' } else { ' ' };
                 let blanks: String = text.chars().take(*column).map(blank).collect();
                 out += &format!("\n  {:>4} | {blanks}^", "");

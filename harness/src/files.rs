@@ -1,7 +1,7 @@
-//! Files that somebody names, on the command line or in another file.
+//! Reads files that somebody names, on the command line or in another file.
 //!
-//! Only regular files are read: to open a named pipe may take for ever, and a device has no end. And
-//! only so much of them: what is larger than a limit is no file of its kind.
+//! Only regular files are read: opening a named pipe may block for ever, and a device has no end. Their
+//! size is limited: a larger file cannot be of the expected kind.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
@@ -20,7 +20,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     match named(kind) {
         None => File::open(path),
         Some(what) => Err(io::Error::other(format!(
-            "it is {what}, where a file is wanted"
+            "it is {what}, not a regular file"
         ))),
     }
 }
@@ -33,7 +33,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(too_large(limit));
     }
     let mut bytes = Vec::with_capacity(size as usize);
-    // It may grow while it is read.
+    // The file may grow while it is read.
     if file.take(limit + 1).read_to_end(&mut bytes)? as u64 > limit {
         return Err(too_large(limit));
     }
@@ -44,7 +44,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path, TEXT_LIMIT)?).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        io::Error::other(format!("it is no text: byte {at} is not UTF-8"))
+        io::Error::other(format!("it is not text: byte {at} is not UTF-8"))
     })
 }
 
@@ -53,7 +53,7 @@ fn too_large(limit: u64) -> io::Error {
     io::Error::other(format!("it is larger than {limit} MiB"))
 }
 
-/// What a thing is that is no regular file.
+/// The kind of a file that is not a regular one.
 fn named(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         None
@@ -98,6 +98,6 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, b"abc\xff").unwrap();
         let error = read_text(&file).unwrap_err().to_string();
-        assert_eq!(error, "it is no text: byte 3 is not UTF-8");
+        assert_eq!(error, "it is not text: byte 3 is not UTF-8");
     }
 }

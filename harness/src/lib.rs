@@ -1,10 +1,10 @@
 //! Boots a hypervisor, or any kernel, in QEMU and judges what it did.
 //!
-//! The principle is to believe nothing that can be printed by the thing under test. A verdict rests
-//! on the ordered console story, on how the machine really ended as QEMU reports it, and, where a
-//! scenario asks for it, on QEMU's own log of the guest's exits.
+//! It believes nothing that the program under test could print by itself. A verdict rests on the
+//! ordered console story, on how the machine really ended, as QEMU reports it, and, if the scenario
+//! asks for it, on QEMU's own log of the guest's exits.
 //!
-//! A test of another project boots its kernel so:
+//! A test of another project boots its kernel like this:
 //!
 //! ```no_run
 //! use harness::{Project, Request};
@@ -17,7 +17,7 @@
 //! # }
 //! ```
 //!
-//! A recorded console is judged without a machine:
+//! `judge_console` judges a recorded console without a machine:
 //!
 //! ```
 //! use harness::{Arch, Machine, Project, Scenario, Verdict, With};
@@ -55,11 +55,11 @@
 //! # }
 //! ```
 //!
-//! A run passes through these folders: [`cli`] takes the request, [`config`] the machine and the
-//! scenario; [`boot`] has things [built](boot::build), writes the [images](boot::image) into the
-//! [run's directory](records::dir) and composes the command; [`machine`] runs QEMU and turns what
-//! happens into [events](judge::event); [`judge`] judges them, as a pure function;
-//! [`records`] keeps and reports.
+//! A run passes through these folders: [`cli`] takes the request, [`config`] resolves the machine and
+//! the scenario; [`boot`] [builds](boot::build), writes the [images](boot::image) into the [run's
+//! directory](records::dir) and composes the command; [`machine`] runs QEMU and turns what happens into
+//! [events](judge::event); [`judge`] judges them, as a pure function; [`records`] keeps the files and
+//! reports.
 
 pub mod arch;
 pub mod boot;

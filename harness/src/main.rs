@@ -1,4 +1,4 @@
-//! The harness's program; all of it is in the library.
+//! The harness's program; all of its code is in the library.
 
 fn main() -> std::process::ExitCode {
     match harness::cli::arguments(std::env::args_os().collect()) {

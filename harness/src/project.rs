@@ -1,17 +1,17 @@
-//! Where things are. This file has every path that the rest of the crate uses.
+//! Where things are. This file holds every path that the rest of the crate uses.
 
 use crate::error::Error;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What a workspace has.
+/// The folder that marks a workspace.
 const MARK: &str = "configs/machines";
 
 /// Where machine files are looked for besides.
 const BESIDE: &str = "machines";
 
-/// A folder with scenarios, machines and the records of runs. It may be a *workspace*, a checkout that
-/// has a hypervisor and guests to build and machine files of its own, or any other folder.
+/// A folder with scenarios, machines and the records of runs. It may be a *workspace*, that is a
+/// checkout with a hypervisor and guests to build and machine files of its own, or any other folder.
 ///
 /// | | in a workspace | elsewhere |
 /// |---|---|---|
@@ -32,7 +32,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The project that is a folder. A relative path is seen from the current folder.
+    /// The project in a folder. A relative path starts at the current folder.
     pub fn new(folder: impl AsRef<Path>) -> Self {
         let folder = folder.as_ref();
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
@@ -42,22 +42,22 @@ impl Project {
         }
     }
 
-    /// The first workspace that is the current folder or one above it; else the current folder.
-    /// Fails where there is no current folder, such as after it was removed.
+    /// The nearest workspace, starting at the current folder and going up; otherwise the current
+    /// folder. Fails if there is no current folder, for example because it was removed.
     pub fn discover() -> Result<Self, Error> {
         let here = std::env::current_dir()
             .map_err(|e| Error::io("use", Path::new("the current folder"), &e))?;
         Ok(Self::above(&here).unwrap_or_else(|| Self::new(&here)))
     }
 
-    /// The first workspace at or above a path.
+    /// The nearest workspace, starting at a path and going up.
     pub fn above(path: &Path) -> Option<Self> {
         let is_workspace =
             |dir: &&Path| dir.join("Cargo.toml").is_file() && dir.join(MARK).is_dir();
         path.ancestors().find(is_workspace).map(Self::new)
     }
 
-    /// The folder that is a workspace; an error where it has no machine files.
+    /// A project whose folder must be a workspace; an error if it has no machine files.
     pub fn workspace(folder: &Path) -> Result<Self, Error> {
         let project = Self::new(folder);
         if project.workspace {
@@ -72,17 +72,17 @@ impl Project {
         self.workspace
     }
 
-    /// Its folder, absolute.
+    /// The project's folder, absolute.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// A path that a file of the project's names, as seen from its folder.
+    /// Resolves a path from a file of the project, relative to the project's folder.
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// A path as it is shortest to say: as seen from the project's folder, if it is in there.
+    /// The shortest way to write a path: relative to the project's folder, if it is inside.
     pub fn short<'p>(&self, path: &'p Path) -> &'p Path {
         path.strip_prefix(&self.folder).unwrap_or(path)
     }
@@ -100,7 +100,7 @@ impl Project {
             .map(|folder| folder.join(&file))
     }
 
-    /// The names of the machines that files are there for, sorted.
+    /// The names of the machines that have files, sorted.
     pub fn machine_names(&self) -> Vec<String> {
         let mut names = names_in(&self.at(MARK), is_toml);
         names.extend(names_in(&self.at(BESIDE), is_toml));
@@ -124,12 +124,12 @@ impl Project {
         self.at("tests/scenarios")
     }
 
-    /// The names of the scenarios there are, sorted.
+    /// The names of all scenarios, sorted.
     pub fn scenario_names(&self) -> Vec<String> {
         names_in(&self.scenarios(), is_toml)
     }
 
-    /// The names of the guest programs there are to build, sorted.
+    /// The names of all guest programs that can be built, sorted.
     pub fn guests(&self) -> Vec<String> {
         names_in(&self.at("gkernel/src/bin"), |_| true)
     }
@@ -155,7 +155,7 @@ impl Project {
     }
 }
 
-/// What is made.
+/// What the harness and cargo make.
 impl Project {
     /// Where builds and records are put.
     pub fn target(&self) -> PathBuf {
@@ -190,12 +190,12 @@ impl Project {
         self.target().join("mutants")
     }
 
-    /// Where what QEMU has said of its firmware is kept, if there is a place for it.
+    /// The file that remembers where QEMU has its firmware, if there is a place for it.
     pub fn firmware_note(&self, name: &str) -> Option<PathBuf> {
         Some(self.own()?.join(format!("{name}.json")))
     }
 
-    /// What the harness keeps in cargo's target folder, where there is cargo.
+    /// The harness's folder in cargo's target folder, if there is one.
     fn own(&self) -> Option<PathBuf> {
         let cargo = self.workspace || self.at("Cargo.toml").is_file();
         cargo.then(|| self.target().join("harness"))

@@ -1,5 +1,6 @@
-//! A run, from what is asked for to a report: plan, build, write the images, follow the machine, report.
-//! Nothing is printed here: who wants to see something [observes](crate::judge::observer::Observer).
+//! A run, from the request to the report: plan, build, write the images, follow the machine, report.
+//! Nothing is printed here: whoever wants to see something
+//! [observes](crate::judge::observer::Observer).
 
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
@@ -18,24 +19,23 @@ use tokio::sync::oneshot;
 
 /// Builds, boots and judges, and waits for the verdict.
 ///
-/// What comes of it is a [`Report`], whatever the verdict is. An [`Error`] says why there is none: a
-/// scenario that cannot be read, a build that failed, a QEMU that is not there. QEMU is gone when this
-/// returns.
+/// Returns a [`Report`], whatever the verdict is. An [`Error`] says why there is no verdict: a scenario
+/// that cannot be read, a build that failed, a missing QEMU. QEMU is gone when this returns.
 ///
-/// It may be called from anywhere, from within an asynchronous runtime too, where it blocks the thread
-/// that it is called on; [`run_async`] does not. Any number of runs may go on at once.
+/// It may be called from anywhere, even from within an asynchronous runtime, where it blocks the
+/// calling thread; [`run_async`] does not block. Any number of runs may go on at once.
 ///
 /// # Panics
 ///
-/// If an observer does.
+/// If an observer panics.
 pub fn run(project: &Project, request: Request) -> Result<Report, Error> {
     Running::start(project, request)?.outcome()
 }
 
-/// The same as [`run`], for whoever awaits. It needs no particular runtime.
+/// Like [`run`], as a future. It needs no particular runtime.
 ///
-/// The run has a thread of its own. Whoever drops the future ends the run, and with it QEMU, which is
-/// gone soon after.
+/// The run has a thread of its own. Dropping the future ends the run, and with it QEMU, which is gone
+/// soon after.
 pub async fn run_async(project: &Project, request: Request) -> Result<Report, Error> {
     let mut running = Running::start(project, request)?;
     // The thread sends nothing; it drops its end when the run is over.
@@ -45,11 +45,11 @@ pub async fn run_async(project: &Project, request: Request) -> Result<Report, Er
 
 /// A run on a thread of its own.
 ///
-/// The kernel kills QEMU when the thread ends that has started it, which is to be no sooner than the run
-/// is over; and the run's clocks are to be held up by nothing else that its thread does.
+/// The kernel kills QEMU when the thread that started it ends, so that thread must live as long as the
+/// run; and nothing else on the thread may hold up the run's clocks.
 struct Running {
     thread: JoinHandle<Result<Report, Error>>,
-    /// Dropped, it ends the run.
+    /// Ends the run when it is dropped.
     stop: oneshot::Sender<Infallible>,
     /// Fails when the run is over.
     over: oneshot::Receiver<Infallible>,
@@ -78,7 +78,7 @@ impl Running {
         })
     }
 
-    /// Waits for the thread's end.
+    /// Waits until the thread ends.
     fn outcome(self) -> Result<Report, Error> {
         let outcome = self.thread.join();
         drop(self.stop);
@@ -95,7 +95,7 @@ pub(crate) fn event_loop() -> Result<Runtime, Error> {
     })
 }
 
-/// That a thread is missing.
+/// The error for a thread that could not be started.
 pub(crate) fn no_thread(error: &io::Error) -> Error {
     Error::infrastructure(
         format!("a thread could not be started: {error}"),
@@ -103,7 +103,7 @@ pub(crate) fn no_thread(error: &io::Error) -> Error {
     )
 }
 
-/// Does all that a run is, on this thread's event loop. Whoever drops it ends QEMU.
+/// Does the whole run, on this thread's event loop. Dropping the future ends QEMU.
 pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
     let mut observers = std::mem::take(&mut request.observers);
     let Prepared {

@@ -1,32 +1,32 @@
-//! Text of somebody else's, made safe to show: file names, what a user typed, what a file says.
+//! Makes foreign text safe to show: file names, what a user typed, what a file says.
 //!
-//! No terminal acts on it, it costs a bounded number of lines and columns, and it cannot pass for a
-//! line of the harness's own, since those begin at the margin.
+//! A terminal does not act on it, it takes a bounded number of lines and columns, and it cannot pass
+//! for a line of the harness, because those begin at the margin.
 
 use crate::judge::lines;
 use std::borrow::Cow;
 
-/// How many characters of a line are shown at most: so many from its beginning, so many from its end.
+/// How many characters of a line are shown at most, at its beginning and at its end.
 const SHOWN: [usize; 2] = [600, 200];
 
-/// The same, of a line of a paragraph: that may be a whole list of contradictions.
+/// The same for a line of a paragraph, which may be a whole list of contradictions.
 const SHOWN_OF_PARAGRAPH: [usize; 2] = [3000, 500];
 
 /// How many lines are shown.
 const LINES: usize = 200;
 
-/// A text that has to stay on one line.
+/// Makes a text safe that must stay on one line.
 pub fn line(text: &str) -> Cow<'_, str> {
-    // What `normalise` takes off is a carriage return that belongs to a line's end.
+    // `normalise` removes only a carriage return that belongs to the line's end.
     shortened(safe(text), SHOWN)
 }
 
-/// A text that no terminal acts on, as long as it is.
+/// Makes a text safe for terminals, whatever its length.
 pub fn safe(text: &str) -> Cow<'_, str> {
     lines::normalise(text.as_bytes())
 }
 
-/// A text that may have several lines: those after the first are indented.
+/// Makes a text of several lines safe: the lines after the first are indented.
 pub fn paragraph(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(4096));
     for (nth, text) in text.trim_end().split('\n').enumerate() {
@@ -43,7 +43,7 @@ pub fn paragraph(text: &str) -> String {
     out
 }
 
-/// A line without its middle, if it is very long.
+/// Cuts the middle out of a very long line.
 fn shortened(text: Cow<'_, str>, [first, last]: [usize; 2]) -> Cow<'_, str> {
     let length = text.chars().count();
     if length <= first + last + 40 {
@@ -55,8 +55,8 @@ fn shortened(text: Cow<'_, str>, [first, last]: [usize; 2]) -> Cow<'_, str> {
     Cow::Owned(format!("{head}[... {left_out} characters ...]{tail}"))
 }
 
-/// JSON in which no character is left that a terminal acts on. They are all in strings, where JSON
-/// has an escape for each.
+/// Escapes all characters in JSON that a terminal acts on. They can only be in strings, where JSON has
+/// an escape for each.
 pub fn json(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_string(value).expect("it is made of texts, numbers and lists");
     if !text.contains(lines::is_treacherous) {

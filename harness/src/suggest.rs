@@ -1,10 +1,10 @@
-//! "Did you mean ...?": the name that somebody may have meant.
+//! "Did you mean ...?": finds the name that the user probably meant.
 
-/// How like the two have to be, from 0 to 1 (Jaro's measure, with Winkler's bonus for a common
+/// How similar the two must be, from 0 to 1 (Jaro's measure, with Winkler's bonus for a common
 /// beginning).
 const LIKE: f64 = 0.8;
 
-/// The one of `names` that is most like `wanted`, if one is like it.
+/// The one of `names` that is most similar to `wanted`, if any is similar enough.
 pub fn nearest<'n>(wanted: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str> {
     let like = |name: &'n str| (strsim::jaro_winkler(wanted, name), name);
     let names = names.iter().map(|name| like(name.as_ref()));
@@ -14,7 +14,7 @@ pub fn nearest<'n>(wanted: &str, names: &'n [impl AsRef<str>]) -> Option<&'n str
         .map(|(_, name)| name)
 }
 
-/// What there is instead of `wanted`, to be put behind a message: `did you mean ...? there are: ...`.
+/// The end of a message about an unknown name: `did you mean ...? there are: ...`.
 pub fn instead(wanted: &str, names: &[impl AsRef<str>]) -> String {
     let all: Vec<_> = names.iter().map(AsRef::as_ref).collect();
     let all = if all.is_empty() {

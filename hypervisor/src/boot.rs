@@ -1,4 +1,4 @@
-//! From a running machine to a guest that has ended.
+//! Takes a running machine to the end of its guests.
 
 use alloc::format;
 
@@ -20,8 +20,8 @@ use crate::{
     vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
-/// Runs the guests that the disk names, one after another, and reports on each. Whatever happened,
-/// returning from here powers the machine off.
+/// Runs the guests that the disk names, one after another, and reports on each. Whatever happens, the
+/// machine is powered off when this returns.
 pub fn boot<A: Arch>() {
     let mut cpu = Cpu::take().expect("nobody else runs guests yet");
     let params = loader::params();
@@ -78,7 +78,7 @@ fn run_guest<A: Arch>(
     Ok(turns(&mut vcpu, &mut memory, params, events))
 }
 
-/// Runs a guest that is loaded to its end.
+/// Runs a loaded guest until it ends.
 fn turns<V: Loaded, T: Translation>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
@@ -89,7 +89,7 @@ fn turns<V: Loaded, T: Translation>(
     run(vcpu, memory, events, &mut watch, params.refusals)
 }
 
-/// The mode that the disk asks for, or the architecture's first.
+/// The mode that the disk asks for, or the architecture's default.
 fn choose_mode<A: Arch>(params: &Params) -> Result<(&'static str, A::Mode), Error> {
     let chosen = match &params.mode {
         Some(name) => A::MODES.iter().find(|(known, _)| known == name),
@@ -101,7 +101,7 @@ fn choose_mode<A: Arch>(params: &Params) -> Result<(&'static str, A::Mode), Erro
     })
 }
 
-/// Gives the guest its windows.
+/// Declares the guest's windows.
 fn declare<T: Translation>(
     layout: &Layout,
     memory: &mut GuestMemory<T>,

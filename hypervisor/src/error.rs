@@ -1,13 +1,13 @@
-//! What can go wrong before a guest runs, and whose fault it is.
+//! The errors that can occur before a guest runs, and whose fault each is.
 
 use core::fmt;
 
-/// An error of the hypervisor. Each says who can mend it.
+/// An error of the hypervisor. Each one says who can fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The machine lacks something: the text names it and the QEMU option that gives it.
     Machine(&'static str),
-    /// The disk holds no file system that can be read.
+    /// The disk holds no readable file system.
     Disk,
     /// A file on the disk is missing or cannot be read.
     File {
@@ -25,23 +25,23 @@ pub enum Error {
     Mode {
         /// The mode.
         asked: alloc::string::String,
-        /// Those that there are.
+        /// The modes that the architecture has.
         known: alloc::vec::Vec<&'static str>,
     },
-    /// The guest's memory map is declared wrongly: a defect of the hypervisor.
+    /// The guest's memory map is declared wrongly: a bug in the hypervisor.
     Layout(&'static str),
 }
 
 /// What is wrong with a file on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFault {
-    /// There is none.
+    /// The file does not exist.
     Missing,
-    /// It has no bytes.
+    /// The file is empty.
     Empty,
-    /// It has more bytes than the room for it, which is given.
+    /// The file is larger than the room for it.
     TooLarge {
-        /// Room, in bytes.
+        /// The room, in bytes.
         room: usize,
     },
     /// Reading it failed.

@@ -1,7 +1,7 @@
 //! A hypervisor on the ArceOS crates, for riscv64 (H-extension), aarch64 and x86_64 (AMD SVM).
 //!
-//! It declares the memory of one guest, loads the guest from the disk, runs it and says how it
-//! ended. Three rules carry it:
+//! It declares the memory of one guest, loads the guest from the disk, runs it and reports how it
+//! ended. Three rules govern it:
 //!
 //! * **Declared memory.** A guest reaches the RAM and the device windows that were declared for
 //!   it ([`memory::guest_memory`]), and nothing else. There is no fall-back mapping.
@@ -10,8 +10,8 @@
 //! * **No claim without the fact.** `Hypervisor ok!` is printed only when the guest asked for its
 //!   end; every other end is a `Hypervisor error:` line. The host survives both and powers off.
 //!
-//! Everything but the disk, `boot` and what touches the CPU builds on the host too, where scripted
-//! vCPUs test it, and the decoders of all three architectures.
+//! Everything except the disk, `boot` and the code that touches the CPU also builds on the host. There,
+//! scripted vCPUs test the run loop, and unit tests the decoders of all three architectures.
 #![cfg_attr(target_os = "none", no_std)]
 
 extern crate alloc;

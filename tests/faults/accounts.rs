@@ -1,5 +1,5 @@
-//! Machines whose hypervisor reports what it does, and whose QEMU logs what it saw: the three
-//! accounts of a run, and all ways in which they can be at odds.
+//! Machines with a hypervisor that reports and a QEMU that logs: the three accounts of a run, and all
+//! ways in which they can disagree.
 
 use crate::cases::Act::{self, *};
 use crate::cases::{Case, LONG, OFF, SHORT};
@@ -218,7 +218,7 @@ pub const CASES: &[Case] = &[
             (BECAUSE, "npf: the hypervisor counted 1, QEMU logged 0"),
             (
                 BECAUSE,
-                "npf: the console tells of 0x22000000 (read), which is none of the 0",
+                "npf: the console shows 0x22000000 (read), which is not among the 0",
             ),
             (
                 BECAUSE,
@@ -568,7 +568,7 @@ pub const CASES: &[Case] = &[
         ],
         &[
             (KIND, "broken-report"),
-            (BECAUSE, "1 page faults were told, but 2 counted"),
+            (BECAUSE, "1 page faults were reported, but 2 counted"),
         ],
     ),
     case(

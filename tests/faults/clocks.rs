@@ -1,4 +1,4 @@
-//! Machines that make a clock run out, each by its own, and what they tell of themselves then.
+//! Machines that make a clock run out, each in its own way, and what the report shows of them.
 
 use crate::cases::{Act, Act::*, Case, KIND, LONG, ONE, SHORT, STORY, case};
 

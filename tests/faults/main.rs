@@ -1,7 +1,8 @@
-//! The bed of faults: a fake QEMU that misbehaves in every way we could think of, and a table that
-//! holds the harness to its exact verdict on each.
+//! A fake QEMU that misbehaves in every way we could think of, and a table with the exact verdict that
+//! the harness must reach on each.
 //!
-//! This program is both: started with `--fake-qemu CASE` behind what the harness adds by itself it is the fake, else the tests.
+//! This program is both: started with `--fake-qemu CASE`, after the arguments that the harness adds, it
+//! is the fake; otherwise it runs the tests.
 
 mod accounts;
 mod bed;

@@ -1,4 +1,4 @@
-//! How fast a failure is told, and in how much memory: the promises that have figures.
+//! How fast a failure is reported, and in how much memory: the promises with figures.
 
 use crate::accounts::STORY_OF_ANY_FAULTS;
 use crate::bed::Bed;

@@ -1,5 +1,5 @@
-//! What the harness itself has to survive: interrupts at any moment, a full disk, readers that go
-//! away, a tree that it may not write to, another one of its kind. Nothing may be left behind.
+//! What the harness itself must survive: interrupts at any moment, a full disk, readers that go away, a
+//! folder that it may not write to, another harness. Nothing may be left behind.
 
 use crate::bed::{Bed, gone};
 use crate::cases::{Act::*, Case, LONG, OFF, ONE, THREE, TWO, case};

@@ -1,12 +1,12 @@
-//! Three accounts of the same run held against each other: what the story told, what the
-//! hypervisor reports, and what QEMU logged.
+//! Compares three accounts of the same run: what the console printed, what the hypervisor reports, and
+//! what QEMU logged.
 
 use super::hvlog::{Access, Fault, GuestEnd, Listener, Totals};
 use super::witness::{Account, Address, Class, FILE, LoggedFault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a scenario wants QEMU to have logged.
+/// What QEMU must have logged, according to the scenario.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
     /// Nested page faults.
@@ -24,7 +24,8 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// The classes of which QEMU logged more than is wanted, in words. No later exit can mend that.
+    /// The classes with more logged exits than the scenario allows, in words. No later exit can change
+    /// that.
     pub fn surplus(&self, qemu: &Account) -> Vec<String> {
         let surplus = self.classes().into_iter().filter_map(|(class, wanted)| {
             let wanted = wanted.filter(|wanted| qemu.of(class) > wanted.max)?;
@@ -44,16 +45,16 @@ impl Expected {
     }
 }
 
-/// How many exits of a class are wanted, and where one of them has to be.
+/// How many exits of a class are expected, and where one of them must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The least.
     pub min: u64,
     /// The most.
     pub max: u64,
-    /// The guest-physical address; looked at where the log has such.
+    /// The guest-physical address; checked where the log has such addresses.
     pub gpa: Option<u64>,
-    /// The guest-virtual address; looked at where the log has such.
+    /// The guest-virtual address; checked where the log has such addresses.
     pub va: Option<u64>,
     /// What the guest tried there.
     pub access: Option<Access>,
@@ -91,7 +92,7 @@ impl fmt::Display for Wanted {
 /// The three accounts.
 #[derive(Debug)]
 pub struct Accounts<'a> {
-    /// The faults that the story's lines told of, in order.
+    /// The page faults in the story's lines, in order.
     pub printed: &'a [Fault],
     /// The hypervisor's.
     pub hypervisor: &'a Listener,
@@ -100,7 +101,7 @@ pub struct Accounts<'a> {
 }
 
 impl Accounts<'_> {
-    /// Every contradiction among the accounts and to what is expected, in words.
+    /// Lists every contradiction between the accounts, and between them and the scenario, in words.
     pub fn contradictions(&self, expected: &Expected) -> Vec<String> {
         let mut found = Vec::new();
         self.counts_wanted(expected, &mut found);
@@ -152,7 +153,7 @@ impl Accounts<'_> {
         }
     }
 
-    /// The guest's last exit is the one that ended it.
+    /// The guest's last exit must be the one that ended it.
     fn last(&self, end: &GuestEnd, found: &mut Vec<String>) {
         let due = match (end.outcome(), end.fault) {
             ("shutdown", _) => Class::Hypercall,
@@ -181,7 +182,7 @@ impl Accounts<'_> {
         }
     }
 
-    /// What people were told has to have happened, in that order.
+    /// The page faults on the console must have happened, in the same order.
     fn printed_faults(&self, found: &mut Vec<String>) {
         let mut logged = self.qemu.faults.iter();
         if let Some(missing) = self
@@ -191,19 +192,19 @@ impl Accounts<'_> {
         {
             let (count, look) = (self.qemu.npf, self.look(Class::Npf));
             found.push(format!(
-                "npf: the console tells of {missing}, which is none of the {count} that QEMU \
+                "npf: the console shows {missing}, which is not among the {count} that QEMU \
                  logged ({look})"
             ));
         }
     }
 }
 
-/// Where in the log a class is to be looked for.
+/// Where in the log to look for a class.
 fn look(class: Class, qemu: &Account) -> String {
     format!("look in {FILE} for {}", qemu.format.hint(class))
 }
 
-/// Whether a fault can be the one that QEMU logged.
+/// Whether a reported fault can be the one that QEMU logged.
 fn same(claimed: &Fault, logged: &LoggedFault) -> bool {
     let walk = claimed.during_walk;
     if logged.during_walk.is_some_and(|logged| logged != walk) {
@@ -211,9 +212,10 @@ fn same(claimed: &Fault, logged: &LoggedFault) -> bool {
     }
     match logged.at {
         Address::Gpa(gpa) => gpa == claimed.gpa && (walk || logged.access == claimed.access),
-        // The log has what was to be translated; of a walk's own access it tells nothing.
+        // The log has the address to be translated; it does not have the address of a walk's own
+        // access.
         Address::Va(_) if walk => true,
-        // A translation leaves the offset in the page as it is.
+        // Translation keeps the offset in the page.
         Address::Va(va) => va & 0xfff == claimed.gpa & 0xfff && logged.access == claimed.access,
     }
 }

@@ -1,8 +1,8 @@
-//! The first line of a console that looks like what a failure came from.
+//! Finds the first line of a console that looks like the cause of a failure.
 //!
-//! It decides nothing: it is what a reader would search the console for. Of each kind of sign the first
-//! line is kept, so its memory is bounded, and what the story awaited is no sign. A guest can print any
-//! such line, and with it say only that something went wrong.
+//! It decides nothing: it finds what a reader would search the console for. It keeps the first line of
+//! each kind of sign, so its memory is bounded; a line that the story awaited is no sign. A guest can
+//! print any such line, but can only say with it that something went wrong.
 
 use super::hvlog::Listener;
 use super::verdict::Blame;
@@ -13,13 +13,13 @@ use std::sync::LazyLock;
 /// How much of a line is kept.
 const SHOWN: usize = 240;
 
-/// What a line that tells of a failure looks like.
+/// What a line that reports a failure looks like.
 struct Sign {
     pattern: &'static str,
     kind: &'static str,
     /// What a reader should look at, if the line itself names no place.
     look_at: &'static str,
-    /// Whose it is once a guest runs, as far as such a line tells.
+    /// Who is to blame once a guest runs, as far as such a line tells.
     within_a_guest: Blame,
     /// The pattern by which a scenario forbids it; none where a system that works may print it too.
     forbid: Option<&'static str>,
@@ -27,7 +27,7 @@ struct Sign {
 
 const ANY: Blame = Blame::GuestOrHypervisor;
 
-/// The signs, the most telling ones first.
+/// The signs, most telling first.
 const SIGNS: &[Sign] = &[
     Sign {
         pattern: r"panicked at ",
@@ -91,7 +91,7 @@ static ANY_SIGN: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(SIGNS.iter().map(|sign| sign.pattern)).expect("the table's patterns are right")
 });
 
-/// What each sign contains. Almost no line has any of it, and to see that has to be quick.
+/// A quick test for all signs: almost no line contains any of these.
 static LIKELY: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new("anic|Hypervisor error|BUG|ssertion|nhandled|nexpected trap|ault|xception|XCEPTION|emory|alloc")
         .expect("the pattern is right")
@@ -105,13 +105,13 @@ static PLACE: LazyLock<Regex> = LazyLock::new(|| {
 /// A line that looks like the cause of a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cause {
-    /// The line; cut, if it is very long.
+    /// The line, cut if it is very long.
     pub line: String,
-    /// The line behind it, where the first ends in a colon, as the first line of a Rust panic does.
+    /// The line after it, if the first ends in a colon, as the first line of a Rust panic does.
     pub then: Option<String>,
     /// What kind of sign it is.
     pub kind: String,
-    /// Whose it is, as far as can be told.
+    /// Who is probably to blame.
     #[serde(rename = "fault")]
     pub blame: Blame,
     /// What to look at.
@@ -122,7 +122,7 @@ pub struct Cause {
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     found: [Option<Cause>; SIGNS.len()],
-    /// The kind whose next line is wanted.
+    /// The kind whose next line is still to come.
     open: Option<usize>,
 }
 
@@ -157,7 +157,7 @@ impl Suspects {
         self.open = line.ends_with(':').then_some(nth);
     }
 
-    /// The most telling one.
+    /// The most telling suspect.
     pub(super) fn first(&self) -> Option<&Cause> {
         self.found.iter().flatten().next()
     }

@@ -1,7 +1,7 @@
-//! What the judge is told, in the order in which it happened.
+//! The events that the judge gets, in the order in which they happened.
 //!
-//! A run is a list of these; the verdict is a function of the list and of nothing else. The same
-//! list, one JSON object a line, is `events.jsonl` in the run's directory.
+//! A run is a list of events, and the verdict depends on that list alone. `events.jsonl` in the run's
+//! directory holds the same list, one JSON object per line.
 
 use crate::judge::audit::Snapshot;
 use crate::judge::lines::normalise;
@@ -25,9 +25,8 @@ pub enum Event<'a> {
         /// Its text.
         text: Cow<'a, str>,
     },
-    /// What stood on the console without a line's end when a clock ran out, or when QEMU went
-    /// without its machine having ended. It is shown, and never judged: the rest of the line may
-    /// have been anything.
+    /// Text on the console without a line's end, when a clock ran out or QEMU went before its machine
+    /// had ended. It is shown but never judged: the rest of the line may have been anything.
     Partial {
         /// Its text, normalised.
         text: Cow<'a, str>,
@@ -36,7 +35,7 @@ pub enum Event<'a> {
     Timeout {
         /// Which one.
         clock: Clock,
-        /// How many seconds it had.
+        /// The clock's limit, in seconds.
         after: f64,
         /// Seconds since the last step was reached.
         silent_for: f64,
@@ -46,8 +45,8 @@ pub enum Event<'a> {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// What QEMU itself logged of the guest's exits: up to QEMU's end, or up to here, where it can no
-    /// longer be what was to be logged.
+    /// What QEMU logged of the guest's exits: up to QEMU's end, or up to the point where the log could
+    /// no longer become what the scenario expects.
     Witness(Account),
     /// QEMU logged more than it may.
     ExitFlood {
@@ -65,11 +64,11 @@ pub enum Event<'a> {
         /// What to do about it.
         hint: String,
     },
-    /// Something said about the run that the judge does not use, such as a line of QEMU's stderr.
+    /// A remark about the run that the judge does not use, such as a line of QEMU's stderr.
     Note {
         /// Who says it.
         from: Cow<'a, str>,
-        /// What.
+        /// What it says.
         text: Cow<'a, str>,
     },
 }
@@ -80,15 +79,15 @@ impl<'a> Event<'a> {
         Event::Line { text: text.into() }
     }
 
-    /// The same, of somebody else's making, with nothing in its texts that a terminal acts on. What the
-    /// harness itself writes down is so already.
+    /// The same event with texts that are safe for a terminal, for events from somebody else's records.
+    /// The harness writes only safe texts itself.
     pub fn made_safe(self) -> Self {
         let safe = |text: Cow<'a, str>| match normalise(text.as_bytes()) {
             Cow::Borrowed(same) if same.len() == text.len() => text,
             safe => Cow::Owned(safe.into_owned()),
         };
         let owned = |text: String| safe(Cow::Owned(text)).into_owned();
-        // These may have several lines.
+        // These texts may have several lines.
         let lines = |text: String| {
             let lines = text.split('\n').map(|line| normalise(line.as_bytes()));
             lines.collect::<Vec<_>>().join("\n")
@@ -130,10 +129,10 @@ impl<'a> Event<'a> {
     }
 }
 
-/// An event with its time, as it stands in `events.jsonl`.
+/// An event with its time, as one line of `events.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record<'a> {
-    /// Seconds since the machine was set going.
+    /// Seconds since the machine started.
     pub t: f64,
     /// The event.
     #[serde(flatten)]

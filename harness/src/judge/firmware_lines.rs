@@ -1,8 +1,8 @@
-//! The firmware's own lines, which come before all others on the same serial line.
+//! The firmware's own lines, which come before all others on the serial line.
 
 use regex::Regex;
 
-/// How the firmware's lines are known.
+/// How to recognise the firmware's lines.
 #[derive(Debug, Clone)]
 pub struct FirmwareLines {
     /// The first one, blank lines aside.
@@ -11,10 +11,10 @@ pub struct FirmwareLines {
     pub last: Regex,
 }
 
-/// Tells the firmware's lines from those that are judged.
+/// Separates the firmware's lines from the lines to judge.
 ///
-/// Only what the console begins with can be the firmware's, and only up to its last line: whatever
-/// runs after it cannot hide a line by making it look like the firmware's.
+/// Only the beginning of the console, up to the firmware's last line, can be the firmware's: whatever
+/// runs later cannot hide a line by making it look like the firmware's.
 #[derive(Debug, Default)]
 pub struct FirmwareFilter {
     lines: Option<FirmwareLines>,
@@ -22,7 +22,7 @@ pub struct FirmwareFilter {
 }
 
 impl FirmwareFilter {
-    /// For a machine whose firmware prints such lines, or none.
+    /// For a machine whose firmware prints such lines, or no lines.
     pub fn new(lines: Option<FirmwareLines>) -> Self {
         Self {
             lines,

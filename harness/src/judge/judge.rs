@@ -1,4 +1,4 @@
-//! The judge: a state machine over [events](crate::judge::event), with no clock and no machine of its own.
+//! The judge: a state machine over [events](crate::judge::event), without a clock or a machine.
 
 use super::accounts::Accounts;
 use super::audit::{Regions, Seen, Snapshot};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// What stands for a step's name once all steps have been reached.
+/// The name that reports use instead of a step once all steps have been reached.
 pub const AT_THE_END: &str = "end of the machine";
 
 /// A step that was reached.
@@ -27,12 +27,12 @@ pub struct Reached {
     pub line: String,
 }
 
-/// Follows one console through a story.
-/// Its memory is bounded by the story, and by what is kept of the report and of faults.
+/// Follows one console through a story. Its memory is bounded by the story, and by how much of the
+/// report and of the faults is kept.
 #[derive(Debug)]
 pub struct Judge<'s> {
     story: &'s Story,
-    /// The step awaited, and how many of its lines have come.
+    /// The awaited step, and how many of its lines have come.
     next: usize,
     seen: u64,
     reached: Vec<Reached>,
@@ -46,8 +46,8 @@ pub struct Judge<'s> {
 }
 
 impl<'s> Judge<'s> {
-    /// At the start of a story. Without the run's nonce, the hypervisor's own report cannot be told
-    /// from a forged one, and is left out.
+    /// At the start of a story. Without the run's nonce, genuine lines of the hypervisor's report
+    /// cannot be told from forged ones, so the report is left out.
     pub fn new(story: &'s Story, nonce: Option<&str>) -> Self {
         Self {
             story,
@@ -78,12 +78,12 @@ impl<'s> Judge<'s> {
         &self.reached
     }
 
-    /// Where each strand stands.
+    /// The state of each strand.
     pub fn strands(&self) -> Vec<Standing> {
         self.strands.standing()
     }
 
-    /// How often the story has moved: steps reached, and lines of strands.
+    /// How often the story has moved on: by a step, or by a line of a strand.
     pub fn progress(&self) -> u64 {
         self.reached.len() as u64 + self.strands.lines()
     }
@@ -107,8 +107,8 @@ impl<'s> Judge<'s> {
             .find(|step| !step.optional)
     }
 
-    /// What the story waits for first: a strand where that is to be complete before the next step, and
-    /// where all steps were reached; else that step.
+    /// What the story is waiting for: a strand, if it must be complete before the next step or if all
+    /// steps were reached; otherwise the step.
     fn awaited_name(&self) -> &'s str {
         if let Some((strand, _)) = self.blocking() {
             return &strand.name;
@@ -116,18 +116,18 @@ impl<'s> Judge<'s> {
         self.awaited().map_or(AT_THE_END, |step| &step.name)
     }
 
-    /// The strand that has to go on before any step may come, and what is due in it.
+    /// The strand that must go on before any step may come, and the line due in it.
     fn blocking(&self) -> Option<(&'s Strand, String)> {
         let after = self.awaited().map(|step| step.after.as_slice());
         self.strands.incomplete(after)
     }
 
-    /// The time that the next line of the story may take, if it is bounded.
+    /// The time limit for the next line of the story, if there is one.
     pub fn within(&self) -> Option<Duration> {
         self.story.steps().get(self.next)?.within
     }
 
-    /// Takes an event; breaks with the verdict as soon as it is certain.
+    /// Takes an event. Breaks with the verdict as soon as it is certain.
     pub fn feed(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
         match event {
             Event::Line { text } => self.line(text),
@@ -205,7 +205,7 @@ impl<'s> Judge<'s> {
         !self.surplus(account).is_empty()
     }
 
-    /// The exits of which there are more than the scenario allows.
+    /// The classes with more exits than the scenario allows.
     fn surplus(&self, account: &Account) -> Vec<String> {
         let expected = self.story.spec().witness.as_ref();
         expected.map_or(Vec::new(), |expected| expected.surplus(account))
@@ -224,7 +224,7 @@ impl<'s> Judge<'s> {
             self.look(line);
             return ControlFlow::Continue(());
         };
-        // What is awaited may come, even where something like it is forbidden at any other point.
+        // An awaited line may come, even if such lines are forbidden at any other point.
         let steps = story.steps();
         let due = strands::taker(steps, self.next, |step| matches.matched(step));
         let early = due.and_then(|index| {
@@ -265,7 +265,7 @@ impl<'s> Judge<'s> {
             });
         }
         match line.strip_prefix(KILLED) {
-            // Where that is the end to be expected, the hypervisor's report says whether it came.
+            // If this is the expected end, the hypervisor's report says whether it came.
             Some(exit) if !story.spec().hv.may_be_killed() => {
                 ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
             }
@@ -273,7 +273,7 @@ impl<'s> Judge<'s> {
         }
     }
 
-    /// Looks at a line that nothing awaited for signs of a failure.
+    /// Checks a line that nothing awaited for signs of a failure.
     fn look(&mut self, line: &str) {
         let is_the_end = self.story.spec().hv.may_be_killed() && line.starts_with(KILLED);
         if !is_the_end {
@@ -329,12 +329,12 @@ impl<'s> Judge<'s> {
         objection.unwrap_or(Verdict::Pass)
     }
 
-    /// What the hypervisor's own report has against a pass.
+    /// The objections to a pass in the hypervisor's report.
     fn objection_of_the_report(&self) -> Option<Verdict> {
         self.story.spec().hv.objection(&self.hypervisor)
     }
 
-    /// What QEMU's log has against a pass.
+    /// The objections to a pass in QEMU's log.
     fn objection_of_the_witness(&self, whole_run: bool) -> Option<Verdict> {
         let expected = self.story.spec().witness.as_ref()?;
         let because = match &self.witness {

@@ -1,15 +1,15 @@
-//! From the bytes of a serial line to lines that are safe to judge, show and store.
+//! Turns the bytes of a serial line into lines that are safe to judge, show and store.
 //!
-//! The console is the one input that the thing under test controls completely, so nothing is
-//! assumed of it: not that it is UTF-8, not that lines end, not that it is quiet on control
-//! characters. Memory is bounded by [`LINE_LIMIT`] however much comes.
+//! The program under test controls this input completely, so nothing is assumed about it: it may not be
+//! UTF-8, its lines may never end, and it may hold control characters. Memory is bounded by
+//! [`LINE_LIMIT`] however much comes.
 
 use std::borrow::Cow;
 
 /// How much of a line is kept; the rest is counted and dropped.
 pub const LINE_LIMIT: usize = 64 << 10;
 
-/// Puts lines together from reads that were cut anywhere.
+/// Assembles lines from reads of any size.
 #[derive(Debug, Default)]
 pub struct LineAssembler {
     partial: Vec<u8>,
@@ -17,8 +17,8 @@ pub struct LineAssembler {
 }
 
 impl LineAssembler {
-    /// Takes the next bytes and hands every line they complete, normalised, to `sink`. When `sink`
-    /// returns false, the rest of the bytes is discarded.
+    /// Takes the next bytes and passes every line that they complete, normalised, to `sink`. When
+    /// `sink` returns false, the rest of the bytes is discarded.
     pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Cow<'_, str>) -> bool) {
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
@@ -37,7 +37,7 @@ impl LineAssembler {
         self.extend(rest);
     }
 
-    /// Hands over what came after the last line's end.
+    /// Passes on what came after the last line's end.
     pub fn finish(&mut self, mut sink: impl FnMut(Cow<'_, str>) -> bool) {
         if !self.partial.is_empty() {
             self.complete(&mut sink);
@@ -65,11 +65,12 @@ impl LineAssembler {
     }
 }
 
-/// Makes a line, given without its `\n`, safe: terminal escape sequences are removed, every other
-/// byte that is not plain text is spelled out (`\x07`, `\u{202e}`).
+/// Makes a line safe, given without its `
+/// `: removes terminal escape sequences and spells out every other byte that is not plain text (`\x07`,
+/// `\u{202e}`).
 ///
-/// Carriage returns at the end belong to the line's end. One inside the line would let a terminal
-/// show another text than the one that is judged, so it is spelled out too.
+/// Carriage returns at the end belong to the line's end. A carriage return inside the line could make a
+/// terminal show a different text than the one that is judged, so it is spelled out too.
 pub fn normalise(line: &[u8]) -> Cow<'_, str> {
     let end = line
         .iter()
@@ -96,7 +97,7 @@ pub fn normalise(line: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The text that some bytes begin with and that needs no care, and the rest.
+/// Splits off the beginning that needs no special care.
 fn split_plain(bytes: &[u8]) -> (&str, &[u8]) {
     let is_plain = |b: &u8| (b' '..=b'~').contains(b) || *b == b'\t';
     let end = bytes.iter().position(|b| !is_plain(b));
@@ -104,7 +105,7 @@ fn split_plain(bytes: &[u8]) -> (&str, &[u8]) {
     (std::str::from_utf8(plain).expect("it is ASCII"), after)
 }
 
-/// The length of the escape sequence (ECMA-48) that some bytes begin with.
+/// The length of the escape sequence (ECMA-48) at the beginning of some bytes.
 fn escape_sequence(bytes: &[u8]) -> usize {
     let run = |from: usize, class: std::ops::RangeInclusive<u8>| {
         bytes[from..]
@@ -123,10 +124,10 @@ fn escape_sequence(bytes: &[u8]) -> usize {
     match bytes.get(1) {
         // CSI: parameters, intermediates, one final byte.
         Some(b'[') => one_more(run(run(2, 0x30..=0x3f), 0x20..=0x2f), 0x40..=0x7e),
-        // Strings (OSC, DCS, SOS, PM, APC) go on to BEL or ST; unterminated, to the line's end.
+        // Strings (OSC, DCS, SOS, PM, APC) end at BEL or ST; unterminated ones, at the end of the line.
         Some(b']' | b'P' | b'X' | b'^' | b'_') => {
             let tail = &bytes[2..];
-            // In one pass: a line may be nothing but beginnings of strings.
+            // In one pass: a line may consist of nothing but beginnings of strings.
             let end = memchr::memchr2_iter(0x07, 0x1b, tail).find_map(|at| match &tail[at..] {
                 [0x07, ..] => Some(at + 1),
                 [0x1b, b'\\', ..] => Some(at + 2),

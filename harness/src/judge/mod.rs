@@ -1,12 +1,11 @@
-//! The judge: from what happened to a verdict, as a pure function.
+//! The judge turns the events of a run into a verdict, as a pure function.
 //!
-//! This folder imports nothing but itself: no files, no clocks, no processes, no command line. So
-//! everything in it is tested without a machine, and a recorded run gets the verdict that the live
-//! one got.
+//! This folder imports nothing but itself: no files, clocks, processes or command line. So everything
+//! in it is tested without a machine, and a recorded run gets the same verdict as the live one.
 //!
-//! [`event`] is what it is fed, [`Story`] what it compares that with, [`verdict`] what comes out.
-//! The accounts that have to agree: the console's [`lines`], the hypervisor's own [`hvlog`], and
-//! QEMU's log as a [`witness`]; [`accounts`] holds them against each other.
+//! [`event`] is its input, [`Story`] what it compares the input with, [`verdict`] its output. Three
+//! accounts must agree: the console's [`lines`], the hypervisor's own [`hvlog`], and QEMU's log as a
+//! [`witness`]; [`accounts`] compares them.
 
 pub mod accounts;
 pub mod audit;

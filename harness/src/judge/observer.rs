@@ -1,14 +1,14 @@
-//! Who follows a run: its records, the console on a terminal, a progress bar, another project's test.
+//! Follows a run: its records, the console on a terminal, a progress bar, another project's test.
 
 use super::event::Event;
 use super::trial::StepReached;
 use std::path::Path;
 use std::time::Duration;
 
-/// Is told what happens in a run, as it happens and in the order in which it is judged.
+/// Sees the events of a run as they happen, in the order in which they are judged.
 ///
-/// It is called between two reads from the machine, so what it does costs the run time: hand over what
-/// takes long, for example through a channel. A closure that takes an event is an observer.
+/// It is called between two reads from the machine, so its work costs the run time: hand longer work
+/// over, for example through a channel. A closure that takes an event is an observer.
 ///
 /// ```
 /// use harness::{Event, Request};
@@ -28,10 +28,10 @@ pub trait Observer {
         let _ = run;
     }
 
-    /// Something happened. `at` is the time since the machine was set going.
+    /// Something happened. `at` is the time since the machine started.
     fn event(&mut self, at: Duration, event: &Event<'_>);
 
-    /// A step of the story was reached, by the event before. By default this does nothing.
+    /// The event before reached a step of the story. By default this does nothing.
     fn step(&mut self, step: &StepReached) {
         let _ = step;
     }
@@ -45,7 +45,7 @@ pub struct Beginning<'a> {
     pub scenario: &'a str,
     /// How many steps its story has.
     pub steps: usize,
-    /// The token that the hypervisor's own event lines have: `@hv <nonce> …`.
+    /// The nonce of the hypervisor's own event lines: `@hv <nonce> …`.
     pub nonce: &'a str,
     /// Where the run's records are.
     pub records: &'a Path,
@@ -57,7 +57,7 @@ impl<F: FnMut(Duration, &Event<'_>)> Observer for F {
     }
 }
 
-/// Several at once, each told in turn.
+/// Several observers, called in turn.
 impl Observer for Vec<Box<dyn Observer + Send>> {
     fn begins(&mut self, run: &Beginning<'_>) {
         self.iter_mut().for_each(|observer| observer.begins(run));

@@ -2,8 +2,8 @@
 
 use regex::RegexSet;
 
-/// Patterns by number. Almost no line matches any, and to see that has to be quick: those that are
-/// bound to the line's beginning are apart, as a few bytes settle them all.
+/// Patterns by number. Almost no line matches any, so that answer must be quick: patterns anchored at
+/// the beginning of the line are kept separate, because a few bytes settle them all.
 #[derive(Debug)]
 pub(super) struct Patterns {
     bound: Numbered,
@@ -36,9 +36,9 @@ impl Numbered {
 }
 
 impl Patterns {
-    /// Of some regular expressions, numbered from 0.
+    /// Compiles some regular expressions, numbered from 0.
     pub(super) fn new(patterns: &[&str]) -> Result<Self, regex::Error> {
-        // `^a|b` counts as bound and is not: that costs time, not a match.
+        // `^a|b` counts as anchored and is not: that costs time, but no match.
         let is_bound = |pattern: &&str| pattern.starts_with('^');
         let numbered = || patterns.iter().copied().enumerate();
         Ok(Self {

@@ -1,5 +1,5 @@
-//! What a run has to tell, as plain data: the steps, the strands, what must not come, and how it has
-//! to end. It is written down with a run's records.
+//! What a run must show, as plain data: the steps, the strands, the forbidden lines, and how the
+//! machine must end. The run's records hold a copy.
 
 use super::accounts;
 use super::audit;
@@ -25,26 +25,26 @@ pub struct Step {
     pub name: String,
     /// The regular expression its lines match.
     pub pattern: String,
-    /// What such a line looks like even when it says something else. A line that matches this but
-    /// not the pattern is the step gone wrong.
+    /// A looser pattern for the same line. A line that matches this but not `pattern` is the step gone
+    /// wrong.
     pub near: Option<String>,
     /// Who prints it.
     pub by: Option<By>,
-    /// Whether such a line at any other point is wrong.
+    /// Whether such a line is wrong at any other point.
     pub unique: bool,
     /// Whether the story may go on without it.
     pub optional: bool,
     /// How many such lines it takes.
     pub count: u64,
-    /// How long it may take, from the line before that the story took.
+    /// The longest time since the last line that the story took.
     pub within: Option<Duration>,
-    /// The strands that have to be complete before it comes.
+    /// The strands that must be complete before it comes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
 }
 
 impl Step {
-    /// A step that takes one line, and about which nothing else is said.
+    /// A step of one line, with default settings.
     pub fn new(name: impl Into<String>, pattern: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -73,21 +73,21 @@ impl Step {
 pub struct Forbidden {
     /// The regular expression it matches.
     pub pattern: String,
-    /// Whose fault it is.
+    /// Who is to blame.
     pub by: Option<By>,
-    /// A line that matches this as well is allowed.
+    /// A line that also matches this is allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub except: Option<String>,
-    /// The step from which on it is forbidden, once the story has taken or passed it.
+    /// The line is forbidden from this step on, once the story has reached or passed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// The step up to which it is forbidden.
+    /// The line is forbidden until this step is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
 }
 
 impl Forbidden {
-    /// Lines that must not come at any time, whoever prints them.
+    /// A line that must not come at any time, whoever prints it.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self {
             pattern: pattern.into(),
@@ -99,17 +99,17 @@ impl Forbidden {
     }
 }
 
-/// The lines of one of several tasks: they have an order of their own, and those of others may come
+/// The lines of one of several concurrent tasks: they come in their own order, and other lines may come
 /// between them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Strand {
-    /// Its name in reports; no step has the same.
+    /// Its name in reports; no step may have the same name.
     pub name: String,
     /// Who prints it.
     pub by: Option<By>,
     /// Its lines.
     pub course: Course,
-    /// Strands that have to be interleaved with it: a line of one lies between two lines of the other.
+    /// Strands that must interleave with it: a line of one lies between two lines of the other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlaps: Vec<String>,
 }
@@ -118,7 +118,7 @@ pub struct Strand {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Course {
-    /// A number in each, which runs from the first to the last, each once.
+    /// A number in each line, counting from the first to the last.
     Sequence {
         /// The regular expression of such a line. Its only capture group is the number.
         pattern: String,
@@ -171,7 +171,7 @@ impl Strand {
     }
 }
 
-/// What is wrong with names that have to be different and not empty.
+/// What is wrong with names that must be different and not empty.
 fn names_are_their_own<'n>(names: impl Iterator<Item = &'n String>) -> Option<String> {
     let mut before: Vec<&str> = Vec::new();
     for (nth, name) in names.enumerate() {
@@ -193,15 +193,15 @@ fn objection_to_pattern(whose: &str, pattern: &str) -> Option<String> {
     }
 }
 
-/// Whether there has to be a report of the hypervisor's. In a record: `true`, `false`, `"if-any"`.
+/// Whether a report of the hypervisor is required. In a record: `true`, `false`, `"if-any"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lines {
-    /// There has to be one, and it has to be right.
+    /// It is required, and must be correct.
     Required,
-    /// If there is a line of one, there has to be a whole one: a hypervisor of somebody else's may
-    /// report nothing.
+    /// If there is a line of one, a complete one is required: somebody else's hypervisor may report
+    /// nothing.
     IfAny,
-    /// It is not looked at.
+    /// It is ignored.
     Ignored,
 }
 
@@ -234,23 +234,23 @@ impl<'de> Deserialize<'de> for Lines {
     }
 }
 
-/// What the hypervisor's own report has to say.
+/// What the hypervisor's own report must say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HvExpected {
-    /// Whether there has to be one.
+    /// Whether a report is required.
     pub lines: Lines,
-    /// How many guests it has to be of.
+    /// How many guests it must cover.
     pub guests: u64,
-    /// Words that have to be in every `start`.
+    /// Words that every `start` must contain.
     pub start: Fields,
-    /// Words that have to be in the `end` of the first guest, the second, …; the last of these is
-    /// for all guests after it. Where there are none, no end has to come.
+    /// Words that the `end` of the first guest, the second, … must contain; the last entry also applies
+    /// to all further guests. If there are none, no end is required.
     pub ends: Vec<Fields>,
 }
 
 impl HvExpected {
-    /// A report on one guest that ends as the machine does: a machine that is switched off had a
-    /// guest that asked for it.
+    /// A report of one guest that ends like the machine: if the machine is switched off, the guest
+    /// asked for it.
     pub fn of(end: EndKind) -> Self {
         let shutdown = || [("outcome".to_owned(), "shutdown".to_owned())];
         Self {
@@ -264,17 +264,17 @@ impl HvExpected {
         }
     }
 
-    /// Whether a guest may be ended by the hypervisor.
+    /// Whether the hypervisor may end a guest.
     pub fn may_be_killed(&self) -> bool {
         let mut outcomes = self.ends.iter().map(|end| end.get("outcome"));
         outcomes.any(|outcome| outcome.is_some_and(|outcome| outcome != "shutdown"))
     }
 
-    /// What a report has against a pass.
+    /// The objections to a pass in a report.
     pub(super) fn objection(&self, report: &Listener) -> Option<Verdict> {
         let asked = match self.lines {
             Lines::Required => report.can_tell(),
-            // Also where all are forged: somebody wants a report to be believed.
+            // Even if all lines are forged: somebody wants a report to be believed.
             Lines::IfAny => report.can_tell() && report.has_any_line(),
             Lines::Ignored => false,
         };
@@ -286,7 +286,7 @@ impl HvExpected {
         if missing && !self.ends.is_empty() {
             return Some(Verdict::BrokenReport {
                 because: format!(
-                    "it tells of the end of {} guests, not of {} (and has {} event lines)",
+                    "it reports the end of {} guests instead of {} (in {} event lines)",
                     totals.guests,
                     self.guests,
                     report.events()
@@ -330,11 +330,11 @@ pub struct StorySpec {
     pub strands: Vec<Strand>,
     /// What must not come.
     pub forbidden: Vec<Forbidden>,
-    /// How the machine has to end.
+    /// How the machine must end.
     pub end: EndKind,
-    /// What the hypervisor has to report.
+    /// What the hypervisor must report.
     pub hv: HvExpected,
-    /// What QEMU has to have logged; none if it is not asked.
+    /// What QEMU must have logged; none if it is not asked.
     pub witness: Option<accounts::Expected>,
     /// What the machine may hold while a guest runs; none if it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -357,7 +357,7 @@ impl StorySpec {
             .or_else(|| self.strange_names())
     }
 
-    /// A name that means nothing here, if there is one.
+    /// A reference to a name that does not exist, if there is one.
     fn strange_names(&self) -> Option<String> {
         let is_strand = |name: &&String| self.strands.iter().any(|strand| strand.name == **name);
         let is_step = |name: &&String| self.steps.iter().any(|step| step.name == **name);
@@ -366,7 +366,7 @@ impl StorySpec {
             if let Some(other) = strand.overlaps.iter().find(strange) {
                 let name = &strand.name;
                 return Some(format!(
-                    "strand `{name}` cannot overlap `{other}`: it is no other strand"
+                    "strand `{name}` cannot overlap `{other}`: there is no other strand of that name"
                 ));
             }
         }

@@ -10,8 +10,8 @@ use regex::Regex;
 #[derive(Debug)]
 pub struct Story {
     spec: StorySpec,
-    /// All patterns at once: those of the steps first, in order, then the others by the numbers below,
-    /// and [`KILLED`] at the line's start.
+    /// All patterns at once: first those of the steps, in order, then the others by the numbers below,
+    /// then [`KILLED`] at the line's start.
     pub(super) patterns: Patterns,
     /// For each step, the number of its `near`.
     near: Vec<Option<usize>>,
@@ -19,7 +19,7 @@ pub struct Story {
     pub(super) strands: Vec<StrandPatterns>,
 }
 
-/// Where the patterns of a forbidden line are, and the steps between which it is forbidden.
+/// The patterns of a forbidden line, and the steps between which it is forbidden.
 #[derive(Debug)]
 struct Rule {
     pattern: usize,
@@ -28,7 +28,7 @@ struct Rule {
     until: Option<usize>,
 }
 
-/// Where the patterns of a strand are.
+/// The patterns of a strand.
 #[derive(Debug)]
 pub(super) enum StrandPatterns {
     /// The number of the pattern, and the pattern itself for its capture group.
@@ -37,7 +37,7 @@ pub(super) enum StrandPatterns {
     Steps(Vec<(usize, Option<usize>)>),
 }
 
-/// Gives each pattern its number.
+/// Numbers the patterns.
 #[derive(Default)]
 struct Numbering<'p>(Vec<&'p str>);
 
@@ -68,8 +68,8 @@ impl<'p> Numbering<'p> {
 }
 
 impl Story {
-    /// Makes a story of valid patterns, whose hypervisor reports the usual end and whose witness is
-    /// not asked; the error is that they are too large together.
+    /// Makes a story from valid patterns, with the usual end in the hypervisor's report and without a
+    /// witness. Fails if the patterns are too large together.
     pub fn new(
         steps: Vec<Step>,
         forbidden: Vec<Forbidden>,
@@ -120,7 +120,7 @@ impl Story {
         })
     }
 
-    /// The story as it can be written down.
+    /// The specification that it was compiled from.
     pub fn spec(&self) -> &StorySpec {
         &self.spec
     }
@@ -140,12 +140,12 @@ impl Story {
         &self.spec.forbidden
     }
 
-    /// How the machine has to end.
+    /// How the machine must end.
     pub fn end(&self) -> EndKind {
         self.spec.end
     }
 
-    /// The rule by which a line is forbidden, at the time when step `next` is the one to come.
+    /// The rule that forbids a line while step `next` is the next one.
     pub(super) fn forbids(&self, matches: &Matches, next: usize) -> Option<&Forbidden> {
         let applies = |rule: &Rule| {
             matches.matched(rule.pattern)
@@ -176,7 +176,7 @@ impl Story {
         Some(step)
     }
 
-    /// Whose business a verdict is, as far as the console tells.
+    /// Who is to blame for a verdict, as far as the console tells.
     pub fn blame(&self, verdict: &Verdict) -> Blame {
         let owner = |by: Option<By>| match by {
             Some(By::Guest) => Blame::Guest,
@@ -210,7 +210,7 @@ impl Story {
             ),
             Verdict::StrandBroken { strand: name, .. } => strand(name),
             Verdict::GuestKilled { .. } => Blame::Guest,
-            // Also of a QEMU that crashed: what it ran made it.
+            // Even if QEMU crashed: what it ran made it crash.
             Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Blame::GuestOrHypervisor,
             Verdict::Timeout { step: name, .. } => step(name),
             Verdict::WrongEnd { .. } => Blame::GuestOrHypervisor,

@@ -1,4 +1,4 @@
-//! How far each strand is, while a console is judged.
+//! The progress of each strand while a console is judged.
 
 use super::patterns::Matches;
 use super::spec::{Course, Step, Strand};
@@ -9,7 +9,7 @@ use serde::Serialize;
 /// How much of a strand's last line is kept.
 const SHOWN: usize = 240;
 
-/// Where a strand stands.
+/// The state of a strand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
     /// The strand's name.
@@ -24,19 +24,19 @@ pub struct Standing {
     pub last_line: Option<String>,
 }
 
-/// How far a strand is. Its size does not depend on how many lines have come.
+/// The progress of a strand. Its size does not depend on the number of lines.
 #[derive(Debug, Clone, Default)]
 struct Progress {
     /// How many numbers have come, or the step that is due.
     next: u64,
     /// How many lines of that step have come.
     seen: u64,
-    /// Which lines its first and its last one were, counting those of all strands.
+    /// The positions of its first and its last line among the lines of all strands.
     span: Option<(u64, u64)>,
     last_line: String,
 }
 
-/// How far all strands are.
+/// The progress of all strands.
 #[derive(Debug)]
 pub(super) struct Strands<'s> {
     story: &'s Story,
@@ -44,7 +44,8 @@ pub(super) struct Strands<'s> {
     lines: u64,
 }
 
-/// The step that a line belongs to: the next one, or a later one if all between are optional.
+/// The step that a line belongs to: the next one, or a later one if all steps between them are
+/// optional.
 pub(super) fn taker(steps: &[Step], next: usize, matched: impl Fn(usize) -> bool) -> Option<usize> {
     for (index, step) in steps.iter().enumerate().skip(next) {
         if matched(index) {
@@ -72,7 +73,7 @@ impl<'s> Strands<'s> {
         self.lines
     }
 
-    /// Gives a line to the first strand in which it is due; says whether there is one.
+    /// Gives a line to the first strand in which it is due. Returns whether there is one.
     pub(super) fn take(&mut self, line: &str, matches: &Matches) -> bool {
         for (nth, patterns) in self.story.strands.iter().enumerate() {
             let strand = &self.story.strands()[nth];
@@ -89,7 +90,7 @@ impl<'s> Strands<'s> {
         false
     }
 
-    /// What is wrong with a line that no strand awaits, if it is a strand's.
+    /// The objection to a line that no strand awaits, if it belongs to a strand.
     pub(super) fn stray(&self, line: &str, matches: &Matches) -> Option<Verdict> {
         let strands = self.story.strands().iter().zip(&self.story.strands);
         for ((strand, patterns), progress) in strands.zip(&self.progress) {
@@ -104,7 +105,7 @@ impl<'s> Strands<'s> {
         None
     }
 
-    /// The first of some strands, or of all, that is not complete, and what is due in it.
+    /// The first incomplete strand, of some or of all, and what is due in it.
     pub(super) fn incomplete(&self, among: Option<&[String]>) -> Option<(&'s Strand, String)> {
         let is_among = |strand: &Strand| among.is_none_or(|names| names.contains(&strand.name));
         let strands = self.story.strands().iter().zip(&self.progress);
@@ -112,7 +113,7 @@ impl<'s> Strands<'s> {
         strands.find_map(|(strand, progress)| Some((strand, progress.due(strand)?)))
     }
 
-    /// What strands that are all complete have against a pass: two that were to overlap, and did not.
+    /// The objection to a pass if all strands are complete: two that should overlap did not.
     pub(super) fn apart(&self) -> Option<Verdict> {
         let span = |name: &str| {
             let nth = self.story.strands().iter().position(|s| s.name == name)?;
@@ -121,7 +122,7 @@ impl<'s> Strands<'s> {
         for strand in self.story.strands() {
             for other in &strand.overlaps {
                 let spans = span(&strand.name).zip(span(other));
-                // Two spans have a common part just when a line of one lies within the other.
+                // Two spans overlap exactly if a line of one lies within the other.
                 let overlap = spans.is_some_and(|(one, two)| one.0 < two.1 && two.0 < one.1);
                 if !overlap {
                     return Some(Verdict::StrandBroken {
@@ -138,7 +139,7 @@ impl<'s> Strands<'s> {
         None
     }
 
-    /// Where each of them stands.
+    /// The state of each strand.
     pub(super) fn standing(&self) -> Vec<Standing> {
         let strands = self.story.strands().iter().zip(&self.progress);
         let standing = strands.map(|(strand, progress)| Standing {
@@ -166,7 +167,7 @@ impl Progress {
     ) -> bool {
         match (&strand.course, patterns) {
             (Course::Sequence { first, last, .. }, StrandPatterns::Sequence(pattern, regex)) => {
-                // Compared this way, the end of the numbers is no end of the sequence.
+                // Compared like this, the largest number does not end the sequence.
                 let due = first.checked_add(self.next).filter(|due| due <= last);
                 let is_due =
                     matches.matched(*pattern) && due.is_some() && number(regex, line) == due;

@@ -1,4 +1,4 @@
-//! One console on trial: the judge, and what a report will want to know besides its verdict.
+//! One console on trial: the judge, and what a report needs besides the verdict.
 
 use crate::judge::event::{Event, Record};
 use crate::judge::hvlog::Listener;
@@ -16,8 +16,8 @@ use std::time::Duration;
 const LAST_LINES: usize = 12;
 const SHOWN: usize = 240;
 
-/// The longest line of `events.jsonl` that is read. A console's line has at most 64 KiB, each byte of
-/// which may take six in JSON; what QEMU logged is longer, but bounded too.
+/// The longest line of `events.jsonl` that is read. A console line has at most 64 KiB, and each byte
+/// may take six in JSON; QEMU's log is longer, but also bounded.
 const RECORD_LIMIT: u64 = 4 << 20;
 
 /// A step that was reached, and when.
@@ -28,7 +28,7 @@ pub struct StepReached {
     pub step: String,
     /// The line that completed it.
     pub line: String,
-    /// Seconds since the machine was set going.
+    /// Seconds since the machine started.
     pub t: f64,
 }
 
@@ -44,12 +44,12 @@ pub struct Trial<'s> {
 }
 
 impl<'s> Trial<'s> {
-    /// At the start of a story, told by a console of which nothing else is known.
+    /// At the start of a story, for a console about which nothing else is known.
     pub fn new(story: &'s Story) -> Self {
         Self::of(story, None)
     }
 
-    /// At the start of a run of a story, whose disk holds that nonce.
+    /// At the start of a run whose disk holds that nonce.
     pub fn of_run(story: &'s Story, nonce: &str) -> Self {
         Self::of(story, Some(nonce))
     }
@@ -65,8 +65,8 @@ impl<'s> Trial<'s> {
         }
     }
 
-    /// Takes what happened; says whether the story has moved by it: a step was reached, or a strand took
-    /// a line. Nothing counts after the verdict.
+    /// Takes an event. Returns whether it moved the story on: by a step, or by a line of a strand.
+    /// Nothing counts after the verdict.
     pub fn feed(&mut self, at: Duration, event: &Event<'_>) -> bool {
         if self.verdict.is_some() {
             return false;
@@ -94,7 +94,7 @@ impl<'s> Trial<'s> {
     }
 
     fn remember(&mut self, line: &str) {
-        // The oldest line's memory is used again: a console may have very many lines.
+        // Reuses the memory of the oldest line: a console may have very many lines.
         let mut slot = match self.last_lines.len() {
             LAST_LINES => self.last_lines.pop_front().unwrap_or_default(),
             _ => String::new(),
@@ -109,17 +109,17 @@ impl<'s> Trial<'s> {
         self.verdict.as_ref()
     }
 
-    /// The step awaited, if it is a step that is awaited.
+    /// The awaited step, if the story is waiting for a step.
     pub fn awaited(&self) -> Option<&'s Step> {
         self.judge.awaited()
     }
 
-    /// The time that the next line of the story may take, if it is bounded.
+    /// The time limit for the next line of the story, if there is one.
     pub fn within(&self) -> Option<Duration> {
         self.judge.within()
     }
 
-    /// Whether what QEMU has logged so far cannot become what was to be logged any more.
+    /// Whether QEMU's log so far can no longer become what the scenario expects.
     pub fn is_refuted_by(&self, account: &Account) -> bool {
         self.judge.is_refuted_by(account)
     }
@@ -129,7 +129,7 @@ impl<'s> Trial<'s> {
         &self.steps
     }
 
-    /// Where each strand stands.
+    /// The state of each strand.
     pub fn strands(&self) -> Vec<Standing> {
         self.judge.strands()
     }
@@ -160,13 +160,13 @@ impl<'s> Trial<'s> {
         self.last_lines.iter().map(String::as_str)
     }
 
-    /// How the machine ended, if it did before the verdict.
+    /// How the machine ended, if it ended before the verdict.
     pub fn end(&self) -> Option<&MachineEnd> {
         self.end.as_ref()
     }
 
-    /// Judges a recorded console. It does not tell how the machine ended, so that part of a
-    /// verdict is left out.
+    /// Judges a recorded console. It does not show how the machine ended, so the verdict leaves that
+    /// part out.
     pub fn replay_console(&mut self, mut console: impl Read) -> io::Result<()> {
         let mut assembler = LineAssembler::default();
         let mut buffer = vec![0; 256 << 10];
@@ -189,8 +189,9 @@ impl<'s> Trial<'s> {
         Ok(())
     }
 
-    /// Judges a recorded run again; the time at which the record ends. A record that was cut off, as
-    /// by `kill -9` or a full disk, counts up to its last whole line. It may be of anybody's making.
+    /// Judges a recorded run again, and returns the time at which the record ends. A record that was
+    /// cut off, for example by `kill -9` or a full disk, counts up to its last whole line. Anybody may
+    /// have written it.
     pub fn replay_events(&mut self, mut events: impl BufRead) -> io::Result<Duration> {
         let mut last = Duration::ZERO;
         let mut line = Vec::new();

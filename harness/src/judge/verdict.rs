@@ -1,14 +1,14 @@
-//! What came of a run: one value, whatever happened.
+//! The outcome of a run: one value, whatever happened.
 
 use super::audit::{Breach, Moment};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How a machine is meant to end, or did.
+/// How a machine must end, or did end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndKind {
-    /// The guest of QEMU, that is the hypervisor, switched the machine off.
+    /// The program that QEMU runs, that is the hypervisor, switched the machine off.
     Shutdown,
     /// The machine was reset.
     Reset,
@@ -38,12 +38,12 @@ pub enum MachineEnd {
         /// QEMU's own word for it.
         reason: String,
     },
-    /// QEMU went without reporting an end of its machine.
+    /// QEMU went without reporting the end of its machine.
     Unreported {
-        /// How: an exit status, a signal, or a reason that is not the guest's.
+        /// How QEMU went: an exit status, a signal, or a reason that is not the guest's.
         status: String,
     },
-    /// A recorded console does not tell.
+    /// A recorded console does not show the end.
     NotRecorded,
 }
 
@@ -66,7 +66,7 @@ pub enum Clock {
     Run,
     /// One step, `within`.
     Step,
-    /// No step reached for too long, `silence`; chatter does not count.
+    /// No step for too long, `silence`; chatter does not count.
     Silence,
 }
 
@@ -80,20 +80,20 @@ impl fmt::Display for Clock {
     }
 }
 
-/// Whose business a failure is.
+/// Who is to blame for a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Blame {
-    /// Nobody's: a pass.
+    /// Nobody: the run passed.
     Nobody,
-    /// The guest program's.
+    /// The guest program.
     Guest,
-    /// The hypervisor's.
+    /// The hypervisor.
     Hypervisor,
-    /// One of these two; the console does not tell which.
+    /// One of these two; the console does not show which.
     GuestOrHypervisor,
-    /// The set-up's: a missing tool, a failed build, a full disk, a QEMU that somebody killed.
+    /// The set-up: a missing tool, a failed build, a full disk, a QEMU that somebody killed.
     Setup,
 }
 
@@ -124,16 +124,16 @@ pub enum Verdict {
         /// The step that did not come.
         next: String,
     },
-    /// A line of the story came out of its turn, a second time, or saying something else.
+    /// A line of the story came out of order, a second time, or with other content.
     Diverged {
         /// The line.
         line: String,
         /// The step it belongs to.
         belongs_to: String,
-        /// The step that was awaited; none when all had been reached.
+        /// The awaited step; none if all had been reached.
         awaited: Option<String>,
     },
-    /// A line that must not come, or too many lines.
+    /// A forbidden line, or too much output.
     ForbiddenOutput {
         /// The line.
         line: String,
@@ -154,7 +154,7 @@ pub enum Verdict {
         /// The line that showed it, if one did.
         line: Option<String>,
     },
-    /// The machine ended otherwise than it should.
+    /// The machine did not end as it should.
     EarlyExit {
         /// How it ended.
         status: MachineEnd,
@@ -165,7 +165,7 @@ pub enum Verdict {
     Timeout {
         /// Which one.
         clock: Clock,
-        /// How many seconds it had.
+        /// The clock's limit, in seconds.
         after: f64,
         /// The step that was awaited.
         step: String,
@@ -177,7 +177,7 @@ pub enum Verdict {
         /// What is wrong with it.
         because: String,
     },
-    /// The hypervisor reports another end of its guest than the scenario expects.
+    /// The hypervisor reports a different end of its guest than the scenario expects.
     WrongEnd {
         /// What its report should have said.
         expected: String,
@@ -203,9 +203,9 @@ pub enum Verdict {
     },
     /// QEMU logged more of the guest's exits than any guest makes that gets somewhere.
     ExitFlood {
-        /// How much it may log, in bytes.
+        /// The limit of the log, in bytes.
         limit: u64,
-        /// How many exits of the guest's were in that.
+        /// How many exits of the guest it held.
         exits: u64,
     },
     /// The set-up kept the machine from being judged.

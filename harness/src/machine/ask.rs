@@ -1,5 +1,5 @@
-//! Short questions to programs, such as which version they are: bounded in time and in what is
-//! listened to.
+//! Asks programs short questions, such as their version. Both the time and the size of the answer are
+//! bounded.
 
 use super::process::cannot_start;
 use super::process_group::{self, Group};
@@ -12,10 +12,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-/// How long a program may take to answer where nobody has said how long the whole may take.
+/// How long a program may take to answer if the caller sets no limit.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much is listened to of each of its streams.
+/// How much of each of its streams is read.
 const LISTENED: u64 = 64 << 10;
 
 /// What a program answered.
@@ -23,14 +23,14 @@ const LISTENED: u64 = 64 << 10;
 pub struct Answer {
     /// How it ended.
     pub status: ExitStatus,
-    /// Its standard output, or what it began with.
+    /// Its standard output, or the beginning of it.
     pub stdout: Vec<u8>,
-    /// Its standard error, or what that began with.
+    /// Its standard error, or the beginning of it.
     pub stderr: Vec<u8>,
 }
 
 impl Answer {
-    /// What to quote of it when it is not what was hoped for.
+    /// The part to quote in an error message.
     pub fn words(&self) -> String {
         let mut said = lines_of(&self.stderr).chain(lines_of(&self.stdout));
         said.next().unwrap_or_else(|| "it says nothing".into())
@@ -42,8 +42,8 @@ impl Answer {
     }
 }
 
-/// Runs a program that is to say something and end, in a folder; kills it, with all that it has
-/// started, when it takes longer than `patience`.
+/// Runs a program in a folder, until it ends or `patience` is over; then it is killed, with everything
+/// that it started.
 pub async fn ask(
     program: &Path,
     args: &[&str],
@@ -58,7 +58,7 @@ pub async fn ask(
     let _group = Group::led_by(&child);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let answer = async {
-        // Whoever says more than is listened to finds nobody there, and ends or is ended.
+        // A program that writes more than this finds the pipe closed, and ends or is ended.
         let (stdout, stderr) = tokio::join!(beginning(stdout), beginning(stderr));
         child.wait().await.map(|status| Answer {
             status,

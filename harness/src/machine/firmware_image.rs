@@ -7,10 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The first of `candidates` that is in one of QEMU's data folders; none if there are no candidates.
-/// QEMU has to answer within `patience`, and has to be of the `oldest` version that does, or later.
+/// Finds the first of `candidates` in QEMU's data folders; none if there are no candidates. QEMU must
+/// answer within `patience`, and its version must be `oldest` or later.
 ///
-/// QEMU itself says which folders those are (`-L help`): distributions spread them.
+/// QEMU itself lists these folders (`-L help`), because they differ between distributions.
 pub async fn find(
     program: &Path,
     oldest: (u64, u64),
@@ -25,7 +25,7 @@ pub async fn find(
     if let Some(file) = in_folders(&told, candidates) {
         return Ok(Some(file));
     }
-    // That it has none is believed only of a QEMU that works, and that is not too old to be asked.
+    // If QEMU lists no folders, that counts only if it works and is not too old to be asked.
     let versions = ask(program, &["--version"], anywhere, patience).await?;
     let line = versions.first_line().unwrap_or_default();
     let name = program.display();
@@ -52,7 +52,7 @@ pub async fn find(
     }
 }
 
-/// The error for a QEMU that calls itself by a version before the `oldest` that does.
+/// The error for a QEMU whose version is older than `oldest`.
 pub fn too_old(program: &Path, said: &str, (major, minor): (u64, u64)) -> Error {
     Error::infrastructure(
         format!("{} is too old: version {said}", program.display()),
@@ -77,7 +77,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    /// What comes of looking with a program that is this shell script.
+    /// Looks for firmware with a program that is this shell script.
     fn look(script: &str) -> Result<Option<PathBuf>, Error> {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("qemu");

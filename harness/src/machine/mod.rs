@@ -1,6 +1,6 @@
-//! The machine: QEMU as a process, its control socket, and a run of it that is followed to a verdict.
+//! The machine: QEMU as a process, its control socket, and a run that is followed to a verdict.
 //!
-//! This folder has the only processes besides cargo's, and the only clocks.
+//! Apart from cargo's, all processes are in this folder, and all clocks.
 
 pub mod ask;
 pub mod firmware_image;

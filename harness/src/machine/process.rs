@@ -1,6 +1,6 @@
-//! The QEMU process. It never outlives the harness: it has a process group of its own, which is
-//! killed on every way out (`Drop` covers errors, panics and Ctrl-C), and the kernel kills it when
-//! the harness is killed itself.
+//! The QEMU process. It never outlives the harness: it leads a process group, which is killed on every
+//! way out (`Drop` covers errors, panics and Ctrl-C), and the kernel kills it if the harness itself is
+//! killed.
 
 use super::process_group::{self, Group};
 use super::qmp::{Message, Qmp, QmpError};
@@ -32,11 +32,11 @@ pub const SERIAL_FD: RawFd = QMP_FD + 1;
 /// The pipe for QEMU's log of the guest's exits, where there is one.
 pub const LOG_FD: RawFd = QMP_FD + 2;
 
-/// What QEMU's environment has besides the harness's own: where it makes its temporary files, such
-/// as the overlay of a disk's snapshot. That is its working directory.
+/// The environment variable for the folder of QEMU's temporary files, such as the overlay of a disk's
+/// snapshot. It is set to QEMU's working directory.
 pub const ENVIRONMENT: (&str, &str) = ("TMPDIR", ".");
 
-/// How the names of QEMU's temporary files begin.
+/// The beginning of the names of QEMU's temporary files.
 const OVERLAY: &[u8] = b"vl.";
 
 /// How to start QEMU.
@@ -44,15 +44,15 @@ const OVERLAY: &[u8] = b"vl.";
 pub struct Launch {
     /// The program's name, or its path.
     pub program: PathBuf,
-    /// The oldest version that does.
+    /// The oldest version of QEMU that works.
     pub oldest: (u64, u64),
-    /// Its arguments. Files of the run are named in them as seen from `folder`.
+    /// Its arguments. They name files of the run relative to `folder`.
     pub args: Vec<String>,
     /// Its working directory, which is the run's.
     pub folder: PathBuf,
-    /// The form of the log of the guest's exits that it is made to write.
+    /// The format in which QEMU logs the guest's exits.
     pub witness: Option<witness::Format>,
-    /// How its firmware's lines on the console are known.
+    /// How to recognise the firmware's lines on the console.
     pub firmware: Option<FirmwareLines>,
 }
 
@@ -68,32 +68,32 @@ impl Launch {
         command
     }
 
-    /// Removes the temporary files of a QEMU that has gone. It removes them itself, at once; but not
-    /// one that it could not write to.
+    /// Removes the temporary files that QEMU left. QEMU usually removes them at once, but not a file
+    /// that it could not write to.
     pub(super) fn clean_up(&self) {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten();
         for file in files.flatten() {
             if file.file_name().as_encoded_bytes().starts_with(OVERLAY) {
-                // One that cannot be removed goes with the run's records.
+                // A file that cannot be removed is removed with the run's records.
                 let _ = std::fs::remove_file(file.path());
             }
         }
     }
 }
 
-/// A process that is waited for, and ended. A test scripts its own.
+/// A process that can be awaited and ended. Tests script their own.
 pub trait Process: fmt::Debug {
-    /// Waits for its end. Nothing is lost when the wait is given up.
+    /// Waits until it ends. Dropping the future loses nothing.
     fn wait(&mut self) -> Ending<'_, io::Result<ExitStatus>>;
 
-    /// Ends it and all that it started: asks, waits a little, kills, reaps.
+    /// Ends it and everything that it started: asks, waits a little, kills, reaps.
     fn stop(&mut self) -> Ending<'_, Option<ExitStatus>>;
 }
 
 /// What a [`Process`] answers with.
 pub type Ending<'p, T> = Pin<Box<dyn Future<Output = T> + 'p>>;
 
-/// A running QEMU, and all that comes from it.
+/// A running QEMU, and everything that comes from it.
 #[derive(Debug)]
 pub struct Qemu {
     /// The control connection.
@@ -115,9 +115,9 @@ pub struct Qemu {
 pub enum Came<'q> {
     /// Bytes of the serial line; none when it was closed.
     Console(&'q [u8]),
-    /// Bytes of its own messages; none when they are over.
+    /// Bytes of QEMU's own messages; none when they end.
     Stderr(&'q [u8]),
-    /// Bytes of its log; none when that is over.
+    /// Bytes of the log; none when it ends.
     Log(&'q [u8]),
     /// A message, or why there will be no more.
     Message(Result<Message, QmpError>),
@@ -126,7 +126,7 @@ pub enum Came<'q> {
 }
 
 impl Qemu {
-    /// Of its parts.
+    /// Assembles it from its parts.
     pub fn of(qmp: Qmp, [serial, stderr, log]: [Stream; 3], process: Box<dyn Process>) -> Self {
         Self {
             qmp,
@@ -139,8 +139,8 @@ impl Qemu {
         }
     }
 
-    /// Starts the process. Both connections are inherited socket pairs: no port, no path, nobody
-    /// else can connect. So is the pipe for the log.
+    /// Starts the process. Both connections are inherited socket pairs: they have no port and no path,
+    /// and nobody else can connect. The pipe for the log is inherited too.
     pub fn spawn(launch: &Launch) -> Result<Self, Error> {
         let failed = |e: io::Error| cannot_start(&launch.program, &e);
         let pair = || StdStream::pair().map_err(failed);
@@ -177,8 +177,8 @@ impl Qemu {
         Ok(Self::of(Qmp::new(qmp), streams, Box::new(process)))
     }
 
-    /// Waits for whatever comes next, from anywhere. Each closing and the process's end are told
-    /// once; then this waits for ever. Nothing is lost when the wait is given up.
+    /// Waits for the next thing from any source. It reports each closing and the end of the process
+    /// once; after that it waits for ever. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Came<'_> {
         tokio::select! {
             bytes = self.serial.read() => Came::Console(bytes),
@@ -192,7 +192,7 @@ impl Qemu {
                 self.runs = false;
                 Came::Gone(status)
             }
-            // Where nothing is left.
+            // Nothing is left to wait for.
             never = std::future::pending::<Infallible>() => match never {},
         }
     }
@@ -203,8 +203,8 @@ impl Qemu {
         !self.listens && !self.runs && !streams.iter().any(|stream| stream.is_open())
     }
 
-    /// Ends the process and all that it started. What it still logs meanwhile goes to `log`: a QEMU
-    /// that waits to be rid of it would not end by itself.
+    /// Ends the process and everything that it started. The rest of its log goes to `log`: QEMU would
+    /// not end while it waits to write it.
     pub async fn stop(&mut self, mut log: impl FnMut(&[u8])) -> Option<ExitStatus> {
         let Self {
             process,
@@ -240,7 +240,7 @@ struct Running {
 }
 
 impl Running {
-    /// How it ended, if it has.
+    /// The exit status, if the process has ended.
     fn exit_status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
@@ -260,7 +260,7 @@ impl Process for Running {
                 self.group.signal(Signal::TERM);
                 let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
             }
-            // Also when QEMU itself is gone: something that it started may be left in its group.
+            // Even if QEMU itself is gone, something that it started may be left in its group.
             self.group.signal(Signal::KILL);
             self.status = self.child.wait().await.ok().or(self.status);
             self.status
@@ -271,7 +271,8 @@ impl Process for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.group.signal(Signal::KILL);
-        // Killed is not yet gone; whoever looks after the harness has ended must not see it.
+        // A killed process is not gone at once; whoever looks after the harness has ended must not see
+        // it.
         for _ in 0..500 {
             if self.exit_status().is_some() {
                 return;

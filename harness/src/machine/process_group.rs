@@ -1,5 +1,5 @@
-//! Processes that the harness starts never outlive it: each leads a process group of its own, which
-//! is killed as a whole, and the kernel kills the leader when the harness is killed itself.
+//! Keeps processes that the harness starts from outliving it: each leads a process group, which is
+//! killed as a whole, and the kernel kills the leader if the harness itself is killed.
 
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::fcntl_dupfd_cloexec;
@@ -8,11 +8,11 @@ use std::io;
 use std::mem::ManuallyDrop;
 use tokio::process::{Child, Command};
 
-/// The number that the first inherited descriptor has in the child; the next one has the next.
+/// The number of the first inherited descriptor in the child; the others follow.
 pub const FIRST_INHERITED: RawFd = 3;
 
-/// Makes a command lead a group of its own and end with the harness, and inherit some descriptors
-/// under the numbers from [`FIRST_INHERITED`] on. The command holds them until it is dropped.
+/// Makes a command lead its own process group, end with the harness, and inherit descriptors under the
+/// numbers from [`FIRST_INHERITED`] on. The command holds them until it is dropped.
 pub fn lead(command: &mut Command, inherited: Vec<OwnedFd>) {
     command.process_group(0).kill_on_drop(true);
     let parent = rustix::process::getpid();
@@ -39,13 +39,13 @@ pub fn lead(command: &mut Command, inherited: Vec<OwnedFd>) {
     unsafe { command.pre_exec(in_child) };
 }
 
-/// Descriptors that a child is to have under certain numbers.
+/// Descriptors for a child, under fixed numbers.
 struct Reserved {
-    /// The descriptors, none of which has one of those numbers: it would be overwritten before its
-    /// turn.
+    /// The descriptors. None of them has one of these numbers already: it would be overwritten before
+    /// its turn.
     ends: Vec<OwnedFd>,
-    /// Copies that keep the numbers taken. Else the pipe over which the child reports that it could
-    /// not become the program might get one of them, and be overwritten.
+    /// Copies that keep the numbers taken. Otherwise the pipe over which the child reports that it
+    /// could not become the program might get one of them, and be overwritten.
     _taken: Vec<OwnedFd>,
 }
 
@@ -69,7 +69,7 @@ impl Reserved {
     }
 }
 
-/// A process group. Dropping it kills whoever is left of it.
+/// A process group. Dropping it kills whatever is left of it.
 #[derive(Debug)]
 pub struct Group(Option<Pid>);
 
@@ -79,10 +79,10 @@ impl Group {
         Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
     }
 
-    /// Sends a signal to all of the group.
+    /// Sends a signal to the whole group.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
-            // An error means that nobody is left to be signalled.
+            // An error means that nobody is left in the group.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -101,8 +101,8 @@ mod tests {
     use std::io::{Read, Write};
     use std::process::Stdio;
 
-    /// The contents of the files are what the child reads from the numbers that follow each other,
-    /// whatever numbers they have here, and a program that is missing is still told.
+    /// The child reads the contents of the files from consecutive numbers, whatever their numbers are
+    /// here, and a missing program is still reported.
     #[test]
     fn descriptors_get_the_numbers_that_were_promised() {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -118,7 +118,7 @@ mod tests {
         };
         let words = ["one", "two", "three"];
         for rotated in 0..3 {
-            // Of those made one after another, some have each other's numbers.
+            // Some of the files, made one after another, have each other's numbers.
             let mut ends: Vec<_> = words.map(file).into();
             let mut expected = words;
             ends.rotate_left(rotated);

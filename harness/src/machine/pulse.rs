@@ -1,25 +1,24 @@
-//! Tells a wait that was long from a harness that was itself stopped meanwhile: by SIGSTOP, or
-//! because the computer gave it no time. The clocks go on during that, but it is not the machine's
-//! time.
+//! Detects that the harness itself was stopped while it waited: by SIGSTOP, or because the computer
+//! gave it no time. The clocks go on meanwhile, but that time does not count against the machine.
 
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long the harness waits at most without looking at the time.
+/// The longest time for which the harness waits without looking at the clock.
 const BEAT: Duration = Duration::from_millis(100);
 
-/// How late it may be for the next look before that counts as a stop.
+/// How late the next look may be before it counts as a stop.
 const LATE: Duration = Duration::from_millis(250);
 
-/// The harness's own pulse.
+/// Measures how regularly the harness gets to run.
 #[derive(Debug)]
 pub(super) struct Pulse {
     due: Instant,
 }
 
 impl Pulse {
-    /// From now on.
+    /// Starts now.
     pub(super) fn new() -> Self {
         Self {
             due: Instant::now() + BEAT,
@@ -31,7 +30,7 @@ impl Pulse {
         self.due
     }
 
-    /// Looks at the time: how long the harness was stopped since the last look, if it was.
+    /// Looks at the clock, and returns how long the harness was stopped since the last look, if it was.
     pub(super) fn look(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let late = now.saturating_duration_since(self.due);
@@ -40,8 +39,8 @@ impl Pulse {
     }
 }
 
-/// Waits for something, but no longer than `limit`; a stop of the harness's own does not count, and
-/// what is there when the time is over does.
+/// Waits for something, but no longer than `limit`. A stop of the harness does not count, and whatever
+/// is ready when the time is over does.
 pub(super) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut pulse = Pulse::new();
@@ -88,7 +87,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(within(SECOND, std::future::pending::<()>()).await, None);
         assert_eq!(start.elapsed(), SECOND);
-        // What takes half of the time gets it, although the harness is stopped for longer.
+        // Something that takes half of the time succeeds, although the harness is stopped for longer.
         let work = async {
             advance(3 * SECOND).await;
             tokio::task::yield_now().await;

@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// How often the machine is looked at. Once is not enough: an interrupt may just have taken it out
-/// of the loop that it hangs in.
+/// How often to sample. Once is not enough: an interrupt may just have taken the machine out of the
+/// loop in which it hangs.
 const LOOKS: usize = 10;
 
-/// How long it runs between two looks.
+/// How long the machine runs between two samples.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long all of this may take.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// The processors' registers in QEMU's words, as often as it told them in time.
+/// The processors' registers as QEMU prints them: as many samples as came in time.
 pub async fn registers(qemu: &mut Qemu) -> Vec<String> {
     let mut looks = Vec::new();
-    // Whatever keeps QEMU from answering, it is as much as can be had.
+    // Whatever keeps QEMU from answering, the samples so far are all there is.
     let _ = timeout_at(Instant::now() + LIMIT, look(qemu, &mut looks)).await;
     looks
 }
@@ -27,7 +27,7 @@ pub async fn registers(qemu: &mut Qemu) -> Vec<String> {
 async fn look(qemu: &mut Qemu, looks: &mut Vec<String>) -> Result<(), QmpError> {
     let question = json!({ "command-line": "info registers -a" });
     loop {
-        // A processor that runs keeps its program counter to itself.
+        // QEMU does not update the program counter of a running processor.
         qemu.qmp.send("stop", Value::Null).await?;
         qemu.qmp
             .send("human-monitor-command", question.clone())
@@ -42,8 +42,9 @@ async fn look(qemu: &mut Qemu, looks: &mut Vec<String>) -> Result<(), QmpError> 
     }
 }
 
-/// Waits for a text: of all the answers that are still to come only this question's is one. What
-/// else comes is taken meanwhile, and dropped: a QEMU that waits to be rid of it answers nothing.
+/// Waits for a text: the only answer with a text among those that are still to come belongs to this
+/// question. Everything else is read and dropped meanwhile, because QEMU answers nothing while its
+/// output is blocked.
 async fn answer(qemu: &mut Qemu) -> Result<String, QmpError> {
     loop {
         match qemu.next().await {
@@ -54,7 +55,7 @@ async fn answer(qemu: &mut Qemu) -> Result<String, QmpError> {
     }
 }
 
-/// Takes whatever comes, for as long as this is waited for.
+/// Reads whatever comes while this is waited for.
 async fn drop_all(qemu: &mut Qemu) {
     loop {
         qemu.next().await;

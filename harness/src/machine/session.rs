@@ -1,10 +1,10 @@
 //! A live run: QEMU on one side, the judge on the other, and the three clocks between them.
 //!
-//! This is the only place where time passes. What happens is turned into [events](Event), each of
-//! which is recorded and judged; the run is over when there is a verdict.
+//! This is the only place where time passes. Everything that happens becomes an [event](Event), which
+//! is recorded and judged; the run is over when there is a verdict.
 //!
-//! A clock counts only when all that had come by then was read, and not for the time in which the
-//! harness itself was stopped.
+//! A clock can run out only after everything that had arrived by then was read, and it does not count
+//! time in which the harness itself was stopped.
 
 mod heard;
 
@@ -26,38 +26,38 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How long a machine that has ended may take to let go of its connections.
+/// How long a machine that has ended may take to close its connections.
 const DRAIN: Duration = Duration::from_millis(250);
 
-/// How many pieces are read at most when a clock has run out: more than the connections hold.
+/// How many pieces to read at most after a clock has run out: more than the connections hold.
 const PIECES: usize = 1024;
 
-/// What a run is bounded by.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The whole run.
+    /// For the whole run.
     pub timeout: Duration,
-    /// The time without a step.
+    /// For the time without a step.
     pub silence: Option<Duration>,
 }
 
-/// What is known of a run besides its trial.
+/// The outcome of a run, besides its trial.
 #[derive(Debug)]
 pub struct Finished<'s> {
     /// The trial, with its verdict.
     pub trial: Trial<'s>,
     /// QEMU's version.
     pub qemu: String,
-    /// From the machine's start to the verdict.
+    /// The time from the machine's start to the verdict.
     pub duration: Duration,
-    /// The processors' registers in QEMU's words, as often as it told them, when a clock ran out.
+    /// The processors' registers as QEMU printed them after a clock ran out, sample by sample.
     pub registers: Vec<String>,
-    /// What else the user should know.
+    /// Further remarks for the user.
     pub notes: Vec<String>,
 }
 
-/// Boots a machine and follows it to a verdict. The records in `dir` are told what happens, and then so
-/// is `observer`. QEMU is gone when this returns.
+/// Boots a machine and follows it to a verdict. Each event goes to the records in `dir`, and then to
+/// `observer`. QEMU is gone when this returns.
 pub async fn run<'s>(
     launch: &Launch,
     trial: Trial<'s>,
@@ -69,7 +69,7 @@ pub async fn run<'s>(
     go(started, launch, trial, limits, dir, observer).await
 }
 
-/// Sets the machine of a started QEMU going, and follows it.
+/// Starts the machine of a prepared QEMU, and follows it.
 async fn go<'s>(
     started: Started,
     launch: &Launch,
@@ -104,8 +104,8 @@ async fn go<'s>(
         drained_by: None,
     };
     session.stderr(&said);
-    // From here on everything QEMU says is listened to at once. Its answer to `cont` in particular
-    // may come after so much output that QEMU would stand still if nobody took that.
+    // From here on, everything from QEMU is read at once. Its answer to `cont` in particular may come
+    // after so much output that QEMU would block if nobody read it.
     let going = qemu.qmp.send("cont", Value::Null).await;
     let going = going.map_err(|error| error.to_string());
     let refused = match going {
@@ -132,21 +132,21 @@ struct Session<'s, 'r> {
     limits: Limits,
     started: Instant,
     pulse: Pulse,
-    /// How long the harness itself was stopped; no clock counts that.
+    /// How long the harness itself was stopped; no clock counts this time.
     stopped: Duration,
     last_step: Instant,
     assembler: LineAssembler,
     firmware: FirmwareFilter,
     console_bytes: u64,
     stderr_bytes: usize,
-    /// Reads QEMU's log, if it was asked for one.
+    /// Reads QEMU's log, if there is one.
     log: Option<Reader>,
     log_bytes: u64,
-    /// How the machine ended, as QEMU has said.
+    /// How the machine ended, according to QEMU.
     reported: Option<Ended>,
     /// How QEMU's process ended.
     gone: Option<Ended>,
-    /// Set once the machine has ended: what it printed before that may still be on its way.
+    /// Set once the machine has ended: some of its output may still be on its way.
     drained_by: Option<Instant>,
 }
 
@@ -155,14 +155,14 @@ struct Session<'s, 'r> {
 enum Ended {
     /// By itself, as QEMU reported it.
     Reported(MachineEnd),
-    /// With QEMU's process, which went by itself.
+    /// With QEMU's process, which ended by itself.
     Gone(String),
     /// Somebody else ended it, or QEMU.
     FromOutside(String),
 }
 
 impl Session<'_, '_> {
-    /// Listens until there is a verdict. The error is QEMU's, for not letting the machine run.
+    /// Follows the machine until there is a verdict. The error is QEMU's refusal to start the machine.
     async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
         while self.trial.verdict().is_none() && !qemu.is_over() {
             self.look_at_the_pulse();
@@ -176,7 +176,7 @@ impl Session<'_, '_> {
                 }
                 continue;
             }
-            // What had come by now is older than the clock's end.
+            // Everything that has arrived by now came before the clock ran out.
             self.take_what_is_there(qemu).await?;
             let (clock, due) = self.next_clock();
             if self.trial.verdict().is_some() || Instant::now() < due {
@@ -193,7 +193,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Takes all that can be had without waiting.
+    /// Reads everything that is available without waiting.
     async fn take_what_is_there(&mut self, qemu: &mut Qemu) -> Result<(), String> {
         let mut looked_again = false;
         for _ in 0..PIECES {
@@ -207,7 +207,7 @@ impl Session<'_, '_> {
                     if looked_again || self.trial.verdict().is_some() {
                         return Ok(());
                     }
-                    // The runtime looks at the connections when it gets the word.
+                    // The runtime polls the connections when this task yields.
                     tokio::task::yield_now().await;
                     looked_again = true;
                 }
@@ -216,7 +216,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Leaves the time out of account in which the harness itself was stopped.
+    /// Takes the time in which the harness itself was stopped off the clocks.
     fn look_at_the_pulse(&mut self) {
         let Some(lost) = self.pulse.look() else {
             return;
@@ -246,19 +246,19 @@ impl Session<'_, '_> {
             self.drained_by = Some(Instant::now() + DRAIN);
         }
         if let Some(trouble) = self.dir.trouble() {
-            // Nobody could look at this run again.
+            // Without its records, nobody could judge this run again.
             let (what, hint) = (trouble.to_owned(), records::ROOM.to_owned());
             self.feed(&Event::Stopped { what, hint });
         }
         Ok(())
     }
 
-    /// The machine has ended: hands over what is left.
+    /// Handles the end of the machine: reads the rest of the output.
     async fn conclude(&mut self, qemu: &mut Qemu) {
-        // What QEMU reported counts; that its process is gone says nothing of the machine.
+        // QEMU's report counts; the end of its process says nothing about the machine.
         let ended = self.reported.take().or(self.gone.take());
         match &ended {
-            // It has printed all that it was to print.
+            // The machine has printed everything.
             Some(Ended::Reported(_)) => self.rest_of_the_console(),
             _ => self.half_a_line(),
         }
@@ -282,13 +282,13 @@ impl Session<'_, '_> {
         }
     }
 
-    /// Hands over what came without a line's end.
+    /// Judges what came without a line's end.
     fn rest_of_the_console(&mut self) {
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.finish(|line| self.line(&line));
     }
 
-    /// Shows what came without a line's end, such as the prompt that the machine waits at.
+    /// Shows what came without a line's end, such as the prompt at which the machine waits.
     fn half_a_line(&mut self) {
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.finish(|line| {
@@ -299,8 +299,8 @@ impl Session<'_, '_> {
         });
     }
 
-    /// The clock that runs out first, and when; none of them once the machine has ended, but the
-    /// time that it may take to let go.
+    /// The clock that runs out first, and when. After the machine has ended, only the time that it may
+    /// take to close its connections counts.
     fn next_clock(&self) -> (Option<Clock>, Instant) {
         if let Some(drained_by) = self.drained_by {
             return (None, drained_by);

@@ -1,4 +1,5 @@
-//! QEMU: the process, its control connection, and getting both to the point where a guest may run.
+//! Starts QEMU: the process, its control connection, and everything up to the point where a guest may
+//! run.
 
 use super::firmware_image::too_old;
 use super::process::{Launch, Qemu};
@@ -10,40 +11,40 @@ use crate::records;
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long QEMU may take from its start to a working control connection: as long as the run, and
-/// so long where the run is shorter. It is no part of the run, whose clocks start with its machine.
+/// How long QEMU may take from its start to a working control connection: as long as the run may take,
+/// but at most this long. The run's own clocks start later, with its machine.
 const START_LEAST: Duration = Duration::from_secs(2);
 
-/// How much of QEMU's stderr an error quotes, and how much is kept from before its machine runs.
+/// How much of QEMU's stderr an error quotes, and how much of it is kept before the machine runs.
 const QUOTED: usize = 2000;
 const KEPT: usize = 64 << 10;
 
-/// What QEMU says when there is no room for its temporary files.
+/// QEMU's message when there is no room for its temporary files.
 const NO_ROOM: [&str; 3] = [
     "No space left on device",
     "File too large",
     "Disk quota exceeded",
 ];
 
-/// A QEMU whose machine is about to be set going.
+/// A QEMU whose machine is ready to start.
 #[derive(Debug)]
 pub struct Started {
     /// The process and its connections.
     pub qemu: Qemu,
     /// QEMU's version.
     pub version: String,
-    /// What it has said so far on its stderr.
+    /// What QEMU has written to its stderr so far.
     pub said: Vec<u8>,
 }
 
 /// Starts QEMU with its machine stopped, and proves over QMP that it accepts its arguments.
 ///
-/// Whatever fails here is the set-up's fault: no guest has run yet.
+/// Every failure here is the set-up's fault: no guest has run yet.
 pub async fn start(launch: &Launch, timeout: Duration) -> Result<Started, Error> {
     take_over(Qemu::spawn(launch)?, launch, timeout).await
 }
 
-/// The same of a QEMU whose process has just been started.
+/// Does the same for a QEMU whose process has just been started.
 pub(super) async fn take_over(
     mut qemu: Qemu,
     launch: &Launch,
@@ -51,7 +52,7 @@ pub(super) async fn take_over(
 ) -> Result<Started, Error> {
     let limit = timeout.max(START_LEAST);
     let mut said = Vec::new();
-    // A QEMU that ends early closes the connection, so this needs no look at the process.
+    // A QEMU that ends early closes the connection, so there is no need to watch the process.
     let control = within(limit, listening(&mut qemu, launch, &mut said)).await;
     let problem = match control {
         Some(Ok(Control::Taken(version))) => {
@@ -73,8 +74,7 @@ pub(super) async fn take_over(
     Err(not_started(qemu, said, launch, &problem).await)
 }
 
-/// Ends a QEMU whose machine could not be started; the error that says why. `said` is what it has
-/// said already.
+/// Ends a QEMU whose machine could not be started, and returns the error. `said` is its output so far.
 pub async fn not_started(mut qemu: Qemu, said: Vec<u8>, launch: &Launch, problem: &str) -> Error {
     let status = qemu.stop(|_| {}).await;
     let status = status.map_or(String::new(), |status| format!(" ({status})"));
@@ -99,7 +99,7 @@ enum Control {
     TooOld(qmp::Version),
 }
 
-/// Takes control, and meanwhile what QEMU says on its stderr: it might wait to be rid of that.
+/// Takes control, and reads QEMU's stderr meanwhile, so that QEMU never blocks on it.
 async fn listening(
     qemu: &mut Qemu,
     launch: &Launch,

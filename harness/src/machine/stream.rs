@@ -1,8 +1,8 @@
-//! Something that is read as it comes.
+//! A source of bytes that is read as they come.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How much is read at once.
+/// How much to read at once.
 const PIECE: usize = 64 << 10;
 
 /// A source of bytes that may have closed.
@@ -18,7 +18,7 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Of a source.
+    /// Reads from a source.
     pub fn of(source: impl AsyncRead + Unpin + 'static) -> Self {
         Self {
             source: Some(Box::new(source)),
@@ -26,7 +26,7 @@ impl Stream {
         }
     }
 
-    /// One that was never open.
+    /// A source that was never open.
     pub fn closed() -> Self {
         Self {
             source: None,
@@ -34,13 +34,13 @@ impl Stream {
         }
     }
 
-    /// Whether something may still come.
+    /// Whether more may come.
     pub fn is_open(&self) -> bool {
         self.source.is_some()
     }
 
-    /// Waits for the next bytes: none when it closes, which is told once. Nothing is lost when the
-    /// wait is given up.
+    /// Waits for the next bytes. Returns none once, when the source closes. Dropping the future loses
+    /// nothing.
     pub async fn read(&mut self) -> &[u8] {
         let Some(source) = &mut self.source else {
             return std::future::pending().await;

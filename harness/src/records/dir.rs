@@ -1,21 +1,22 @@
-//! A run's directory: all that is needed to understand the run, or to repeat it by hand.
+//! A run's directory: everything to understand the run, or to repeat it by hand.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
 //! | `run.json` | versions, and hashes of what was booted |
-//! | `story.json` | what the run had to tell, and in what time |
+//! | `story.json` | the story, and its time limits |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
 //! | `witness.log` | what QEMU itself logged of the guest's exits, if it was asked: its first 4 MiB and its last |
 //! | `qemu.stderr` | QEMU's own messages |
 //! | `registers.txt` | the processors' registers, when a clock ran out |
-//! | `events.jsonl` | what the judge was told, with times |
+//! | `events.jsonl` | the events that the judge got, with times |
 //! | `verdict.json` | the verdict; missing when the run was cut short |
 //! | `kernel`, `disk.img`, `firmware.img`, `pflash.img` | what was booted |
 //!
-//! Everything is written as it happens, but for the end of a long `witness.log`, which comes last. A
-//! run whose records cannot be written, as on a full disk, is stopped: it could not be judged again.
+//! Everything is written as it happens, except the end of a long `witness.log`, which comes last. If
+//! the records cannot be written, for example because the disk is full, the run is stopped: it could
+//! not be judged again.
 
 use crate::arch::Arch;
 use crate::config::machine::{Machine, Origin};
@@ -35,13 +36,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The file that tells what was booted.
+/// The file that says what was booted.
 pub const BOOTED: &str = "run.json";
-/// The file that tells what the run had to tell.
+/// The file with the story.
 pub const STORY: &str = "story.json";
-/// The file that tells what happened.
+/// The file with the events.
 pub const EVENTS: &str = "events.jsonl";
-/// What the processors' registers held, look after look, when a clock ran out.
+/// The processors' registers when a clock ran out, sample by sample.
 pub const REGISTERS: &str = "registers.txt";
 /// The verdict.
 pub const VERDICT: &str = "verdict.json";
@@ -50,7 +51,7 @@ pub const VERDICT: &str = "verdict.json";
 pub const ROOM: &str =
     "make room on the disk, or name a folder on another one (--records, Request::records)";
 
-/// How much is kept of QEMU's log: of its beginning, and of its end.
+/// How much of QEMU's log is kept, at its beginning and at its end.
 const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
 
 /// What was booted, for [`BOOTED`].
@@ -68,7 +69,7 @@ pub struct Booted {
     pub machine: Option<MachineUsed>,
     /// The scenario.
     pub scenario: String,
-    /// The token that only the hypervisor could know.
+    /// The nonce that only the hypervisor could know.
     pub nonce: String,
     /// The hypervisor.
     pub hypervisor: Hashed,
@@ -76,10 +77,10 @@ pub struct Booted {
     pub guest: Option<Hashed>,
     /// The guest after it, if there was one.
     pub second: Option<Hashed>,
-    /// What the flash began with, if there was one.
+    /// The contents of the flash, if there was one.
     #[serde(default)]
     pub flash: Option<Hashed>,
-    /// The firmware, where the machine file names candidates; else QEMU's own choice was started.
+    /// The firmware, if the machine file names candidates; otherwise QEMU chose its own.
     #[serde(default)]
     pub firmware: Option<Hashed>,
 }
@@ -89,7 +90,7 @@ pub struct Booted {
 pub struct MachineUsed {
     /// Its name.
     pub name: String,
-    /// Where it is written, and after that what it extends: files, or names that are built in.
+    /// Where it is defined, followed by what it extends: files, or names of built-in machines.
     pub files: Vec<String>,
 }
 
@@ -110,7 +111,7 @@ impl MachineUsed {
     }
 }
 
-/// A file, and its contents' hash.
+/// A file, and the hash of its contents.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hashed {
     /// The file.
@@ -153,12 +154,12 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes a directory of its own for a run: in `parent`, where all are kept, or where runs
-    /// usually are, where [old ones go](retention).
+    /// Creates the directory for a run: in `parent`, where all of them are kept, or in the usual
+    /// folder, where [old ones are removed](retention).
     pub fn create(project: &Project, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
         let usual = project.runs();
         let parent = parent.unwrap_or(&usual);
-        // QEMU's working directory is another one than the harness's.
+        // QEMU's working directory differs from the harness's.
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
         fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
         if *parent == usual {
@@ -171,8 +172,8 @@ impl RunDir {
             File::create(&path).map_err(|e| Error::io("write", &path, &e))
         };
         let events = file(EVENTS)?;
-        // Held as long as the run lasts, however that ends: it keeps other harnesses from pruning
-        // the directory. Where there are no locks they go by its age.
+        // The lock is held as long as the run lasts, however the run ends: it keeps other harnesses
+        // from removing the directory. Where there are no locks, they go by the directory's age.
         let _ = events.try_lock();
         Ok(Self {
             console_raw: file("console.raw")?,
@@ -194,18 +195,18 @@ impl RunDir {
         &self.path
     }
 
-    /// What could not be written, if anything.
+    /// The first failure to write, if there was one.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
     }
 
-    /// Writes a small file of data at once.
+    /// Writes a small data file at once.
     pub fn write_json(&mut self, name: &str, contents: &impl Serialize) {
         let text = serde_json::to_string_pretty(contents).expect("plain data");
         self.write(name, text);
     }
 
-    /// Writes a small file at once: it is there whole, or not at all.
+    /// Writes a small file at once, completely or not at all.
     pub fn write(&mut self, name: &str, contents: impl AsRef<[u8]>) {
         let unfinished = self.path.join(format!(".{name}"));
         let result = fs::write(&unfinished, contents)
@@ -216,19 +217,19 @@ impl RunDir {
         self.note(result);
     }
 
-    /// Keeps bytes of the serial line as they came.
+    /// Appends bytes of the serial line, unchanged.
     pub fn console(&mut self, bytes: &[u8]) {
         let result = self.console_raw.write_all(bytes);
         self.note(result);
     }
 
-    /// Keeps bytes of QEMU's stderr as they came.
+    /// Appends bytes of QEMU's stderr, unchanged.
     pub fn stderr(&mut self, bytes: &[u8]) {
         let result = self.stderr.write_all(bytes);
         self.note(result);
     }
 
-    /// Keeps bytes of QEMU's log, within bounds.
+    /// Appends bytes of QEMU's log, within bounds.
     pub fn witness(&mut self, bytes: &[u8]) {
         let result = match &mut self.witness {
             Some(log) => log.write(bytes),
@@ -241,7 +242,7 @@ impl RunDir {
         self.note(result);
     }
 
-    /// Writes the events kept since the last time.
+    /// Writes the events that were kept since the last call.
     pub fn flush(&mut self) {
         let results = [
             (&mut self.events, &mut self.pending),
@@ -276,7 +277,7 @@ impl RunDir {
 }
 
 impl Observer for RunDir {
-    /// Keeps an event; [`flush`](RunDir::flush) writes what was kept.
+    /// Keeps an event; [`flush`](RunDir::flush) writes it.
     fn event(&mut self, at: Duration, event: &Event<'_>) {
         let log = match event {
             Event::Line { text } | Event::Partial { text } => Some((&mut self.pending_log, text)),
@@ -310,7 +311,7 @@ fn cannot_make(path: &Path, error: &std::io::Error) -> Error {
     )
 }
 
-/// Makes `<UTC time>-<label>-<pid>`, with a further number if there are several a second.
+/// Creates `<UTC time>-<label>-<pid>`, with a number appended if there are several in one second.
 fn make_unique(parent: &Path, label: &str) -> Result<PathBuf, Error> {
     let stem = format!("{}-{label}-{}", retention::stamp(), std::process::id());
     for attempt in 0..1000 {

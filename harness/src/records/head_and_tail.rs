@@ -1,24 +1,24 @@
-//! A file that takes up little however much is written to it: its beginning and its end are kept.
+//! A file of bounded size, however much is written to it: it keeps the beginning and the end.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A file whose middle may be left out. The end is written when this is dropped.
+/// A file that may leave out its middle. Its end is written when this is dropped.
 #[derive(Debug)]
 pub(super) struct HeadAndTail {
     file: File,
-    /// How much of the beginning is still to be written as it comes.
+    /// How many bytes of the beginning may still be written directly.
     room: usize,
-    /// The last bytes that came after that.
+    /// The last bytes after the beginning.
     tail: VecDeque<u8>,
     tail_limit: usize,
     left_out: u64,
 }
 
 impl HeadAndTail {
-    /// An empty file that keeps so many bytes of its beginning and of its end.
+    /// An empty file that keeps this many bytes of its beginning and of its end.
     pub(super) fn create(path: &Path, head: usize, tail: usize) -> io::Result<Self> {
         Ok(Self {
             file: File::create(path)?,
@@ -33,7 +33,7 @@ impl HeadAndTail {
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (head, rest) = bytes.split_at(bytes.len().min(self.room));
         self.room -= head.len();
-        // Of what is longer than the tail only the end has a place in it.
+        // Of bytes longer than the tail, only the end fits into it.
         let skipped = rest.len().saturating_sub(self.tail_limit);
         let kept = &rest[skipped..];
         let surplus = (self.tail.len() + kept.len()).saturating_sub(self.tail_limit);
@@ -43,7 +43,7 @@ impl HeadAndTail {
         self.file.write_all(head)
     }
 
-    /// Writes the end; only once, after all else.
+    /// Writes the end: once, after everything else.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let tail = std::mem::take(&mut self.tail);
         if self.left_out > 0 {

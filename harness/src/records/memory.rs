@@ -1,6 +1,6 @@
-//! What the harness itself costs.
+//! The memory that the harness itself uses.
 
-/// The most memory that this process has had, in KiB, where the system tells.
+/// The most memory that this process has used, in KiB, if the system tells.
 pub fn own_memory_kib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

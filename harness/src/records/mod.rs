@@ -1,4 +1,4 @@
-//! The records of a run: the files that it leaves, what they are made into, and judging them again.
+//! The records of a run: its files, the reports made from them, and judging them again.
 //!
 //! This folder starts no process and waits for nothing.
 

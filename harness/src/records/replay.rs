@@ -1,4 +1,4 @@
-//! Judging what was recorded: the directory of a run, or nothing but a console.
+//! Judges what was recorded: the directory of a run, or just a console.
 
 use crate::arch::Arch;
 use crate::config::machine::Machine;
@@ -18,8 +18,8 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-/// Judges a run again, from its records alone: the story it should have told, and what happened. It gets the
-/// verdict that it got when it ran. The records may be of anybody's making.
+/// Judges a run again from its records alone: its story, and its events. The verdict is the same as
+/// when it ran. Anybody may have written the records.
 pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let mut booted: Booted = records::read_json(dir, records::BOOTED)?;
     booted.scenario = shown::line(&booted.scenario).into_owned();
@@ -42,7 +42,7 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let logged = trial.witness().map(|account| architecture(account.format));
     if let Some(logged) = logged.filter(|logged| *logged != booted.arch) {
         let why = format!(
-            "QEMU's log in it is of {logged}, the run of {}",
+            "QEMU's log in it is from {logged}, the run from {}",
             booted.arch
         );
         return Err(damaged(dir, records::EVENTS, &why));
@@ -64,7 +64,7 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
     Ok(report)
 }
 
-/// The architecture whose QEMU logs in a format.
+/// The architecture whose QEMU logs in this format.
 fn architecture(format: Format) -> Arch {
     match format {
         Format::RiscvTrap => Arch::Riscv64,
@@ -73,7 +73,7 @@ fn architecture(format: Format) -> Arch {
     }
 }
 
-/// Why the story cannot be that of a run on its architecture, if it is of another one.
+/// Why the story cannot belong to a run on its architecture, if it cannot.
 fn other_architecture(booted: &Booted, story_file: &StoryFile) -> Option<String> {
     let arch = booted.arch;
     let reported = story_file.spec.hv.start.get("arch");
@@ -82,10 +82,10 @@ fn other_architecture(booted: &Booted, story_file: &StoryFile) -> Option<String>
         .flatten();
     let mut others = others.filter(|other| *other != arch.name());
     let other = others.next()?;
-    Some(format!("it is of {other}, the run of {arch}"))
+    Some(format!("it is from {other}, the run from {arch}"))
 }
 
-/// Judges a recorded console, which comes from `log`, as if it were that of a scenario's run.
+/// Judges a recorded console, read from `log`, like that of a scenario's run.
 pub fn console(
     project: &Project,
     machine: &Machine,
@@ -97,8 +97,8 @@ pub fn console(
     judge_console(machine, &scenario, console).map_err(|e| Error::io("read", log, &e))
 }
 
-/// Judges a recorded console of a machine as if it were that of a scenario's run. The error is the
-/// reader's.
+/// Judges a recorded console of a machine like that of a scenario's run. The error comes from the
+/// reader.
 pub fn judge_console(
     machine: &Machine,
     scenario: &Scenario,

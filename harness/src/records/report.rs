@@ -1,4 +1,4 @@
-//! A verdict as people and programs read it.
+//! A verdict, for people and for programs.
 
 use crate::arch::Arch;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Everything there is to say about a run or a recorded console.
+/// Everything that can be said about a run or a recorded console.
 #[derive(Debug, Clone, Serialize)]
 #[must_use = "a report that nobody looks at is a test that cannot fail"]
 #[non_exhaustive]
@@ -30,7 +30,7 @@ pub struct Report {
     pub text: String,
     /// The process's exit code.
     pub exit_code: u8,
-    /// Whose business it is.
+    /// Who is to blame.
     #[serde(rename = "fault")]
     pub blame: Blame,
     /// The architecture.
@@ -41,23 +41,23 @@ pub struct Report {
     pub steps: Vec<StepReached>,
     /// How many steps there are.
     pub steps_total: usize,
-    /// The step awaited, when the story was not complete.
+    /// The awaited step, if the story was not complete.
     pub awaited: Option<Awaited>,
-    /// Where each strand stands.
+    /// The state of each strand.
     pub strands: Vec<Standing>,
     /// The line that looks most like the cause, if the run failed.
     pub cause: Option<Cause>,
     /// The last console lines.
     pub last_lines: Vec<String>,
-    /// How the machine ended, if it did before the verdict.
+    /// How the machine ended, if it ended before the verdict.
     pub machine_end: Option<MachineEnd>,
     /// What the hypervisor reported at its end, if it did.
     pub hypervisor_end: Option<GuestEnd>,
-    /// Lines that pretended to be of the hypervisor's report.
+    /// Lines that pretended to belong to the hypervisor's report.
     pub forged: Forged,
     /// What QEMU logged of the guest's exits, if it was asked.
     pub witness: Option<Account>,
-    /// Where the processors stood when a clock ran out, if QEMU told.
+    /// Where the processors were when a clock ran out, if QEMU answered.
     pub stopped_at: Vec<Whereabouts>,
     /// Seconds from the machine's start to the verdict.
     pub seconds: f64,
@@ -66,9 +66,9 @@ pub struct Report {
     /// Where the run's records are.
     #[serde(serialize_with = "lossy_path")]
     pub run_dir: Option<PathBuf>,
-    /// The most memory that the harness itself has had, in KiB.
+    /// The most memory that the harness itself has used, in KiB.
     pub memory_kib: Option<u64>,
-    /// What else the user should know.
+    /// Further remarks for the user.
     pub notes: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ pub struct Awaited {
 }
 
 impl Report {
-    /// Of a trial that has its verdict.
+    /// The report of a trial with a verdict.
     pub fn new(arch: Arch, scenario: &str, story: &Story, trial: &Trial<'_>) -> Self {
         let verdict = trial
             .verdict()
@@ -122,7 +122,7 @@ impl Report {
         }
     }
 
-    /// Of a run that the set-up kept from being judged.
+    /// The report of a run that the set-up kept from being judged.
     pub fn of_error(arch: Arch, scenario: &str, error: &Error) -> Option<Self> {
         let Error::Infrastructure { what, hint } = error else {
             return None;
@@ -158,19 +158,19 @@ impl Report {
         })
     }
 
-    /// With how long it took.
+    /// Adds how long the run took.
     pub fn took(mut self, duration: Duration) -> Self {
         self.seconds = (duration.as_secs_f64() * 1e3).round() / 1e3;
         self
     }
 
-    /// As one JSON object.
+    /// The report as one JSON object.
     pub fn json(&self) -> String {
         shown::json(self)
     }
 
-    /// As a short paragraph, with colours for whoever can show them, and nothing else that a terminal
-    /// acts on.
+    /// The report as a short paragraph, with colours if they are wanted, and without anything else that
+    /// a terminal acts on.
     pub fn human(&self) -> String {
         let passed = self.passed();
         let colour = if passed {
@@ -211,7 +211,8 @@ impl Report {
         self.verdict == Verdict::Pass
     }
 
-    /// Panics unless the verdict is a pass, with what [`human`](Self::human) says, without colours.
+    /// Panics unless the verdict is a pass. The message is the text of [`human`](Self::human), without
+    /// colours.
     #[track_caller]
     pub fn assert_passed(&self) {
         let text = self.human();
@@ -298,13 +299,13 @@ impl Report {
     }
 }
 
-/// The line that looks most like the cause of a failure that is not the set-up's.
+/// The line that looks most like the cause of a failure, unless the set-up failed.
 fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
     let mut cause = match verdict {
         Verdict::Pass | Verdict::Infrastructure { .. } => None,
         _ => trial.cause().cloned(),
     }?;
-    // Of its own line, the verdict knows best whose it is.
+    // If the verdict is about this very line, the verdict knows best who is to blame.
     let its_own = match verdict {
         Verdict::ForbiddenOutput { line, .. } => line.starts_with(&cause.line),
         Verdict::GuestKilled { exit } => format!("{KILLED}{exit}").starts_with(&cause.line),
@@ -322,9 +323,7 @@ fn notes(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Vec<String> {
     let mut notes = forgeries(report.forged());
     let silent = report.can_tell() && !report.has_any_line();
     if silent && story.spec().hv.lines == Lines::IfAny {
-        notes.push(
-            "the hypervisor reports nothing of itself (no @hv line), so that was not judged".into(),
-        );
+        notes.push("the hypervisor printed no report (no @hv line), so none was judged".into());
     }
     if *verdict == Verdict::Pass
         && let Some((cause, pattern)) = trial.unforbidden()
@@ -340,7 +339,7 @@ fn notes(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Vec<String> {
     notes
 }
 
-/// That lines were forged, if any were.
+/// A remark about forged lines, if there are any.
 fn forgeries(forged: &Forged) -> Vec<String> {
     let first = forged.lines.first();
     let note = first.map(|first| {
@@ -358,7 +357,7 @@ pub fn lossy_path<S: serde::Serializer>(path: &Option<PathBuf>, to: S) -> Result
     }
 }
 
-/// A path as it is shortest to type from here.
+/// The shortest path to type from the current folder.
 fn shortened(path: &Path) -> &Path {
     std::env::current_dir()
         .ok()

@@ -1,5 +1,5 @@
-//! Which records are kept in the folder where runs usually are. What a user may still want to look
-//! at goes last: runs that did not pass, those of the same invocation, and those that go on.
+//! Decides which records are kept in the usual folder of runs. What a user may still want to see goes
+//! last: runs that did not pass, runs of the same invocation, and runs in progress.
 
 use super::{EVENTS, VERDICT};
 use serde::Deserialize;
@@ -11,23 +11,23 @@ use std::time::{Duration, SystemTime};
 /// How many of the earlier runs that passed are kept.
 pub const PASSED_KEPT: usize = 40;
 
-/// How many of those that did not, and how much of the disk they may take up: one whose console was
-/// flooded takes some hundred MiB.
+/// How many of those that did not pass are kept, and how much of the disk they may take up: a run whose
+/// console was flooded takes some hundred MiB.
 pub const FAILED_KEPT: usize = 200;
 const FAILED_BYTES: u64 = 4 << 30;
 
-/// The environment variable by which a program that starts several runs has all of them kept: the
-/// [stamp] of its own start.
+/// The environment variable by which a program that starts several runs keeps all of them: the [stamp]
+/// of its own start.
 pub const SINCE: &str = "HARNESS_KEEP_SINCE";
 
-/// The time as it stands at the beginning of a run's name: UTC, to the second.
+/// The time in the form that begins a run's name: UTC, to the second.
 pub fn stamp() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.replace(['-', ':'], "")
 }
 
-/// Removes the runs that are too many. Only directories that look like runs are touched, none that
-/// is in use by another harness, and none that is from `since` or later.
+/// Removes surplus runs. It touches only directories that look like runs, that no other harness is
+/// using, and that are older than `since`.
 pub(super) fn prune(parent: &Path, since: Option<&str>) {
     prune_within(parent, since, FAILED_BYTES);
 }
@@ -55,13 +55,13 @@ fn prune_within(parent: &Path, since: Option<&str>, room: u64) {
             failed <= FAILED_KEPT && (bytes <= room || failed == 1)
         };
         if !kept {
-            // Another harness may be pruning too; whoever comes second finds nothing.
+            // Another harness may be removing runs too; the second one finds nothing.
             let _ = fs::remove_dir_all(run);
         }
     }
 }
 
-/// Whether a run has a verdict, and that is a pass.
+/// Whether a run has a verdict, and it is a pass.
 fn has_passed(run: &Path) -> bool {
     #[derive(Deserialize)]
     struct Report {
@@ -75,20 +75,20 @@ fn has_passed(run: &Path) -> bool {
     serde_json::from_slice::<Report>(&text).is_ok_and(|report| report.verdict.kind == "pass")
 }
 
-/// What a run's files take up.
+/// The disk space that a run's files take up.
 fn size(run: &Path) -> u64 {
     let files = fs::read_dir(run).into_iter().flatten().flatten();
     let blocks = files.filter_map(|file| Some(file.metadata().ok()?.blocks()));
     512 * blocks.sum::<u64>()
 }
 
-/// Whether a harness is writing to a run's directory: it holds a lock on the events.
+/// Whether a harness is writing to a run's directory: then it holds a lock on the events.
 fn in_use(run: &Path) -> bool {
     let lock = File::open(run.join(EVENTS)).map(|events| events.try_lock());
     match lock {
         Ok(Ok(())) => false,
         Ok(Err(TryLockError::WouldBlock)) => true,
-        // No locks here, or another harness has just removed it.
+        // There are no locks here, or another harness has just removed it.
         Ok(Err(TryLockError::Error(_))) | Err(_) => is_young(run) && !run.join(VERDICT).is_file(),
     }
 }
@@ -124,7 +124,7 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        /// Adds one run a second, the first of them at 12:00:00 on that day.
+        /// Adds runs one second apart, the first of them at 12:00:00 on that day.
         fn add(&self, day: u8, count: usize, verdict: &str) -> Vec<PathBuf> {
             let add = |nth: usize| {
                 let (minute, second) = (nth / 60, nth % 60);
@@ -215,7 +215,7 @@ mod tests {
         let failed = runs.add(1, 3, FAIL);
         let all: u64 = failed.iter().map(|run| size(run)).sum();
         assert!(all > 0);
-        // What a run of one's own takes up is known; that much has room for one of three.
+        // This is the size of one run; there is room for only one of three.
         prune_within(runs.0.path(), None, size(&failed[2]));
         left(&failed, 1);
     }

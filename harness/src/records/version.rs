@@ -6,13 +6,13 @@ use crate::judge::StorySpec;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The version that is written, in `run.json` (which speaks for `events.jsonl` too), `story.json` and
-/// `verdict.json`. Those without one are from before there were versions, and are read all the same.
-/// It grows with a change that an older harness would misunderstand: with 2 came strands, and lines that are
-/// forbidden only for a time.
+/// The version that this harness writes, in `run.json` (for `events.jsonl` too), `story.json` and
+/// `verdict.json`. Records without one are older than versions, and are still read. The version goes up
+/// with each change that an older harness would misunderstand: version 2 added strands, and lines that
+/// are forbidden only for a time.
 pub const VERSION: u32 = 2;
 
-/// The version of a file, whatever else is in it.
+/// The version of a file, whatever else the file holds.
 #[derive(Deserialize)]
 pub struct Versioned {
     #[serde(default)]
@@ -20,7 +20,7 @@ pub struct Versioned {
 }
 
 impl Versioned {
-    /// Why a file cannot be read here, if it is of a later version.
+    /// Why this harness cannot read a file, if the file is of a later version.
     pub fn objection(&self) -> Option<String> {
         (self.version > u64::from(VERSION)).then(|| {
             format!(
@@ -33,7 +33,7 @@ impl Versioned {
     }
 }
 
-/// What a run had to tell, and in what time: `story.json`.
+/// The contents of `story.json`: the story of a run, and its time limits.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StoryFile<P = StorySpec> {
     /// The version of the records.
@@ -43,7 +43,7 @@ pub struct StoryFile<P = StorySpec> {
     pub arch: Option<Arch>,
     /// How long the run might take.
     pub timeout: Option<Duration>,
-    /// How long no step might be reached.
+    /// The longest time without a step.
     pub silence: Option<Duration>,
     /// The story.
     #[serde(flatten)]
@@ -51,7 +51,7 @@ pub struct StoryFile<P = StorySpec> {
 }
 
 impl<'s> StoryFile<&'s StorySpec> {
-    /// Of a scenario that is run.
+    /// For a scenario that is about to run.
     pub fn of(arch: Arch, scenario: &'s Scenario, timeout: Duration) -> Self {
         Self {
             version: VERSION,
@@ -63,7 +63,7 @@ impl<'s> StoryFile<&'s StorySpec> {
     }
 }
 
-/// A path as text, for JSON: what of it is not UTF-8 is replaced.
+/// A path as text, for JSON; parts that are not UTF-8 are replaced.
 pub fn lossy<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }

@@ -1,4 +1,4 @@
-//! The conformance suite: the scenarios that have a `[case]`, as a table for people.
+//! The conformance suite: the scenarios with a `[case]`, as a table for people.
 
 use crate::arch::Arch;
 use crate::config::scenario::{self, Summary};
@@ -31,7 +31,7 @@ pub fn cases(project: &Project) -> Result<Vec<Summary>, ConfigError> {
         .collect())
 }
 
-/// The page as it should be.
+/// The text that the page should have.
 pub fn page(project: &Project) -> Result<String, ConfigError> {
     let mut page = HEAD.to_owned();
     let mut notes = String::new();

@@ -1,4 +1,4 @@
-//! `harness doctor`: what is there of all that a run needs, and what is missing.
+//! `harness doctor`: lists everything that a run needs, and says what is missing.
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Core};
@@ -57,7 +57,7 @@ impl Check {
         }
     }
 
-    /// As a line, and another one if there is something to do.
+    /// Prints it as one line, and a second one if there is something to do.
     pub fn human(&self) -> String {
         let word = if self.ok { "ok" } else { "MISSING" };
         let mut out = format!("{word:<8} {:<24} {}", self.what, self.found);
@@ -68,8 +68,8 @@ impl Check {
     }
 }
 
-/// Looks at all that a machine needs, or every machine. In a workspace that is also what builds its own
-/// programs.
+/// Checks everything that a machine needs, or every machine. In a workspace this includes what its own
+/// programs need to be built.
 pub async fn examine(project: &Project, machine: Option<&OsStr>) -> Vec<Check> {
     let mut checks = Vec::new();
     if project.is_workspace() {
@@ -104,7 +104,7 @@ pub async fn examine(project: &Project, machine: Option<&OsStr>) -> Vec<Check> {
     checks
 }
 
-/// Where `core` comes from for the workspace's own programs.
+/// Where the workspace's own programs get `core` from.
 async fn core(project: &Project, arch: Arch) -> Result<String, Error> {
     let recipe = Recipe::load(project, arch)?;
     let found = match build::core(project, &recipe.target).await? {
@@ -132,7 +132,7 @@ async fn machine_checks(project: &Project, machine: &Machine) -> Vec<Check> {
     checks
 }
 
-/// The compiler, which has to be the pinned one: the images use what only that version has.
+/// The compiler, which must be the pinned one: the images use its unstable features.
 async fn compiler(project: &Project) -> Result<String, Error> {
     let found = version_line(project, Path::new("rustc")).await?;
     let pin = std::fs::read_to_string(project.toolchain()).unwrap_or_default();
@@ -149,7 +149,7 @@ async fn compiler(project: &Project) -> Result<String, Error> {
     }
 }
 
-/// QEMU, which has to be of a version that tells the whole story.
+/// QEMU, whose version must be recent enough for the whole story.
 async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error> {
     let qemu = &machine.qemu;
     let found = version_line(project, &qemu.program).await?;
@@ -158,12 +158,12 @@ async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error>
         return Ok(format!("{found} ({major}.{minor} or later)"));
     }
     Err(Error::infrastructure(
-        format!("{found}, but it has to be {major}.{minor} or later"),
+        format!("{found}, but it must be {major}.{minor} or later"),
         SETUP,
     ))
 }
 
-/// The first line that a program says of its version.
+/// The first line of what a program says about its version.
 async fn version_line(project: &Project, program: &Path) -> Result<String, Error> {
     let answer = ask(program, &["--version"], project.folder(), ask::PATIENCE).await?;
     match answer.first_line() {

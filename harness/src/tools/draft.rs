@@ -1,7 +1,7 @@
-//! `harness new`: a scenario made from the console of a run that went well.
+//! `harness new`: drafts a scenario from the console of a good run.
 //!
-//! The draft asks for lines that are there once, with their numbers and addresses left open, and it
-//! passes on the console that it came from: that is tried before anybody sees it.
+//! The draft asks for lines that occur only once, and leaves their numbers and addresses open. It
+//! passes on the console that it came from; this is checked before anybody sees it.
 
 use crate::arch::Arch;
 use crate::config::machine::Machine;
@@ -17,10 +17,10 @@ use crate::shown;
 use regex::Regex;
 use std::path::Path;
 
-/// How many steps a draft has at most; a console may have thousands of lines.
+/// The most steps that a draft has; a console may have thousands of lines.
 const STEPS: usize = 12;
 
-/// How much of a long line a pattern has, in characters.
+/// How much of a long line a pattern covers, in characters.
 const PATTERN: usize = 120;
 
 /// What no good run prints, and why it is forbidden.
@@ -43,7 +43,7 @@ struct Candidate {
 
 /// Drafts a scenario from the bytes of a console that was recorded in `log`.
 ///
-/// The error says what keeps a draft from passing on that console: it is empty, or of a run that failed.
+/// The error says why no draft can pass on that console: it is empty, or its run failed.
 pub fn draft(
     project: &Project,
     machine: &Machine,
@@ -67,7 +67,7 @@ pub fn draft(
     }
 }
 
-/// The verdict on a console by a draft made from it.
+/// Judges a console by a draft made from it.
 fn tried(
     project: &Project,
     machine: &Machine,
@@ -93,14 +93,14 @@ fn lines(console: &[u8]) -> Vec<String> {
     lines
 }
 
-/// The lines that could be steps: those with words, of which there is only one such.
+/// The lines that could become steps: those with words, and only one line of its kind.
 fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     let mut firmware = FirmwareFilter::new(machine.firmware_lines.clone());
     let judged = lines.iter().filter(|line| !firmware.takes(line));
     let mut candidates = Vec::new();
     for line in judged.filter(|line| !line.starts_with(MARK) && has_words(line)) {
         let pattern = pattern(line);
-        // Two lines of one pattern are told apart by nothing; the second may be another time's.
+        // Nothing distinguishes two lines of one pattern; on another run, the second might come first.
         let regex = Regex::new(&pattern).expect("it is made of escaped text and classes");
         let alike = lines.iter().filter(|line| regex.is_match(line)).take(2);
         if alike.count() == 1 {
@@ -114,14 +114,14 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     candidates
 }
 
-/// Whether a line says something: a drawing of letters and digits and a table of numbers do not.
+/// Whether a line says something: drawings made of letters and digits, and tables of numbers, do not.
 fn has_words(line: &str) -> bool {
     let words = line.split(|c: char| !c.is_alphabetic());
     let lengths = words.map(|word| word.chars().count());
     lengths.filter(|length| *length > 1).sum::<usize>() > 2
 }
 
-/// The first, the last and an even choice of those between, if there are too many.
+/// The first line, the last line and an even choice of the lines between, if there are too many.
 fn chosen(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
     let last = candidates.len().checked_sub(1)?;
     let many = candidates.len() > STEPS;
@@ -131,7 +131,7 @@ fn chosen(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
     Some(kept.map(|(_, one)| one).collect())
 }
 
-/// A pattern that a line matches, and others that differ from it in numbers and addresses.
+/// A pattern for a line, which also matches lines with other numbers and addresses.
 fn pattern(line: &str) -> String {
     let cut = line.char_indices().nth(PATTERN).map(|(at, _)| at);
     let mut rest = &line[..cut.unwrap_or(line.len())];
@@ -159,7 +159,7 @@ fn pattern(line: &str) -> String {
     pattern
 }
 
-/// What may differ from run to run that a text begins with: its class, and its length.
+/// The part at the beginning of a text that may differ from run to run: its class, and its length.
 fn variable(text: &str) -> Option<(&'static str, usize)> {
     let run = |from: &str, of: fn(&char) -> bool| from.chars().take_while(of).count();
     let hex = |c: &char| c.is_ascii_hexdigit();
@@ -179,7 +179,7 @@ fn variable(text: &str) -> Option<(&'static str, usize)> {
     let dotted = run(text, |c| c.is_ascii_digit() || *c == '.');
     let dotted = text[..dotted].trim_end_matches('.').len();
     match number {
-        // One digit says something more often than not: `exit [0]`, `smp = 1`.
+        // A single digit usually has a meaning: `exit [0]`, `smp = 1`.
         0 => None,
         1 if dotted == 1 => None,
         _ if dotted > number => Some(("[0-9.]+", dotted)),
@@ -231,7 +231,7 @@ fn written(arch: Arch, name: &str, lines: &[String], steps: &[Candidate]) -> Str
     text
 }
 
-/// A name for a step, from a line's first words, that no other has.
+/// A unique name for a step, from the first words of its line.
 fn step_name(line: &str, taken: &[String]) -> String {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric());
     let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
@@ -246,13 +246,13 @@ fn step_name(line: &str, taken: &[String]) -> String {
     free.expect("there are more numbers than names")
 }
 
-/// A TOML string: as it is between `'`, if it can be.
+/// A TOML string: between `'` if possible.
 fn quoted(text: &str) -> String {
     let literal = |c: char| c != '\'' && (c == '\t' || !c.is_control());
     if text.chars().all(literal) {
         return format!("'{text}'");
     }
-    // JSON's escapes are TOML's too.
+    // JSON's escapes are valid in TOML too.
     shown::json(&text)
 }
 

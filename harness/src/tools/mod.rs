@@ -1,4 +1,4 @@
-//! Instruments: this workspace's own, and those that help to write a scenario. Only [`cli`](crate::cli) imports them.
+//! Instruments: for this workspace, and for writing scenarios. Only [`cli`](crate::cli) imports them.
 
 pub mod bench;
 pub mod conformance;

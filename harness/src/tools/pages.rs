@@ -1,7 +1,9 @@
-//! The reference pages in `harness/docs`, which are built into the program, and what they say of a key.
+//! The reference pages in `harness/docs`, which are built into the program, and lookups of keys in
+//! them.
 //!
-//! A heading with code in it, such as ``### `silence` ``, is an entry: it reaches to the next heading. So is
-//! an item of a list that begins with code, ``- `why`: … ``: it belongs to the heading above it.
+//! A heading that contains code, such as ``### `silence` ``, is an entry, and extends to the next
+//! heading. An item of a list that begins with code, ``- `why`: … ``, is one too, and belongs to the
+//! heading above it.
 
 use crate::error::Error;
 use crate::suggest;
@@ -16,7 +18,7 @@ pub struct Page {
     pub text: &'static str,
 }
 
-/// All pages, in the order in which a key is looked for.
+/// All pages, in the order of lookup.
 pub const PAGES: [Page; 4] = [
     Page {
         name: "scenario.md",
@@ -36,24 +38,24 @@ pub const PAGES: [Page; 4] = [
     },
 ];
 
-/// What a page says of a key.
+/// An entry: a key and its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'p> {
-    /// The key, as it stands there: `silence`, `[[step]]`.
+    /// The key as the page writes it: `silence`, `[[step]]`.
     pub key: &'p str,
-    /// The heading that it is under, without its `#`s; none above the first.
+    /// The heading above it, without its `#`s; none for an entry above the first heading.
     pub section: Option<&'p str>,
     /// The text below the heading.
     pub text: &'p str,
 }
 
 impl Entry<'_> {
-    /// The key without the brackets of a table: what a user types.
+    /// The key as a user types it, without the brackets of a table.
     pub fn plain_key(&self) -> &str {
         self.key.trim_matches(['[', ']'])
     }
 
-    /// Whether a user means it by `wanted`: the key, or its last part, as `name` of `step.name`.
+    /// Whether `wanted` means this entry: the key, or its last part, as `name` for `step.name`.
     fn is(&self, wanted: &str) -> bool {
         let key = self.plain_key();
         key.strip_suffix(wanted)
@@ -95,7 +97,7 @@ pub fn items<'p>(entry: &Entry<'p>) -> Vec<Entry<'p>> {
     items
 }
 
-/// The next item of a list, behind its first backtick: up to the next one, or to the list's end.
+/// The next item of a list, after its first backtick: up to the following item, or to the list's end.
 fn next_item<'p>(rest: &mut &'p str) -> Option<&'p str> {
     const START: &str = "- `";
     let start = if rest.starts_with(START) {
@@ -110,7 +112,7 @@ fn next_item<'p>(rest: &mut &'p str) -> Option<&'p str> {
     Some(&item[..end])
 }
 
-/// Where each heading begins, its level, and its title. What looks like one in a block of code is none.
+/// Where each heading begins, its level, and its title. Lines in a block of code are not headings.
 fn headings(page: &str) -> Vec<(usize, usize, &str)> {
     let (mut headings, mut at, mut in_code) = (Vec::new(), 0, false);
     for line in page.split_inclusive('\n') {
@@ -134,7 +136,7 @@ fn code_in(title: &str) -> Option<&str> {
     Some(code).filter(|code| !code.is_empty())
 }
 
-/// What the pages say of a key; without one, which keys they have.
+/// What the pages say about a key; without a key, the list of all keys.
 pub fn explain(key: Option<&str>) -> Result<String, Error> {
     match key {
         Some(key) => paragraphs(key),

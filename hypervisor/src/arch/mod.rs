@@ -1,11 +1,12 @@
 //! The architectures. This file is the only place that chooses one.
 //!
-//! Of each, `decode` (what an exit means), `calls` (how a hypercall is read) and `format` (what a
-//! second-stage entry looks like) are pure: they are built on the host as well, and tested there for
-//! all three. So are the tables of what a guest sees, and how an exception begins that is raised in it
-//! (aarch64's `idregs`, `sysregs`, `exception`). The rest touches the CPU and is built for its own target only.
+//! For each architecture, `decode` (what an exit means), `calls` (how a hypercall is read) and `format`
+//! (the entries of the second stage) are pure: they also build on the host, where all three are tested.
+//! The same goes for the tables of what a guest sees, and for how an exception begins that is raised in
+//! a guest (aarch64's `idregs`, `sysregs`, `exception`). The rest touches the CPU and builds only for
+//! its own target.
 //!
-//! What each has to bring is [`Arch`](crate::vm::arch::Arch), which `cpu` implements.
+//! Each must implement [`Arch`](crate::vm::arch::Arch), in `cpu`.
 
 #[cfg(any(not(target_os = "none"), target_arch = "aarch64"))]
 pub mod aarch64;

@@ -1,4 +1,4 @@
-//! Policy: what a decoded call gets. Nothing is ever forwarded to the firmware.
+//! The policy: how a decoded call is answered. Nothing is ever forwarded to the firmware.
 
 use core::ops::ControlFlow;
 
@@ -10,11 +10,12 @@ use crate::{
     vm::exit::{Call, Outcome, Reason, Reply},
 };
 
-/// The bytes that one [`Call::Write`] prints at most. SBI's debug console may write less than it
-/// was asked for and says how much it was; so a guest cannot keep the host busy with one call.
+/// The most bytes that one [`Call::Write`] prints. SBI's debug console may write less than it was asked
+/// to, and says how much it wrote; so a guest cannot keep the host busy with one call.
 pub const WRITE_LIMIT: u64 = 4096;
 
-/// Answers a call (`Continue`) or ends the guest (`Break`). `pc` is the guest's, in case it ends.
+/// Answers a call (`Continue`) or ends the guest (`Break`). `pc` is the guest's program counter, for
+/// its end.
 pub fn answer<T: Translation, C: Console>(
     call: Call,
     pc: Gva,
@@ -31,7 +32,7 @@ pub fn answer<T: Translation, C: Console>(
             print(gpa, written, memory, events);
             Reply::Value(written)
         }
-        // Nobody types to a guest: the range is looked at, and no byte is there.
+        // Nobody types to a guest: the range is checked, and no byte is there.
         Call::Read { gpa, len } if memory.is_ram(gpa, len) => Reply::Value(0),
         Call::Write { .. } | Call::Read { .. } => Reply::InvalidParameter,
         Call::Settled { reply } => reply,
@@ -51,7 +52,7 @@ pub fn answer<T: Translation, C: Console>(
     ControlFlow::Continue(reply)
 }
 
-/// Prints `len` bytes of RAM from `gpa` on, a small piece at a time.
+/// Prints `len` bytes of RAM from `gpa` on, in small pieces.
 fn print<T: Translation, C: Console>(
     gpa: Gpa,
     len: u64,

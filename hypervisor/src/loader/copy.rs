@@ -1,17 +1,17 @@
-//! From a file to where its bytes belong, through a buffer of bounded size.
+//! Copies a file to its place, through a buffer of bounded size.
 
 use alloc::vec;
 
 use crate::error::{Error, FileFault};
 
-/// The most that is read before it is put where it belongs, in bytes.
+/// The most bytes that are read before they are put in their place.
 const PIECE: usize = 64 << 10;
 
-/// Gives all that `read` gives, up to its first 0, to `put`, and returns how much that was, in bytes:
-/// in pieces of at most 64 KiB, with the offset of each. `fail` makes an error of what is wrong
-/// with the file: that it cannot be read, is empty, or has more than `room` bytes.
+/// Passes everything that `read` returns, up to its first 0, to `put`, in pieces of at most 64 KiB with
+/// their offsets. Returns the total size in bytes. `fail` makes an error from what is wrong with the
+/// file: it cannot be read, is empty, or has more than `room` bytes.
 ///
-/// A short read is normal (axfs gives at most a sector a call, whatever it is asked for).
+/// Short reads are normal (axfs returns at most one sector per call).
 pub fn copy(
     room: u64,
     mut read: impl FnMut(&mut [u8]) -> Result<usize, FileFault>,
@@ -56,7 +56,8 @@ mod tests {
         }
     }
 
-    /// Copies a file that is read in `sector`s; a read at `broken` fails. Returns what was put.
+    /// Copies a file that is read in `sector`s; a read at `broken` fails. Returns the bytes that were
+    /// put.
     fn copied(
         file: &[u8],
         room: u64,

@@ -1,4 +1,4 @@
-//! The files of the FAT32 disk, by axfs.
+//! Reads the files of the FAT32 disk, with axfs.
 
 use alloc::{
     string::{String, ToString},
@@ -17,12 +17,12 @@ use crate::{
     vm::params::Params,
 };
 
-/// A flash image larger than this is refused: it would not fit its window.
+/// A larger flash image is refused: it would not fit its window.
 const FLASH_LIMIT: u64 = 4 << 20;
 
 const PARAMS_LIMIT: u64 = 4096;
 
-/// The words of `/boot/cmdline`; the defaults where there is no such file.
+/// The words of `/boot/cmdline`, or the defaults if the file does not exist.
 pub fn params() -> Params {
     match whole("/boot/cmdline", PARAMS_LIMIT) {
         Ok(bytes) => Params::parse(&String::from_utf8_lossy(&bytes)),
@@ -43,7 +43,7 @@ pub fn load<T: Translation>(
     })
 }
 
-/// The whole flash image at `path`, of at most 4 MiB.
+/// Reads the whole flash image at `path`, of at most 4 MiB.
 pub fn flash(path: &str) -> Result<Vec<u8>, Error> {
     whole(path, FLASH_LIMIT)
 }
@@ -57,8 +57,8 @@ fn whole(path: &str, limit: u64) -> Result<Vec<u8>, Error> {
     Ok(file)
 }
 
-/// Gives the file at `path`, from the start to its end, to `put`, and returns its size in bytes: a piece
-/// at a time, with the offset of each. A file of more than `room` bytes is an error.
+/// Passes the whole file at `path` to `put`, piece by piece with the offset of each, and returns its
+/// size in bytes. A file of more than `room` bytes is an error.
 fn read(
     path: &str,
     room: u64,
@@ -80,8 +80,8 @@ fn read(
     )
 }
 
-/// Whether ArceOS has found a file system. Without one, axfs stops the whole machine at the first path
-/// that it is asked for; that it has no current folder is how to know.
+/// Whether ArceOS found a file system. Without one, axfs stops the whole machine at the first path that
+/// it is asked for; the only sign is that it has no current folder.
 fn has_file_system() -> bool {
     current_dir().is_ok_and(|folder| !folder.is_empty())
 }

@@ -1,11 +1,11 @@
-//! Addresses, a type for each space they are in, so that none is taken for another.
+//! Addresses, with a type for each address space, so that they cannot be confused.
 //!
-//! They are types of our own rather than `memory_addr`'s: those hold a `usize` and come with `Deref`,
-//! `From` and `+`, which wraps silently. What a guest names is 64 bits wide on every machine, tests on the
-//! host included, and no sum of it may wrap. There is no conversion between the spaces: only tables
-//! translate.
+//! These types are our own rather than `memory_addr`'s, which hold a `usize` and provide `Deref`,
+//! `From` and a `+` that wraps silently. A guest's addresses are 64 bits wide on every machine, also in
+//! tests on the host, and no sum of them may wrap. There is no conversion between the spaces: only
+//! tables translate.
 //!
-//! Nothing here imports anything.
+//! This module imports nothing.
 
 use core::fmt;
 
@@ -37,17 +37,17 @@ macro_rules! address {
                 }
             }
 
-            /// The bytes from `start` to here; `None` if `start` lies behind.
+            /// The bytes from `start` to here; `None` if `start` comes after this address.
             pub const fn offset_from(self, start: Self) -> Option<u64> {
                 self.0.checked_sub(start.0)
             }
 
-            /// The first address of its page.
+            /// The first address of the page.
             pub const fn page(self) -> Self {
                 Self(self.0 - self.offset_in_page())
             }
 
-            /// The bytes from the start of its page.
+            /// The offset in the page.
             pub const fn offset_in_page(self) -> u64 {
                 self.0 % PAGE
             }
@@ -57,7 +57,7 @@ macro_rules! address {
                 self.is_aligned_to(PAGE)
             }
 
-            /// Whether it is a multiple of `bytes`.
+            /// Whether the address is a multiple of `bytes`.
             pub const fn is_aligned_to(self, bytes: u64) -> bool {
                 self.0.is_multiple_of(bytes)
             }
@@ -91,16 +91,17 @@ macro_rules! address {
 }
 
 address! {
-    /// A guest-physical address: what a guest takes for its memory (RISC-V), its intermediate physical
-    /// addresses (Arm), the input of the second stage.
+    /// A guest-physical address: the input of the second stage. Arm calls it an intermediate physical
+    /// address; the guest takes it for a physical one.
     Gpa
 }
 address! {
-    /// A host-physical address: what the second stage leads to, and where tables and control blocks are.
+    /// A host-physical address: the output of the second stage, and the address of tables and control
+    /// blocks.
     Hpa
 }
 address! {
-    /// A guest-virtual address: what the guest's own tables translate, if it has them on.
+    /// A guest-virtual address: the input of the guest's own tables, if it uses them.
     Gva
 }
 

@@ -1,5 +1,5 @@
-//! A page of host memory with a known pattern. Nothing may change it; that it is unchanged after a
-//! guest has ended is a fact for the judge.
+//! A page of host memory with a known pattern. Nothing may change it; the judge checks the report that
+//! it is unchanged after a guest has ended.
 
 use core::cell::UnsafeCell;
 
@@ -22,7 +22,7 @@ static PAGE: Page = Page(UnsafeCell::new({
     words
 }));
 
-/// Whether the page holds what it was made with.
+/// Whether the page still holds its pattern.
 pub fn is_intact() -> bool {
     // SAFETY: the page is a static; the reads are volatile, as a guest that has got out could have
     // changed it behind the compiler's back.

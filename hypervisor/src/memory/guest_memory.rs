@@ -1,8 +1,8 @@
-//! The guest's memory: RAM and device windows, declared before it runs. This is the only thing
-//! that maps, and it maps nothing but what was declared.
+//! The guest's memory: RAM and device windows, declared before the guest runs. Only this module maps,
+//! and it maps only what was declared.
 //!
-//! Its contents are copied, never lent: the guest can change them whenever it runs, which no reference
-//! of Rust's would allow.
+//! The contents are copied, never lent: the guest can change them whenever it runs, which no Rust
+//! reference would allow.
 
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
@@ -16,7 +16,7 @@ use crate::{
 };
 
 enum Backing {
-    /// Memory of the guest's own, mapped when it is declared.
+    /// The guest's own memory, mapped when it is declared.
     Ram(Region),
     /// A device of the machine that starts here, mapped page by page on faults.
     Device { hpa: Hpa },
@@ -31,14 +31,14 @@ struct Window {
     backing: Backing,
 }
 
-/// Not all of a range lies in one window of RAM. Nothing was copied.
+/// Not all of a range is in one window of RAM. Nothing was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotRam;
 
-/// A guest's memory map over the tables `T` that make it real.
+/// A guest's memory map, and the tables `T` that implement it.
 pub struct GuestMemory<T> {
     windows: Vec<Window>,
-    /// Pages of device and image windows that are mapped.
+    /// The mapped pages of device and image windows.
     mapped: BTreeSet<Gpa>,
     tables: T,
 }
@@ -67,7 +67,7 @@ impl<T: Translation> GuestMemory<T> {
         }
     }
 
-    /// The tables, for the architecture to point the CPU at.
+    /// The tables to which the architecture points the CPU.
     pub fn tables(&self) -> &T {
         &self.tables
     }
@@ -105,8 +105,8 @@ impl<T: Translation> GuestMemory<T> {
         Ok(())
     }
 
-    /// Declares a read-only window at `gpa` that shows `bytes`; its size is theirs, rounded up to
-    /// a page with zeros.
+    /// Declares a read-only window at `gpa` that shows `bytes`, with zeros up to the end of the last
+    /// page.
     pub fn add_image(&mut self, name: &'static str, gpa: Gpa, bytes: Vec<u8>) -> Result<(), Error> {
         let size = (bytes.len() as u64).next_multiple_of(PAGE);
         let gpas = self.free_range(gpa, size)?;
@@ -160,12 +160,13 @@ impl<T: Translation> GuestMemory<T> {
                 Ok(name)
             }
             Err(MapError::OutOfMemory) => Err(Refusal::OutOfMemory),
-            // Declared windows were checked against the tables' reach; a defect, seen as such.
+            // Declared windows were checked against the tables' reach; so this is a bug, and reported
+            // as one.
             Err(MapError::OutOfRange | MapError::Misuse) => Err(Refusal::NoProgress(name)),
         }
     }
 
-    /// Copies what the guest's RAM holds from `gpa` on into `bytes`.
+    /// Copies the guest's RAM from `gpa` on into `bytes`.
     pub fn read(&self, gpa: Gpa, bytes: &mut [u8]) -> Result<(), NotRam> {
         let (ram, offset) = self.ram(gpa, bytes.len() as u64).ok_or(NotRam)?;
         ram.read(offset, bytes).ok_or(NotRam)
@@ -184,12 +185,12 @@ impl<T: Translation> GuestMemory<T> {
         Err(NotRam)
     }
 
-    /// Whether all of `len` bytes at `gpa` lie in one window of RAM.
+    /// Whether `len` bytes at `gpa` are all in one window of RAM.
     pub fn is_ram(&self, gpa: Gpa, len: u64) -> bool {
         self.ram(gpa, len).is_some()
     }
 
-    /// Where the guest's RAM is, a window each: its first byte and its size in bytes.
+    /// Where the guest's RAM is in host memory, for each window: its first byte and its size in bytes.
     pub fn ram_in_host(&self) -> impl Iterator<Item = (Hpa, u64)> {
         self.windows
             .iter()
@@ -199,7 +200,7 @@ impl<T: Translation> GuestMemory<T> {
             })
     }
 
-    /// The RAM that holds all of `len` bytes at `gpa`, and the offset at which it does.
+    /// The RAM that holds all of `len` bytes at `gpa`, and their offset in it.
     fn ram(&self, gpa: Gpa, len: u64) -> Option<(&Region, u64)> {
         self.windows
             .iter()
@@ -234,7 +235,7 @@ impl<T: Translation> GuestMemory<T> {
         });
     }
 
-    /// The range of a new window: whole pages, not empty, and over no other window.
+    /// The range of a new window: whole pages, not empty, and without overlap with other windows.
     fn free_range(&self, gpa: Gpa, size: u64) -> Result<Range<Gpa>, Error> {
         let end = gpa
             .checked_add(size)
@@ -255,13 +256,13 @@ impl<T: Translation> GuestMemory<T> {
     }
 }
 
-/// The offset in a window of `len` bytes at `gpa`, if all of them lie in it.
+/// The offset in a window of `len` bytes at `gpa`, if the window holds all of them.
 fn inside(gpas: &Range<Gpa>, gpa: Gpa, len: u64) -> Option<u64> {
     gpa.checked_add(len).filter(|end| *end <= gpas.end)?;
     gpa.offset_from(gpas.start)
 }
 
-/// A new page with what `bytes` has at `offset`, and zeros behind their end.
+/// A new page with a copy of `bytes` from `offset` on, and zeros after their end.
 fn copy_page(bytes: &[u8], offset: u64) -> Option<Region> {
     let mut page = Region::new(1, PAGE)?;
     let rest = usize::try_from(offset)

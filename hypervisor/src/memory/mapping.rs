@@ -1,5 +1,5 @@
-//! What the second stage of translation is told: a mapping with its permissions, and its end. Formats
-//! of entries and tables are behind it, the guest's memory map is in front of it.
+//! The interface to the second stage of translation: mapping with permissions, and unmapping. It hides
+//! the formats of entries and tables from the guest's memory map.
 
 use crate::{
     error::Error,
@@ -28,7 +28,7 @@ impl Permits {
         execute: true,
     };
 
-    /// Whether `access` is among them.
+    /// Whether `access` is permitted.
     pub const fn allow(self, access: Access) -> bool {
         match access {
             Access::Read => true,
@@ -38,7 +38,7 @@ impl Permits {
     }
 }
 
-/// What kind of memory a mapping leads to; it decides on caching and ordering.
+/// The kind of memory behind a mapping; it decides caching and ordering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Ordinary memory.
@@ -49,8 +49,8 @@ pub enum Kind {
 
 /// The second stage of translation: from guest-physical to host-physical addresses.
 pub trait Translation {
-    /// Maps `size` bytes at `gpa` to `hpa`. All three are multiples of [`PAGE`](crate::memory::addr::PAGE); nothing in the
-    /// range is mapped yet.
+    /// Maps `size` bytes at `gpa` to `hpa`. All three are multiples of
+    /// [`PAGE`](crate::memory::addr::PAGE), and nothing in the range is mapped yet.
     fn map(
         &mut self,
         gpa: Gpa,
@@ -60,8 +60,8 @@ pub trait Translation {
         kind: Kind,
     ) -> Result<(), MapError>;
 
-    /// Takes away the mappings of `size` bytes at `gpa`, all of which are there, whole blocks where
-    /// they were mapped as blocks; the TLBs have forgotten them when this returns.
+    /// Removes the mappings of `size` bytes at `gpa`. All of them must exist, and blocks are removed as
+    /// a whole. The TLBs have dropped them when this returns.
     fn unmap(&mut self, gpa: Gpa, size: u64) -> Result<(), MapError>;
 }
 

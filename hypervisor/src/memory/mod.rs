@@ -1,4 +1,4 @@
-//! The guest's memory: what was declared, the tables that map it, and the pages behind it.
+//! The guest's memory: the declared windows, the tables that map them, and the pages behind them.
 
 pub mod addr;
 #[cfg(target_os = "none")]

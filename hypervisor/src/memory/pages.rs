@@ -11,7 +11,7 @@ use crate::memory::addr::{Hpa, PAGE};
 static HELD: AtomicU64 = AtomicU64::new(0);
 static MOST: AtomicU64 = AtomicU64::new(0);
 
-/// The pages that regions hold now, and the most that they have held.
+/// The pages that all regions hold now, and the most that they have held at once.
 pub fn usage() -> (u64, u64) {
     (HELD.load(Ordering::Relaxed), MOST.load(Ordering::Relaxed))
 }
@@ -51,12 +51,12 @@ impl Region {
         self.pages as u64 * PAGE
     }
 
-    /// True for a region without pages.
+    /// Whether the region has no pages.
     pub fn is_empty(&self) -> bool {
         self.pages == 0
     }
 
-    /// Copies what is there from `offset` on into `bytes`; `None` if that goes beyond the end.
+    /// Copies the contents from `offset` on into `bytes`; `None` if that goes beyond the end.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
         let start = self.at(offset, bytes.len())?;
         // SAFETY: all of it is in the region, whose pages are initialised (zeroed by `new`); `bytes` is
@@ -69,7 +69,7 @@ impl Region {
         Some(())
     }
 
-    /// Copies `bytes` there, from `offset` on; `None` if that goes beyond the end.
+    /// Copies `bytes` into the region, from `offset` on; `None` if that goes beyond the end.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Option<()> {
         let start = self.at(offset, bytes.len())?;
         // SAFETY: all of it is in the region, which is borrowed exclusively, so `bytes` is elsewhere.
@@ -87,7 +87,7 @@ impl Region {
         Some(unsafe { self.start.as_ptr().add(offset as usize) })
     }
 
-    /// The contents, of a region that no guest can reach.
+    /// The contents of a region that no guest can reach.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: `start` points to `pages` pages that this region owns, and `&mut self` makes the borrow
         // exclusive. In `new` the pages hold arbitrary bytes, which are valid as `u8`, and are filled at
@@ -95,7 +95,7 @@ impl Region {
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE as usize) }
     }
 
-    /// The contents as 64-bit words, as page tables and control blocks have them.
+    /// The contents as 64-bit words, for page tables and control blocks.
     pub fn words_mut(&mut self) -> &mut [u64] {
         // SAFETY: as in `bytes_mut`; a page is aligned for u64 and any bits are a u64.
         unsafe { slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.pages * 512) }
@@ -141,7 +141,7 @@ mod backend {
     const _: () = assert!(PAGE == axhal::mem::PAGE_SIZE_4K as u64);
 }
 
-/// On the host, for tests: the heap, with addresses that are their own physical addresses.
+/// The implementation for tests on the host: the heap, where an address is its own physical address.
 #[cfg(not(target_os = "none"))]
 mod backend {
     use super::{Hpa, PAGE};

@@ -1,9 +1,8 @@
-//! Radix page tables for the second stage: one walk for every format that has 4 KiB pages and
-//! 512 entries a table (Sv39x4, AMD nested paging, VMSAv8-64 Stage-2). The format says what an entry
-//! looks like.
+//! Radix page tables for the second stage: one walk for every format with 4 KiB pages and 512 entries
+//! per table (Sv39x4, AMD nested paging, VMSAv8-64 Stage-2). The format defines the entries.
 //!
-//! An entry that maps is never overwritten: it has to be unmapped first, which clears it and then
-//! drops it from the TLBs. So no TLB ever sees two mappings for one address (break before make).
+//! An entry that maps is never overwritten. It must be unmapped first, which clears it and then drops
+//! it from the TLBs. So no TLB ever sees two mappings for one address (break before make).
 
 use alloc::collections::BTreeMap;
 use core::marker::PhantomData;
@@ -14,11 +13,11 @@ use crate::{
     memory::pages::Region,
 };
 
-/// How a format writes its entries.
+/// How a format encodes its entries.
 pub trait Format {
     /// Number of levels; level 0 holds the leaves of 4 KiB.
     const LEVELS: u32;
-    /// Bits by which the root's index is wider than 9 (Sv39x4: 2, so the root is four pages).
+    /// How many bits the root's index has beyond 9 (Sv39x4: 2, so the root is four pages).
     const ROOT_EXTRA_BITS: u32;
 
     /// An entry that maps memory at `hpa`. `level` is 0 for a page and 1 for a block of 2 MiB.
@@ -27,22 +26,22 @@ pub trait Format {
     /// An entry that points to the next table, at `hpa`.
     fn table(hpa: Hpa) -> u64;
 
-    /// Where the table is that `entry` points to; `None` for a leaf.
+    /// The address of the table that `entry` points to; `None` for a leaf.
     fn next_table(entry: u64) -> Option<Hpa>;
 }
 
-/// What makes the CPU see that entries have changed.
+/// Makes the CPU notice changed entries.
 pub trait Flush {
     /// Makes entries that were just written visible to the walker.
     fn publish() {}
 
-    /// Drops what the TLBs know of the page at `gpa`, whose entry was just cleared, before its
-    /// memory or its entry is used for anything else.
+    /// Drops the page at `gpa` from the TLBs. Its entry was just cleared; neither its memory nor its
+    /// entry is used for anything else before this.
     fn invalidate(gpa: Gpa);
 }
 
-/// The tables of one guest. Every table is owned here, so that dropping this frees them all and a
-/// walk can only ever touch memory that is a table.
+/// The tables of one guest. This owns every table, so dropping it frees them all, and a walk can only
+/// touch memory that is a table.
 pub struct Tables<F> {
     root: Region,
     /// All tables but the root, by their addresses.
@@ -54,7 +53,7 @@ impl<F: Format> Tables<F> {
     /// The first address that the tables cannot express.
     pub const LIMIT: Gpa = Gpa::new(1 << (12 + 9 * F::LEVELS + F::ROOT_EXTRA_BITS));
 
-    /// Tables that map nothing. The root is aligned to its size, as the formats demand.
+    /// Tables that map nothing. The root is aligned to its size, as the formats require.
     pub fn new() -> Result<Self, MapError> {
         let pages = 1usize << F::ROOT_EXTRA_BITS;
         let root = Region::new(pages, pages as u64 * PAGE).ok_or(MapError::OutOfMemory)?;
@@ -65,12 +64,12 @@ impl<F: Format> Tables<F> {
         })
     }
 
-    /// Where the root is.
+    /// The address of the root.
     pub fn root(&self) -> Hpa {
         self.root.hpa()
     }
 
-    /// The entry for `gpa` at `level`, making the tables above it where they are missing.
+    /// The entry for `gpa` at `level`; creates missing tables above it.
     fn entry(&mut self, gpa: Gpa, level: u32) -> Result<&mut u64, MapError> {
         let mut at = F::LEVELS - 1;
         let mut table = None;
@@ -103,7 +102,7 @@ impl<F: Format> Tables<F> {
         None
     }
 
-    /// Hangs a new table into `table[index]` and returns its address.
+    /// Links a new table into `table[index]` and returns its address.
     fn grow(&mut self, table: Option<Hpa>, index: usize) -> Result<Hpa, MapError> {
         let new = Region::new(1, PAGE).ok_or(MapError::OutOfMemory)?;
         let hpa = new.hpa();

@@ -1,4 +1,4 @@
-//! The lines for people, the hypervisor's own and the guest's, which never mix within a line.
+//! The lines for people: the hypervisor's and the guest's, which never mix within a line.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt::{self, Display, Write};
@@ -14,34 +14,34 @@ pub trait Console {
     fn write(&mut self, bytes: &[u8]);
 }
 
-/// How an architecture speaks of the guest's memory before the guest runs.
+/// How an architecture's console lines describe the guest's memory before the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemoryWords {
     /// `Pre-allocating 16 MB guest RAM at 0x80000000...`
     Megabytes,
     /// `Pre-allocating 2048 KB guest RAM at GPA 0x0...`
     Kilobytes,
-    /// Nothing before, but the pages of the image and the place of the stack after it is loaded.
+    /// Nothing before the image is loaded; then the pages of the image and the place of the stack.
     Pages {
         /// First address of the stack.
         stack: Gpa,
-        /// First address behind the stack.
+        /// First address after the stack.
         stack_end: Gpa,
     },
 }
 
-/// A guest's line longer than this is broken into several, so that a guest without newlines costs
-/// no more memory.
+/// A longer line of the guest is broken into several, so that a guest without newlines takes no more
+/// memory than this.
 const LINE_LIMIT: usize = 1024;
 
-/// Prints whole lines, the guest's among them.
+/// Prints whole lines, including the guest's.
 pub(super) struct Printer<C> {
     console: C,
     guest_line: Vec<u8>,
 }
 
 impl<C: Console> Printer<C> {
-    /// A printer onto `console`.
+    /// A printer to `console`.
     pub const fn new(console: C) -> Self {
         Self {
             console,
@@ -49,12 +49,12 @@ impl<C: Console> Printer<C> {
         }
     }
 
-    /// The console, when nothing more is to be printed.
+    /// Returns the console, when nothing more will be printed.
     pub fn into_console(self) -> C {
         self.console
     }
 
-    /// Prints a line of the hypervisor's own.
+    /// Prints a line of the hypervisor.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         let mut line = String::new();
         // Writing to a String does not fail.
@@ -62,13 +62,13 @@ impl<C: Console> Printer<C> {
         self.whole(&line);
     }
 
-    /// Prints a line that has its end.
+    /// Prints a complete line.
     pub fn whole(&mut self, line: &str) {
         self.console.write(line.as_bytes());
     }
 
-    /// Takes what the guest printed, and prints what lines it ends. Returns how much of it reaches the
-    /// console, in bytes.
+    /// Takes what the guest printed, and prints the lines that it completes. Returns how many of the
+    /// bytes reach the console.
     pub fn guest_bytes(&mut self, bytes: &[u8]) -> u64 {
         let mut reached = 0;
         for &byte in bytes {
@@ -94,7 +94,7 @@ impl<C: Console> Printer<C> {
         self.guest_line.clear();
     }
 
-    /// Prints what the guest has of a line, as a line.
+    /// Prints the guest's incomplete line as a line.
     pub fn finish_guest_line(&mut self) {
         if !self.guest_line.is_empty() {
             self.end_guest_line();

@@ -1,11 +1,11 @@
-//! What is counted of a guest.
+//! What is counted while a guest runs.
 
 use crate::vm::exit::Exit;
 
-/// What was counted while the guest ran.
+/// The counts of a guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All exits but the host's own interrupts, which come when they like.
+    /// All exits except the host's own interrupts, which come at any time.
     pub exits: u64,
     /// Nested page faults.
     pub faults: u64,
@@ -13,13 +13,13 @@ pub struct Counts {
     pub calls: u64,
     /// Pages mapped on faults.
     pub mapped: u64,
-    /// Bytes of the guest's that reached the console, or wait there for the end of their line.
+    /// The guest's bytes that reached the console, or wait for the end of their line.
     pub bytes: u64,
 }
 
 impl Counts {
-    /// What brings a guest's story on: bytes that reach the console and pages that get mapped. Only
-    /// whether it has grown matters.
+    /// The guest's progress: bytes that reach the console and pages that get mapped. Only whether it
+    /// has grown matters.
     pub fn progress(&self) -> u64 {
         self.bytes + self.mapped
     }

@@ -1,24 +1,24 @@
-//! The lines for a judge: `@hv <nonce> <seq> <what>`. No guest can forge them, as it cannot read the disk
-//! that the nonce is on; and none can be left out unseen, as they are numbered.
+//! The lines for a judge: `@hv <nonce> <seq> <what>`. No guest can forge them, because it cannot read
+//! the disk that holds the nonce; and no line can be lost unnoticed, because they are numbered.
 
 use alloc::string::String;
 use core::fmt::{self, Display, Write};
 
 use crate::vm::exit::{Outcome, Reason, Refusal};
 
-/// Numbers the lines and gives them the nonce. Without one there are none.
+/// Numbers the lines and adds the nonce. Without a nonce there are no lines.
 pub(super) struct Log {
     nonce: Option<String>,
     sequence: u64,
 }
 
 impl Log {
-    /// A log under `nonce`.
+    /// A log with `nonce`.
     pub const fn new(nonce: Option<String>) -> Self {
         Self { nonce, sequence: 0 }
     }
 
-    /// The next line, with its end, if there is a nonce.
+    /// The next complete line, if there is a nonce.
     pub fn line(&mut self, text: fmt::Arguments<'_>) -> Option<String> {
         let nonce = self.nonce.as_ref()?;
         let mut line = String::new();

@@ -1,5 +1,5 @@
-//! Every line the hypervisor prints: those for people (`console`), and, where the disk holds a nonce,
-//! those for a judge (`hvlog`); and what is counted on the way (`counts`).
+//! Every line that the hypervisor prints: those for people (`console`), and, if the disk holds a nonce,
+//! those for a judge (`hvlog`); and the counts that go into them (`counts`).
 
 mod console;
 mod counts;
@@ -20,12 +20,12 @@ pub use counts::Counts;
 use console::Printer;
 use hvlog::{End, Log};
 
-/// The version of the event lines (`harness/docs/report.md`). It grows with a change that a judge of the
-/// one before would misunderstand.
+/// The version of the event lines (`harness/docs/report.md`). It goes up with each change that a judge
+/// of the version before would misunderstand.
 pub const VERSION: u32 = 1;
 
-/// After so many pages were mapped for a guest, the lines for people about it stop: a guest that sweeps a
-/// large window would hide everything else. Event lines go on.
+/// After this many pages were mapped for a guest, the lines for people about it stop: a guest that
+/// sweeps a large window would hide everything else. Event lines go on.
 const MAP_LINES: u64 = 16;
 
 /// The printer. Lines of the hypervisor and of the guest never mix within a line.
@@ -36,7 +36,7 @@ pub struct Events<C> {
 }
 
 impl<C: Console> Events<C> {
-    /// A printer onto `console`, with event lines if there is a `nonce`.
+    /// A printer to `console`, with event lines if there is a `nonce`.
     pub fn new(console: C, nonce: Option<String>) -> Self {
         Self {
             printer: Printer::new(console),
@@ -45,17 +45,17 @@ impl<C: Console> Events<C> {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// The console, when nothing more is to be printed.
+    /// Returns the console, when nothing more will be printed.
     pub fn into_console(self) -> C {
         self.printer.into_console()
     }
 
-    /// A guest is about to be made; what was counted of an earlier one goes.
+    /// A guest is about to be made; the counts start again.
     pub fn started(&mut self, arch: &str, mode: &str) {
         self.counts = Counts::default();
         self.event(format_args!(
@@ -87,7 +87,7 @@ impl<C: Console> Events<C> {
         self.line(format_args!("app: {path}"));
     }
 
-    /// `len` bytes of it were loaded to `gpa`.
+    /// `len` bytes of the image were loaded to `gpa`.
     pub fn loaded(&mut self, words: MemoryWords, path: &str, len: usize, gpa: Gpa) {
         match words {
             MemoryWords::Pages { stack, stack_end } => {
@@ -163,8 +163,8 @@ impl<C: Console> Events<C> {
         ));
     }
 
-    /// The state of the host after a guest: whether its canary is intact, and the pages that guests
-    /// hold (none, once they have ended) and have held at most.
+    /// The state of the host after a guest: whether its canary is intact, the pages that guests still
+    /// hold (none, once they have ended), and the most that they have held.
     pub fn host(&mut self, canary_intact: bool, held: u64, most: u64) {
         let canary = if canary_intact { "intact" } else { "dead" };
         self.event(format_args!(
@@ -177,7 +177,7 @@ impl<C: Console> Events<C> {
         }
     }
 
-    /// All guests have ended as they should. Success is claimed here and nowhere else.
+    /// All guests have ended as they should. Only this function claims success.
     pub fn ok(&mut self) {
         self.line(format_args!("Hypervisor ok!"));
     }
@@ -188,7 +188,7 @@ impl<C: Console> Events<C> {
         self.event(format_args!("end outcome=error exits=0 npf=0 hypercalls=0"));
     }
 
-    /// Prints a line of the hypervisor's own.
+    /// Prints a line of the hypervisor.
     pub fn line(&mut self, text: fmt::Arguments<'_>) {
         self.printer.line(text);
     }

@@ -1,4 +1,4 @@
-//! What an architecture brings to run a guest: everything that `boot` needs and does not know.
+//! The trait of an architecture: everything about it that `boot` needs in order to run a guest.
 
 use crate::{
     error::Error,
@@ -12,26 +12,26 @@ use crate::{
     },
 };
 
-/// An architecture. Its types and functions are used in the order in which they stand here, for one guest
-/// after another.
+/// An architecture. Its types and functions are used in the order in which they appear here, for one
+/// guest after another.
 pub trait Arch {
-    /// Its name, as in event lines.
+    /// Its name in event lines.
     const NAME: &'static str;
 
     /// A way in which a guest can run.
     type Mode: Copy + 'static;
 
-    /// All of them, by the names that `/boot/cmdline` has for them. The first is the default.
+    /// All modes, by their names in `/boot/cmdline`. The first one is the default.
     const MODES: &'static [(&'static str, Self::Mode)];
 
-    /// Makes the machine fit for guests in this mode, or says what it lacks. To be called before each guest;
-    /// none is loaded meanwhile.
+    /// Prepares the machine for guests in this mode, or returns what it lacks. Call it before each
+    /// guest, while no guest is loaded.
     fn enable(mode: Self::Mode, cpu: &mut Cpu) -> Result<(), Error>;
 
-    /// What a guest gets.
+    /// The memory that a guest gets.
     fn layout(mode: Self::Mode) -> Layout;
 
-    /// The tables of the second stage, or what stands for them.
+    /// The tables of the second stage, or their substitute.
     type Tables: Translation;
 
     /// Tables that map nothing.
@@ -40,9 +40,9 @@ pub trait Arch {
     /// A vCPU of this architecture.
     type Vcpu: Vcpu;
 
-    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where). `memory` is
-    /// as [`layout`](Self::layout) has it, holds the image, and outlives the vCPU. No register of the CPU
-    /// is written, whatever is loaded there.
+    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where). `memory`
+    /// has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU. This writes
+    /// no register of the CPU, whatever is loaded there.
     fn new_vcpu(
         mode: Self::Mode,
         arg: u64,
@@ -52,7 +52,7 @@ pub trait Arch {
     /// Registers by name.
     type HostRegisters: AsRef<[(&'static str, u64)]>;
 
-    /// The host's registers that no turn of a guest may change: for the conformance suite. Those that
-    /// lead to a guest's tables, or that confine it, are among them.
+    /// The host's registers that no turn of a guest may change, for the conformance suite. They include
+    /// those that lead to a guest's tables, or that confine it.
     fn host_registers() -> Self::HostRegisters;
 }

@@ -1,31 +1,30 @@
-//! What a guest may cost the host: every limit in one place, with its unit.
+//! The limits on what a guest may cost the host: all in one place, with their units.
 //!
-//! *Progress* is a byte that reaches the console, or a page that gets mapped; nothing else a guest does
-//! counts as such, so none of it buys more time. *Time* is the guest's own: it goes on only while the
-//! guest runs.
+//! *Progress* is a byte that reaches the console, or a page that gets mapped; nothing else buys a guest
+//! more time. *Time* is the guest's own: it passes only while the guest runs.
 //!
-//! Two more limits are structural: a page is mapped once ([`crate::memory::guest_memory`]), and one
-//! call prints at most [`crate::calls::WRITE_LIMIT`] bytes.
+//! Two more limits are built into the code: a page is mapped once ([`crate::memory::guest_memory`]),
+//! and one call prints at most [`crate::calls::WRITE_LIMIT`] bytes.
 
 use core::ops::ControlFlow;
 
 use crate::{report::Counts, vm::exit::Overrun};
 
-/// The limits. Those of a run come from `/boot/cmdline`, where a word overrides each.
+/// The limits. A word in a run's `/boot/cmdline` overrides each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
-    /// Milliseconds of its own time for which a guest may run without progress (`cpu-ms=`).
+    /// Milliseconds of its own time that a guest may run without progress (`cpu-ms=`).
     pub cpu_ms: u64,
     /// Exits in a row without progress (`stalled-exits=`).
     pub stalled_exits: u64,
-    /// Milliseconds of its own time in all (`total-cpu-ms=`).
+    /// Milliseconds of its own time in total (`total-cpu-ms=`).
     pub total_cpu_ms: u64,
-    /// Exits in all (`total-exits=`).
+    /// Exits in total (`total-exits=`).
     pub total_exits: u64,
-    /// Bytes that it may print in all (`total-bytes=`).
+    /// Bytes that it may print in total (`total-bytes=`).
     pub total_bytes: u64,
-    /// Milliseconds on the host's clock from the first turn on, whoever used them (`wall-ms=`): far
-    /// above all others, for what those do not see.
+    /// Milliseconds on the host's clock since the first turn, whoever used them (`wall-ms=`): far above
+    /// all other limits, for what those do not see.
     pub wall_ms: u64,
 }
 
@@ -42,28 +41,28 @@ impl Default for Budgets {
     }
 }
 
-/// The longest that a turn can last, in nanoseconds: the host's tick comes every 10 ms and ends it.
-/// What a turn seems to take beyond twice that, the guest did not get: the machine stood still (an
-/// emulator that was stopped, or had no CPU).
+/// The longest that a turn can last, in nanoseconds: the host's tick comes every 10 ms and ends it. If
+/// a turn seems to take more than twice that, the guest did not get the excess: the machine stood still
+/// (an emulator that was stopped, or had no CPU).
 const LONGEST_TURN_NS: u64 = 20_000_000;
 
 const MS: u64 = 1_000_000;
 
-/// Keeps the accounts of a running guest.
+/// Watches the budgets of a running guest.
 pub struct Watch<F> {
     budgets: Budgets,
     now_ns: F,
     started_ns: u64,
-    /// The guest's own time: in all, and when it last made progress.
+    /// The guest's own time: in total, and when it last made progress.
     used_ns: u64,
     used_at_progress_ns: u64,
-    /// What was counted when the guest last made progress.
+    /// The progress at that time.
     at_progress: Counts,
 }
 
 impl<F: Fn() -> u64> Watch<F> {
-    /// Starts to watch a guest of which nothing has been counted yet. `now_ns` tells the host's time
-    /// in nanoseconds, from any origin.
+    /// Starts to watch a guest whose counts are all zero. `now_ns` returns the host's time in
+    /// nanoseconds, from any origin.
     pub fn new(budgets: Budgets, now_ns: F) -> Self {
         let started_ns = now_ns();
         Self {
@@ -76,7 +75,7 @@ impl<F: Fn() -> u64> Watch<F> {
         }
     }
 
-    /// A turn of the guest, whose time is the guest's.
+    /// Runs a turn of the guest, and adds its time to the guest's.
     pub fn turn<R>(&mut self, turn: impl FnOnce() -> R) -> R {
         let entered_ns = (self.now_ns)();
         let result = turn();

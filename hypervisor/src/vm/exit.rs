@@ -1,7 +1,7 @@
-//! What a guest did that ended its turn on the CPU: plain data, the same for every architecture.
+//! Why a guest's turn on the CPU ended: plain data, the same for every architecture.
 //!
-//! An architecture's `decode.rs` turns its registers into an [`Exit`]; the run loop and the policy
-//! act on it. Nothing here imports anything but addresses.
+//! An architecture's `decode.rs` turns its registers into an [`Exit`]; the run loop and the policy act
+//! on it. This module imports only addresses.
 
 use crate::memory::addr::{Gpa, Gva};
 
@@ -12,18 +12,18 @@ pub enum Exit {
     Fault(Fault),
     /// The guest asked the hypervisor for something.
     Call(Call),
-    /// An interrupt for the host came; the architecture has already let the host take it.
+    /// An interrupt for the host came; the architecture has already let the host handle it.
     HostInterrupt,
     /// The guest waits for an interrupt (WFI, HLT), and none is pending.
     Idle,
-    /// The guest executed what it has no right to, or what does not exist for it: an instruction or a
-    /// register that an intercept or a trap bit keeps from it.
+    /// The guest executed something that it has no right to, or that does not exist for it: an
+    /// instruction or a register that an intercept or a trap bit withholds.
     Refused(Refused),
-    /// As [`Refused`](Self::Refused), where the instruction was that of a [`Call`](Self::Call), and the
-    /// guest's user mode has no right to it. It counts as a call: the machine sees no difference.
+    /// Like [`Refused`](Self::Refused), for the instruction of a [`Call`](Self::Call) that the guest's
+    /// user mode has no right to. It counts as a call, because QEMU's log shows no difference.
     RefusedCall(Refused),
-    /// The architecture has carried an instruction out by itself, from its tables of what a guest
-    /// sees (CPUID, an ID register, WFI with an interrupt pending), and moved past it.
+    /// The architecture has already carried an instruction out, using its tables of what a guest sees
+    /// (CPUID, an ID register, WFI with an interrupt pending), and has moved past it.
     Emulated,
     /// Anything else. The guest does not survive it.
     Other(Other),
@@ -32,33 +32,33 @@ pub enum Exit {
 /// An instruction that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// What it was.
+    /// The instruction.
     pub what: Other,
-    /// Whether the guest's user mode executed it (VU-mode, EL0, CPL above 0). That is its own
-    /// kernel's business.
+    /// Whether the guest's user mode executed it (VU-mode, EL0, CPL above 0). Then it is the business
+    /// of the guest's kernel.
     pub from_user: bool,
-    /// What the guest's kernel gets on a machine that does not have the instruction.
+    /// The exception that the guest's kernel gets on a machine without this instruction.
     pub exception: GuestException,
 }
 
-/// An exception of the guest's own that the hypervisor raises in it, in the architecture's terms: its
-/// decoder chooses it, its vCPU raises it, and nothing between them looks inside.
+/// An exception that the hypervisor raises in the guest, in the architecture's terms: its decoder
+/// chooses it, its vCPU raises it, and nothing between them looks inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GuestException {
-    /// Which one: `scause`, ESR_EL1, or an EVENTINJ word.
+    /// Which exception: `scause`, ESR_EL1, or an EVENTINJ word.
     pub code: u64,
-    /// What comes with it: `stval` or FAR_EL1.
+    /// The value that comes with it: `stval` or FAR_EL1.
     pub value: u64,
 }
 
 /// A nested page fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where.
+    /// The guest-physical address.
     pub gpa: Gpa,
-    /// What the guest tried there.
+    /// The access that the guest tried.
     pub access: Access,
-    /// True if the CPU itself made the access while it walked the guest's own page tables.
+    /// Whether the CPU made the access itself while it walked the guest's own page tables.
     pub during_walk: bool,
 }
 
@@ -74,7 +74,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The word for it on the console and in event lines.
+    /// Its word on the console and in event lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -96,7 +96,7 @@ pub enum Call {
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
-    /// Put what was typed, `len` bytes at most, at `gpa` in the guest's RAM.
+    /// Put typed input, at most `len` bytes, at `gpa` in the guest's RAM.
     Read {
         /// The first byte.
         gpa: Gpa,
@@ -107,16 +107,16 @@ pub enum Call {
     Shutdown {
         /// The line to print, for calls that have a name of their own (`SBI SRST shutdown`).
         announce: Option<&'static str>,
-        /// True if the guest gives a failure as its reason.
+        /// Whether the guest gives a failure as its reason.
         failed: bool,
     },
-    /// A call that its standard answers by itself, whatever the hypervisor thinks of it: a question
-    /// about the interface (SBI's base extension, PSCI_FEATURES), or arguments out of range.
+    /// A call whose answer its standard fixes, whatever the hypervisor's policy: a question about the
+    /// interface (SBI's base extension, PSCI_FEATURES), or arguments out of range.
     Settled {
-        /// What the standard answers.
+        /// The standard's answer.
         reply: Reply,
     },
-    /// A call nobody defined.
+    /// A call that nobody defined.
     Unknown {
         /// Its number, as the guest gave it.
         id: u64,
@@ -133,20 +133,20 @@ pub enum Reply {
     NotSupported,
     /// The arguments are out of range (SBI -3, PSCI -2).
     InvalidParameter,
-    /// What is asked for is so already (SBI -6, PSCI -4).
+    /// What was asked for is already so (SBI -6, PSCI -4).
     Already,
 }
 
-/// What the guest is resumed with. It travels into the next turn, so that an answer can be neither
+/// How the guest is resumed. This value travels into the next turn, so an answer can be neither
 /// forgotten nor given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a guest that is not resumed with its answer makes the same exit for ever"]
 pub enum Resume {
-    /// Nothing: at its first instruction, or at the one that faulted.
+    /// Nothing special: it goes on at its first instruction, or at the one that faulted.
     Go,
-    /// The answer to its [`Call`], behind the call.
+    /// The answer to its [`Call`]; it goes on after the call.
     Reply(Reply),
-    /// An exception of its own, taken at the instruction that was [`Refused`].
+    /// An exception, taken at the instruction that was [`Refused`].
     Inject(GuestException),
 }
 
@@ -165,25 +165,25 @@ pub struct Other {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "an outcome that is not reported looks like success"]
 pub enum Outcome {
-    /// As it should: it asked for it.
+    /// As it should: the guest asked for it.
     Shutdown,
     /// The hypervisor ended it.
     Killed {
-        /// What for.
+        /// Why.
         reason: Reason,
         /// The guest's program counter.
         pc: Gva,
     },
 }
 
-/// What a guest was killed for.
+/// Why a guest was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A fault that no declared window allows.
     Fault(Fault, Refusal),
     /// It waits, and nothing can wake it.
     Idle,
-    /// It went over a budget.
+    /// It exceeded a budget.
     Overrun(Overrun),
     /// It shut down and gave a failure as its reason.
     ReportedFailure,
@@ -191,7 +191,7 @@ pub enum Reason {
     Other(Other),
 }
 
-/// A budget that a guest went over.
+/// A budget that a guest exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overrun {
     /// The word of `/boot/cmdline` that sets it.
@@ -200,15 +200,15 @@ pub struct Overrun {
     pub limit: u64,
 }
 
-/// Why the guest's memory map refused a fault.
+/// Why the guest's memory map did not resolve a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No window is declared at the address.
     Undeclared,
     /// The named window does not permit the access.
     Forbidden(&'static str),
-    /// The page is mapped with this access already, and the guest faults all the same.
+    /// The page is already mapped with this access, and the guest still faults.
     NoProgress(&'static str),
-    /// The hypervisor has no memory left to map it. Not the guest's fault.
+    /// The hypervisor has no memory left to map it. This is not the guest's fault.
     OutOfMemory,
 }

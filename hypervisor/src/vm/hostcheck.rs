@@ -1,5 +1,5 @@
-//! For the conformance suite: whether a guest's turn leaves the host its own registers, and the guest its
-//! state, though the vCPU leaves the CPU after each.
+//! For the conformance suite: checks that a guest's turn leaves the host's registers alone, and that
+//! the guest keeps its state although the vCPU leaves the CPU after each turn.
 
 use crate::{
     memory::addr::Gva,
@@ -10,9 +10,9 @@ use crate::{
 /// Host registers by name, as an architecture reads them.
 pub type Registers<const N: usize> = [(&'static str, u64); N];
 
-/// A vCPU that is loaded for one turn at a time. What the host's registers held before has to be there
-/// again when the vCPU has left the CPU: a difference becomes an exit that nobody handles, whose class is
-/// the register's name.
+/// A vCPU that is loaded for one turn at a time. When it has left the CPU, the host's registers must
+/// hold what they held before: a difference becomes an exit that nobody handles, with the register's
+/// name as its class.
 pub struct HostCheck<'a, V, R> {
     vcpu: &'a mut V,
     cpu: &'a mut Cpu,
@@ -20,7 +20,7 @@ pub struct HostCheck<'a, V, R> {
 }
 
 impl<'a, V: Vcpu, R: AsRef<[(&'static str, u64)]>> HostCheck<'a, V, R> {
-    /// Wraps a vCPU, to run on `cpu`. `read` reads the registers.
+    /// Wraps a vCPU that runs on `cpu`. `read` reads the registers.
     pub fn new(vcpu: &'a mut V, cpu: &'a mut Cpu, read: fn() -> R) -> Self {
         Self { vcpu, cpu, read }
     }
@@ -45,7 +45,7 @@ impl<V: Vcpu, R: AsRef<[(&'static str, u64)]>> Loaded for HostCheck<'_, V, R> {
     }
 }
 
-/// The first register that is not what it was, with both values.
+/// The first register that has changed, with both values.
 pub fn changed<R: AsRef<[(&'static str, u64)]>>(before: &R, after: &R) -> Option<Other> {
     let mut pairs = before.as_ref().iter().zip(after.as_ref());
     let (&(class, code), &(_, info)) = pairs.find(|(old, new)| old.1 != new.1)?;

@@ -1,4 +1,4 @@
-//! What an architecture gives its guest: declared here as data, made real by `boot`.
+//! The memory that an architecture gives its guest: declared here as data, set up by `boot`.
 
 use crate::{
     memory::addr::{Gpa, Hpa},
@@ -14,7 +14,7 @@ pub struct Layout {
     pub flash: Flash,
     /// Where the image is loaded and entered, in the first window.
     pub entry: Gpa,
-    /// How the console speaks of it.
+    /// How the console describes the memory.
     pub words: MemoryWords,
 }
 
@@ -41,9 +41,9 @@ pub enum Flash {
         /// Where the chip is.
         hpa: Hpa,
     },
-    /// A file of the disk, copied into the window a page at a time, when the guest faults there.
+    /// A file on the disk, copied into the window page by page, when the guest faults there.
     Image {
-        /// Where the window starts. Its size is that of the file.
+        /// Where the window starts. It is as large as the file.
         gpa: Gpa,
         /// The file's path.
         path: &'static str,

@@ -1,27 +1,27 @@
-//! The parameters of a run: `key=value` words that the harness leaves on the disk.
+//! The parameters of a run: `key=value` words that the harness puts on the disk.
 
 use alloc::{borrow::ToOwned, string::String};
 
 use crate::vm::{budget::Budgets, run::Refusals};
 
-/// What `/boot/cmdline` says.
+/// The words of `/boot/cmdline`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// A secret of this run: with it, event lines are printed (`nonce=`).
+    /// The secret of this run: with it, event lines are printed (`nonce=`).
     pub nonce: Option<String>,
     /// The guest to run, a file of `/sbin` (`guest=`).
     pub guest: String,
-    /// A second guest, to be run when the first has ended, however it did (`then=`).
+    /// A second guest, which runs after the first has ended, however it ended (`then=`).
     pub then: Option<String>,
     /// How to run them: one of the architecture's modes (`mode=`).
     pub mode: Option<String>,
     /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
     pub arg: u64,
-    /// How many times the first guest is run, its number one higher each time (`runs=`).
+    /// How many times the first guest runs, with its number one higher each time (`runs=`).
     pub runs: u64,
     /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
     pub check_host: bool,
-    /// What becomes of a guest's kernel that executes what it has no right to (`refused=kill` or
+    /// What happens when a guest's kernel executes something that it has no right to (`refused=kill` or
     /// `refused=inject`).
     pub refusals: Refusals,
     /// What the guest may cost.
@@ -45,8 +45,8 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Parses the words of `text`. Words that are not known, or whose value could not be a plain
-    /// file name or number, are passed over: the disk may be of another version.
+    /// Parses the words of `text`. Unknown words, and values that cannot be a plain file name or
+    /// number, are skipped: the disk may come from another version.
     pub fn parse(text: &str) -> Self {
         let mut params = Self::default();
         for (key, value) in text

@@ -1,4 +1,4 @@
-//! The run loop, one for all architectures: enter the guest, look at the exit, act.
+//! The run loop, one for all architectures: enter the guest, look at the exit, act on it.
 
 use core::ops::ControlFlow;
 
@@ -13,18 +13,18 @@ use crate::{
     vm::vcpu::Loaded,
 };
 
-/// What becomes of a guest's kernel that executes what it has no right to.
+/// What happens when a guest's kernel executes something that it has no right to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Refusals {
-    /// The guest is ended, with a report: what a test wants to see.
+    /// The guest is ended, with a report: this is what a test wants to see.
     #[default]
     Kill,
-    /// It gets the exception that a machine without the instruction raises: what a real kernel, which
-    /// tries what there is, needs.
+    /// It gets the exception that a machine without the instruction raises: a real kernel needs this,
+    /// because it tries out what its machine has.
     Inject,
 }
 
-/// Runs the guest to its end and says what that was.
+/// Runs the guest until it ends, and returns how it ended.
 pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
@@ -41,7 +41,7 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
             ControlFlow::Continue(resume) => resume,
             ControlFlow::Break(outcome) => return outcome,
         };
-        // Not within the turn: it is no time of the guest's own.
+        // This is outside the turn, because waiting is not the guest's own time.
         vcpu.wait();
         if let ControlFlow::Break(overrun) = watch.check(events.counts()) {
             let reason = Reason::Overrun(overrun);
@@ -80,8 +80,8 @@ fn handle<T: Translation, C: Console>(
     ControlFlow::Break(Outcome::Killed { reason, pc })
 }
 
-/// What a refused instruction resumes the guest with; none if it ends it. No process of the guest's
-/// may end the guest: its kernel deals with it.
+/// How a refused instruction resumes the guest; none if it ends the guest. No process of the guest may
+/// end it: that is its kernel's business.
 fn refusal(refused: &Refused, refusals: Refusals) -> Option<Resume> {
     let injected = refused.from_user || refusals == Refusals::Inject;
     injected.then_some(Resume::Inject(refused.exception))

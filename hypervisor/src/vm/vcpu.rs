@@ -1,21 +1,21 @@
-//! The virtual CPU: what the run loop needs of an architecture.
+//! The virtual CPU: what the run loop needs from an architecture.
 //!
-//! A vCPU is memory. It becomes the state of a CPU by [`Vcpu::load`], for as long as the value lives that
-//! this gives; only through that value does the guest run. What is switched at each turn besides is what
-//! the host needs for itself between turns.
+//! A vCPU is memory. [`Vcpu::load`] puts it into a CPU, for as long as the returned value lives; the
+//! guest runs only through that value. In addition, each turn switches what the host itself needs
+//! between turns.
 
 use crate::{
     memory::addr::Gva,
     vm::exit::{Exit, Resume},
 };
 
-/// The CPU that this runs on, as something that one owner has. A vCPU that is loaded borrows it, so two
-/// are never loaded at once.
+/// The CPU that this code runs on, with one owner at a time. A loaded vCPU borrows it, so two are never
+/// loaded at once.
 #[derive(Debug)]
 pub struct Cpu(());
 
 impl Cpu {
-    /// The CPU, unless somebody has it already. It is free again when this is dropped.
+    /// Takes the CPU, unless somebody has it already. Dropping the value frees it.
     pub fn take() -> Option<Self> {
         (!taken::replace(true)).then_some(Self(()))
     }
@@ -27,7 +27,7 @@ impl Drop for Cpu {
     }
 }
 
-/// Whether somebody has the CPU. The machine has one.
+/// Whether somebody has the CPU. The machine has only one.
 #[cfg(target_os = "none")]
 mod taken {
     use core::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +39,7 @@ mod taken {
     }
 }
 
-/// On the host, for tests: each thread has a CPU.
+/// For tests on the host: each thread has a CPU.
 #[cfg(not(target_os = "none"))]
 mod taken {
     use std::cell::Cell;
@@ -51,36 +51,37 @@ mod taken {
     }
 }
 
-/// A virtual CPU that is not running: plain memory. Making one and dropping one touch no register.
+/// A virtual CPU that is not running: plain memory. Making or dropping one touches no register.
 pub trait Vcpu {
-    /// It, in a CPU.
+    /// The vCPU while it is in a CPU.
     type Loaded<'a>: Loaded
     where
         Self: 'a;
 
-    /// Puts the guest's state into `cpu`, over whatever an earlier guest left there. Dropping what this
-    /// gives takes it out again: the state is kept here, nothing of the guest's can raise an interrupt any
-    /// more, and the CPU has let go of the guest's tables. These have to live until then.
+    /// Puts the guest's state into `cpu`, over whatever an earlier guest left there. Dropping the
+    /// returned value takes it out again: the state is saved here, nothing of the guest can raise an
+    /// interrupt any more, and the CPU no longer uses the guest's tables. The tables must live until
+    /// then.
     fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Self::Loaded<'a>;
 
     /// The guest's program counter.
     fn pc(&self) -> Gva;
 }
 
-/// A virtual CPU whose state is in a CPU, stopped whenever the hypervisor looks at it.
+/// A virtual CPU whose state is in a CPU. The guest is stopped whenever the hypervisor looks at it.
 pub trait Loaded {
-    /// Runs the guest until its next exit and says what that was. `resume` is what its last exit
-    /// calls for: [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an
-    /// [`Exit::Refused`] or [`Exit::RefusedCall`] if it is to be the guest's own, [`Resume::Go`] after all
-    /// others. Interrupts of the host that come meanwhile are taken by the host before this returns.
+    /// Runs the guest until its next exit, and returns that exit. `resume` answers the exit before:
+    /// [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an [`Exit::Refused`] or
+    /// [`Exit::RefusedCall`] that the guest is to handle, [`Resume::Go`] after all others. Interrupts
+    /// for the host that come meanwhile are handled by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
 
-    /// Called after each turn that the guest survived. If its last exit was an instruction by which it waits
-    /// for an interrupt that can still come, this passes the time until the host's next interrupt; the
-    /// guest may look again then. It does not use the CPU meanwhile.
+    /// Called after each turn that the guest survived. If the guest's last exit was an instruction that
+    /// waits for an interrupt, and one can still come, this waits until the host's next interrupt,
+    /// without using the CPU; then the guest may look again.
     fn wait(&mut self) {}
 
-    /// The guest's program counter. After an exit it is that of the
-    /// instruction concerned (of the one behind it, where the hardware moves on by itself).
+    /// The guest's program counter. After an exit it points to the instruction concerned (or to the
+    /// next one, if the hardware moves on by itself).
     fn pc(&self) -> Gva;
 }

@@ -1,11 +1,11 @@
-//! What the hypervisor's lines for people look like.
+//! How the hypervisor's lines for people look.
 
 use super::{Access, Fault, number};
 
-/// How the hypervisor begins the line that reports any end other than the good one.
+/// The beginning of the line that reports any end other than a good one.
 pub const KILLED: &str = "Hypervisor error: ";
 
-/// The fault that a line of the hypervisor's tells people of.
+/// The page fault that a line for people names.
 pub fn printed_fault(line: &str) -> Option<Fault> {
     let fault = line
         .strip_prefix("VM exit: ")

@@ -1,24 +1,24 @@
-//! Listens to a console for the hypervisor's report, and tells it from forged lines.
+//! Finds the hypervisor's report in a console, and detects forged lines.
 
 use super::{FAULTS_KEPT, Fault, Fields, GuestEnd, HvEvent, MARK, VERSION};
 use serde::Serialize;
 
-/// How many guests are kept to be looked at one by one; all are counted.
+/// How many guests are kept individually; all are counted.
 pub(super) const GUESTS_KEPT: usize = 4096;
 
 /// How many forged lines a report shows.
 const FORGED_SHOWN: usize = 8;
 
-/// What a console line was to the listener.
+/// How the listener classifies a console line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// No event line, or there is no nonce to tell by.
+    /// No event line, or no nonce to recognise one by.
     Nothing,
-    /// An event line of the hypervisor's.
+    /// An event line of the hypervisor.
     Event,
-    /// An event line of somebody else's.
+    /// An event line that somebody else printed.
     Forged,
-    /// The hypervisor's, but not as it has to be.
+    /// An event line of the hypervisor that is wrong.
     Broken(String),
 }
 
@@ -31,18 +31,18 @@ pub struct Forged {
     pub lines: Vec<String>,
 }
 
-/// Whether the host came through a guest: its canary, and the pages that it got back.
+/// Whether the host survived a guest: its canary is intact, and it got its pages back.
 fn host_is_well(fields: &Fields) -> Result<(), String> {
     if fields.get("canary") != Some("intact") {
         return Err("the guest has written to the host's memory".into());
     }
     match fields.number("pages")? {
         0 => Ok(()),
-        pages => Err(format!("{pages} pages of the guest's were not given back")),
+        pages => Err(format!("{pages} of the guest's pages were not given back")),
     }
 }
 
-/// Whether a report is of a version that is understood here; one that says none is of the first.
+/// Whether this harness understands the report's version; a report without one has version 1.
 fn version_is_known(start: &Fields) -> Result<(), String> {
     if start.get("version").is_none() {
         return Ok(());
@@ -55,18 +55,18 @@ fn version_is_known(start: &Fields) -> Result<(), String> {
     }
 }
 
-/// What the hypervisor reports of one guest.
+/// What the hypervisor reports about one guest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GuestLog {
-    /// What it said at the start.
+    /// The words of its `start`.
     pub start: Fields,
-    /// The file on the disk that it loaded.
+    /// The file on the disk that was loaded.
     pub path: Option<String>,
     /// How the guest ended.
     pub end: Option<GuestEnd>,
 }
 
-/// What the hypervisor counted, of all its guests.
+/// The hypervisor's counts, over all its guests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Guests that ended.
@@ -84,7 +84,7 @@ pub struct Totals {
 pub struct Listener {
     nonce: Option<String>,
     next: u64,
-    /// How far the report on the present guest is, and the faults it told of.
+    /// How far the report on the current guest is, and the faults reported.
     phase: Phase,
     npf: u64,
     faults: Vec<Fault>,
@@ -93,7 +93,7 @@ pub struct Listener {
     forged: Forged,
 }
 
-/// The last thing that was told of a guest.
+/// The last event reported for a guest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     #[default]
@@ -113,7 +113,7 @@ impl Listener {
         }
     }
 
-    /// Whether there is a nonce to tell lines by.
+    /// Whether there is a nonce to recognise lines by.
     pub fn can_tell(&self) -> bool {
         self.nonce.is_some()
     }
@@ -170,14 +170,14 @@ impl Listener {
         Ok(())
     }
 
-    /// Whether an event may come after those that came of the same guest.
+    /// Whether an event may follow the earlier events of the same guest.
     fn in_turn(&mut self, event: &HvEvent) -> Result<(), String> {
         let (name, phase, earliest) = match event {
             HvEvent::Start(_) => ("start", Phase::Start, Phase::Nothing),
             HvEvent::Load(_) => ("load", Phase::Load, Phase::Start),
             HvEvent::Enter(_) => ("enter", Phase::Enter, Phase::Start),
             HvEvent::Exit(_) => ("exit", Phase::Exit, Phase::Enter),
-            // A hypervisor that cannot run a guest may say so at any point.
+            // A hypervisor that cannot run a guest may report this at any point.
             HvEvent::End(end) if end.outcome() == "error" => return Ok(()),
             HvEvent::End(_) => ("end", Phase::Exit, Phase::Enter),
             HvEvent::Host(_) | HvEvent::Other => return Ok(()),
@@ -190,7 +190,7 @@ impl Listener {
         Ok(())
     }
 
-    /// The guest that is reported on.
+    /// The guest that the report is about.
     fn guest(&mut self) -> &mut GuestLog {
         if self.guests.last().is_none_or(|guest| guest.end.is_some()) {
             if self.guests.len() == GUESTS_KEPT {
@@ -222,13 +222,13 @@ impl Listener {
         Ok(())
     }
 
-    /// Whether the summary is that of the events.
+    /// Whether the summary matches the events.
     fn add_up(&self, end: &GuestEnd) -> Result<(), String> {
-        let told = self.npf + u64::from(end.fault.is_some());
-        if end.npf != told {
+        let reported = self.npf + u64::from(end.fault.is_some());
+        if end.npf != reported {
             let counted = end.npf;
             return Err(format!(
-                "{told} page faults were told, but {counted} counted"
+                "{reported} page faults were reported, but {counted} counted"
             ));
         }
         if end.npf.saturating_add(end.hypercalls) > end.exits {
@@ -240,12 +240,12 @@ impl Listener {
         Ok(())
     }
 
-    /// The guests it told of, in order; if there were very many, the first of them and the last.
+    /// The guests of the report, in order; of very many guests, the first ones and the last.
     pub fn guests(&self) -> &[GuestLog] {
         &self.guests
     }
 
-    /// What it said at the end of the last guest that ended.
+    /// The report of the end of the last guest that ended.
     pub fn end(&self) -> Option<&GuestEnd> {
         self.guests
             .iter()
@@ -253,29 +253,29 @@ impl Listener {
             .find_map(|guest| guest.end.as_ref())
     }
 
-    /// The file on the disk that the guest came from which runs now, or did last.
+    /// The file on the disk of the guest that runs now or ran last.
     pub fn running(&self) -> Option<&str> {
         self.guests.last()?.path.as_deref()
     }
 
-    /// Whether a guest has been entered by now; none if no report tells.
+    /// Whether a guest has been entered yet; none if there is no report.
     pub fn has_entered_a_guest(&self) -> Option<bool> {
         let entered = self.phase >= Phase::Enter || self.totals.guests > 0;
         (self.next > 0).then_some(entered)
     }
 
-    /// What it counted.
+    /// The counts so far.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// The faults it told of, in order, those it ended a guest for included; the first
-    /// [`FAULTS_KEPT`] of them.
+    /// The reported faults, in order, including those that ended a guest; only the first
+    /// [`FAULTS_KEPT`].
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// Whether any line looked like one of a report, genuine or forged.
+    /// Whether any line looked like a line of a report, genuine or forged.
     pub fn has_any_line(&self) -> bool {
         self.next > 0 || self.forged.count > 0
     }
@@ -285,7 +285,7 @@ impl Listener {
         self.next
     }
 
-    /// Lines that pretended to be the hypervisor's.
+    /// Lines that pretended to come from the hypervisor.
     pub fn forged(&self) -> &Forged {
         &self.forged
     }

@@ -1,9 +1,9 @@
-//! What the hypervisor reports of itself: lines `@hv <nonce> <number> <kind> key=value …`.
+//! The hypervisor's report about itself: lines `@hv <nonce> <number> <kind> key=value …`.
 //!
-//! The nonce is on the run's disk, which no guest can read. So a line with another one is a forgery:
-//! it is counted, and believed in nothing. A line with the right one is the hypervisor's, and has to
-//! fit in: numbered 0, 1, 2, …, in the order `start`, `load`, `enter`, `exit`…, `host`, `end`. Where
-//! guests run one after another, the order begins again with each.
+//! The nonce is on the run's disk, which no guest can read. So a line with another nonce is forged: it
+//! is counted and otherwise ignored. A line with the right nonce is the hypervisor's, and must fit: the
+//! numbers are 0, 1, 2, …, and the order is `start`, `load`, `enter`, `exit`…, `host`, `end`. If guests
+//! run one after another, the order starts again with each.
 
 pub mod console;
 mod listener;
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How an event line begins.
+/// The beginning of an event line.
 pub const MARK: &str = "@hv ";
 
-/// The latest version of the report that is understood here (`docs/report.md`).
+/// The latest version of the report that this harness understands (`docs/report.md`).
 pub const VERSION: u64 = 1;
 
-/// How many faults are kept to be compared one by one; all are counted.
+/// How many faults are kept to be compared individually; all are counted.
 pub const FAULTS_KEPT: usize = 4096;
 
 /// The kind of a memory access.
@@ -36,7 +36,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The access of a name.
+    /// Parses the name of an access.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "read" => Some(Self::Read),
@@ -62,9 +62,9 @@ impl fmt::Display for Access {
 pub struct Fault {
     /// The guest-physical address.
     pub gpa: u64,
-    /// What the guest tried there.
+    /// The access that the guest tried.
     pub access: Access,
-    /// Whether the CPU made the access itself, on its walk through the guest's own tables.
+    /// Whether the CPU made the access itself, while it walked the guest's own tables.
     pub during_walk: bool,
 }
 
@@ -123,8 +123,8 @@ impl Fields {
         self.0.insert(key.into(), value.into());
     }
 
-    /// Whether all of `expected` is here too. Numbers are compared as numbers; what is expected may
-    /// be one of several, as in `shutdown|killed`.
+    /// Whether all of `expected` is here too. Numbers are compared as numbers; an expected value may be
+    /// a choice, such as `shutdown|killed`.
     pub fn agree_with(&self, expected: &Fields) -> bool {
         expected.0.iter().all(|(key, expected)| {
             self.get(key)
@@ -156,7 +156,7 @@ fn same(found: &str, expected: &str) -> bool {
     numbers.map_or(found == expected, |(a, b)| a == b)
 }
 
-/// A number as the hypervisor or a machine file writes it: decimal, or hexadecimal after `0x`.
+/// Parses a number as the hypervisor or a machine file writes it: decimal, or hexadecimal after `0x`.
 pub fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
@@ -175,7 +175,7 @@ pub struct GuestEnd {
     pub npf: u64,
     /// Hypercalls among them.
     pub hypercalls: u64,
-    /// The fault that the guest was ended for, if it was for one.
+    /// The page fault that ended the guest, if one did.
     pub fault: Option<Fault>,
 }
 
@@ -195,33 +195,33 @@ impl GuestEnd {
         })
     }
 
-    /// How the guest ended: `shutdown`, `killed`, or `error` when none ran.
+    /// How the guest ended: `shutdown`, `killed`, or `error` if none ran.
     pub fn outcome(&self) -> &str {
         self.said.get("outcome").unwrap_or_default()
     }
 }
 
-/// Something that the hypervisor reports.
+/// An event that the hypervisor reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HvEvent {
-    /// It runs: on which architecture, and how it will run its guest.
+    /// It starts: on which architecture, and how it will run its guest.
     Start(Fields),
     /// The guest's image is in the guest's memory.
     Load(Fields),
     /// The guest is about to run.
     Enter(Fields),
-    /// An exit that matters; a nested page fault that was handled.
+    /// An exit that matters: a nested page fault that was resolved.
     Exit(Option<Fault>),
     /// The state of the host after the guest.
     Host(Fields),
     /// The guest has ended.
     End(GuestEnd),
-    /// A kind that is not known here.
+    /// An event that this harness does not know.
     Other,
 }
 
 impl HvEvent {
-    /// Reads the part of a line after its number.
+    /// Parses the part of a line after its number.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, words) = text.split_once(' ').unwrap_or((text, ""));
         let fields = Fields::parse(words)?;

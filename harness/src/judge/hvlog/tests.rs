@@ -163,11 +163,11 @@ fn a_report_that_does_not_add_up_is_broken() {
     for (end, expected) in [
         (
             "outcome=shutdown exits=31 npf=2 hypercalls=29",
-            "1 page faults were told, but 2",
+            "1 page faults were reported, but 2",
         ),
         (
             "outcome=shutdown exits=31 npf=0 hypercalls=31",
-            "1 page faults were told, but 0",
+            "1 page faults were reported, but 0",
         ),
         (
             "outcome=shutdown exits=30 npf=1 hypercalls=30",
@@ -245,7 +245,7 @@ fn a_host_that_was_harmed_is_broken() {
     let host = |words: &str| broken(&[&GOOD[..4], &[&format!("@hv cafe 4 host {words}")]].concat());
     assert!(host("canary=dead pages=0").contains("written to the host's memory"));
     assert!(host("pages=0").contains("written to the host's memory"));
-    assert!(host("canary=intact pages=3").contains("3 pages"));
+    assert!(host("canary=intact pages=3").contains("3 of the guest's pages"));
 }
 
 #[test]

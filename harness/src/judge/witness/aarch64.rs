@@ -10,10 +10,10 @@
 //! ...to EL2 PC 0xffff000040201c00 PSTATE 0x23c9
 //! ```
 //!
-//! The hypervisor is at EL2, so an exit is what goes there from EL1, or from EL0 where the guest has
-//! nothing else. An exception that goes to EL1 is a guest's own, or that of a kernel without a hypervisor:
-//! of these, interrupts and the calls of user programs are counted besides. The log does not say which
-//! device an interrupt came from; what ArceOS and Linux enable first is the timer.
+//! The hypervisor is at EL2, so an exit is an exception that goes there from EL1, or from EL0 if the
+//! guest has nothing else. An exception that goes to EL1 belongs to a guest, or to a kernel without a
+//! hypervisor; of these, interrupts and the calls of user programs are counted separately. The log does
+//! not say which device an interrupt came from; ArceOS and Linux enable the timer first.
 
 use super::{Address, Exit, LoggedFault, hex};
 use crate::judge::hvlog::Access;
@@ -25,14 +25,14 @@ const SMC: u64 = 0x17;
 const INSTRUCTION_ABORT: u64 = 0x20;
 const DATA_ABORT: u64 = 0x24;
 
-/// What QEMU calls interrupts.
+/// QEMU's names for interrupts.
 const INTERRUPTS: [&str; 4] = ["[IRQ]", "[FIQ]", "[Virtual IRQ]", "[Virtual FIQ]"];
 
 const ISS_WRITE: u64 = 1 << 6;
 const ISS_DURING_WALK: u64 = 1 << 7;
 const ISS_CACHE_MAINTENANCE: u64 = 1 << 8;
 
-/// Puts the lines of an exception together.
+/// Assembles the lines of an exception.
 #[derive(Debug, Default)]
 pub struct Parser {
     taking: Option<Exception>,
@@ -49,7 +49,7 @@ struct Exception {
 }
 
 impl Parser {
-    /// Takes a line; gives the exit whose last line it is.
+    /// Takes a line, and returns the exit that the line completes.
     pub fn line(&mut self, line: &str) -> Option<Exit> {
         if let Some(what) = line.strip_prefix("Taking exception ") {
             let before = self.finish();
@@ -75,7 +75,7 @@ impl Parser {
         None
     }
 
-    /// The exit whose lines have come so far, if they are one's.
+    /// The exit that the lines so far describe, if they describe one.
     pub fn finish(&mut self) -> Option<Exit> {
         let Exception {
             interrupt,

@@ -1,9 +1,8 @@
-//! QEMU as a witness: its own log of what made the guest stop, which nothing inside the machine can
-//! write to.
+//! QEMU as a witness: its own log of the guest's exits, which nothing inside the machine can write to.
 //!
-//! A log is read as a stream while the machine runs, a line at a time, into an [`Account`]: how many exits of each class
-//! there were, and where the nested page faults were. Lines that are none of the guest's exits are
-//! passed over: QEMU logs the firmware's and the hypervisor's own traps too.
+//! The log is read as a stream while the machine runs, line by line, into an [`Account`]: how many
+//! exits of each class there were, and where the nested page faults were. Lines that are not about the
+//! guest's exits are skipped: QEMU also logs the traps of the firmware and the hypervisor.
 
 mod aarch64;
 mod riscv64;
@@ -18,7 +17,7 @@ use std::io::{self, Read};
 /// The name of the log in the run's directory.
 pub const FILE: &str = "witness.log";
 
-/// The forms of QEMU's log.
+/// The formats of QEMU's log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
@@ -31,19 +30,19 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether the log tells the guest's other exits from the traps of others. RISC-V's says of a
-    /// trap neither where it came from nor where it went; only some causes are a guest's for certain.
+    /// Whether the log tells the guest's other exits from the traps of others. RISC-V's log does not
+    /// say where a trap came from or went to; only some causes are certainly a guest's.
     pub(super) fn tells_others(self) -> bool {
         self != Self::RiscvTrap
     }
 
-    /// Whether the log has a class at all. SVM's has entries and exits of a guest, and neither the
+    /// Whether the log has a class at all. SVM's has the entries and exits of a guest, but neither the
     /// interrupts nor the system calls of a kernel.
     pub fn tells(self, class: Class) -> bool {
         self != Self::X86Svm || !matches!(class, Class::Timer | Class::UserCall)
     }
 
-    /// What the lines of a class look like.
+    /// How the lines of a class look.
     pub(super) fn hint(self, class: Class) -> &'static str {
         match (self, class) {
             (Self::RiscvTrap, Class::Npf) => "cause:20, cause:21, cause:23",
@@ -72,11 +71,11 @@ pub enum Class {
     Npf,
     /// A call to the hypervisor.
     Hypercall,
-    /// Anything else that is the guest's doing. The host's own interrupts are not counted.
+    /// Anything else that the guest causes. The host's own interrupts are not counted.
     Other,
-    /// A timer interrupt, whoever took it. No exit: it is counted besides.
+    /// A timer interrupt, whoever took it. It is not an exit, and counted separately.
     Timer,
-    /// A call from a user program to its kernel. No exit: it is counted besides.
+    /// A call from a user program to its kernel. It is not an exit, and counted separately.
     UserCall,
 }
 
@@ -98,7 +97,7 @@ impl fmt::Display for Class {
 pub enum Address {
     /// Guest-physical.
     Gpa(u64),
-    /// Guest-virtual: what the guest's own tables make of it is not logged.
+    /// Guest-virtual: the log does not say how the guest's own tables translate it.
     Va(u64),
 }
 
@@ -117,10 +116,9 @@ pub struct LoggedFault {
     /// Where it was.
     #[serde(flatten)]
     pub at: Address,
-    /// What the guest tried there.
+    /// The access that the guest tried.
     pub access: Access,
-    /// Whether the CPU made the access on its walk through the guest's own tables, where the log
-    /// tells.
+    /// Whether the CPU made the access while it walked the guest's own tables, where the log says so.
     pub during_walk: Option<bool>,
 }
 
@@ -130,41 +128,41 @@ impl fmt::Display for LoggedFault {
     }
 }
 
-/// An exit of the guest, or what is counted besides.
+/// An exit of the guest, or something that is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// A nested page fault.
     Npf(LoggedFault),
     /// A call to the hypervisor.
     Hypercall,
-    /// Anything else that is the guest's doing.
+    /// Anything else that the guest causes.
     Other,
-    /// No exit: a timer interrupt.
+    /// Not an exit: a timer interrupt.
     Timer,
-    /// No exit: a user program's call to its kernel.
+    /// Not an exit: a user program's call to its kernel.
     UserCall,
 }
 
-/// What QEMU logged, in sum.
+/// A summary of QEMU's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// The form of the log.
+    /// The format of the log.
     pub format: Format,
     /// Nested page faults.
     pub npf: u64,
     /// Hypercalls.
     pub hypercall: u64,
-    /// Other exits, as far as the log tells them.
+    /// Other exits, as far as the log shows them.
     pub other: u64,
-    /// Timer interrupts, where the log has them. They are no exits.
+    /// Timer interrupts, where the log has them. They are not exits.
     #[serde(default)]
     pub timer: u64,
-    /// Calls from user programs to their kernel, where the log has them. They are no exits.
+    /// Calls from user programs to their kernel, where the log has them. They are not exits.
     #[serde(default)]
     pub user_call: u64,
     /// The class of the last exit.
     pub last: Option<Class>,
-    /// The nested page faults in order; the first [`FAULTS_KEPT`] of them.
+    /// The nested page faults in order; only the first [`FAULTS_KEPT`].
     pub faults: Vec<LoggedFault>,
 }
 
@@ -206,7 +204,7 @@ impl Account {
         }
     }
 
-    /// How many exits there were in all.
+    /// How many exits there were in total.
     pub fn exits(&self) -> u64 {
         self.npf + self.hypercall + self.other
     }
@@ -233,7 +231,7 @@ impl Account {
     }
 }
 
-/// Reads a log in pieces, cut anywhere.
+/// Reads a log in pieces of any size.
 #[derive(Debug)]
 pub struct Reader {
     lines: LineAssembler,
@@ -271,13 +269,13 @@ impl Reader {
         });
     }
 
-    /// What has been in it so far.
+    /// The account so far.
     pub fn so_far(&self) -> &Account {
         &self.account
     }
 
-    /// At the log's end: what was in it. A line without an end is not: QEMU ends all of its lines,
-    /// so this one was cut, and may have been to say something else.
+    /// The account at the log's end. A line without an end does not count: QEMU ends all of its lines,
+    /// so this one was cut off, and the whole line may have meant something else.
     pub fn finish(mut self) -> Account {
         let (parser, account) = (&mut self.parser, &mut self.account);
         if let Parser::Aarch64(parser) = parser
@@ -302,7 +300,7 @@ impl Parser {
     }
 }
 
-/// The digits that a text begins with, in hexadecimal, and what comes after them.
+/// The hexadecimal digits at the beginning of a text, and the rest.
 fn hex(text: &str) -> Option<(u64, &str)> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let length = digits.bytes().take_while(u8::is_ascii_hexdigit).count();

@@ -3,14 +3,15 @@
 use super::{Address, Exit, LoggedFault, hex};
 use crate::judge::hvlog::Access;
 
-/// Causes (Privileged ISA, 18.6.1) that only a guest has and that only the hypervisor can take.
+/// Causes (Privileged ISA, 18.6.1) that only a guest can raise and only the hypervisor can take.
 const ECALL_FROM_VS: u64 = 10;
 const FETCH_GUEST_PAGE_FAULT: u64 = 20;
 const LOAD_GUEST_PAGE_FAULT: u64 = 21;
 const VIRTUAL_INSTRUCTION: u64 = 22;
 const STORE_GUEST_PAGE_FAULT: u64 = 23;
 
-/// Who is in user mode is not logged: a guest's program, or one of the machine's only kernel.
+/// The log does not say who was in user mode: a program of a guest, or one of the machine's only
+/// kernel.
 const ECALL_FROM_U: u64 = 8;
 
 /// Interrupts: the supervisor's own timer, and a guest's.
@@ -20,7 +21,7 @@ const VS_TIMER: &str = "6";
 /// The exit that a line tells of:
 /// `riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=…`
 pub fn exit(line: &str) -> Option<Exit> {
-    // Some builds put a process number and a time before it.
+    // Some builds put a process number and a time in front.
     let (_, trap) = line.split_once("riscv_trap ")?;
     let field = |name: &str| {
         trap.split(", ")
@@ -42,7 +43,7 @@ pub fn exit(line: &str) -> Option<Exit> {
     Some(Exit::Npf(LoggedFault {
         at: Address::Va(tval),
         access,
-        // Also of a walk it logs the address and access that were to be translated.
+        // Even for a walk, the log has the address and access to be translated.
         during_walk: None,
     }))
 }

@@ -1,5 +1,5 @@
-//! `-d in_asm` of qemu-system-x86_64, the disassembly filtered away: a line for each entry of a guest
-//! under SVM and for each exit.
+//! `-d in_asm` of qemu-system-x86_64, without the disassembly: a line for each entry of a guest under
+//! SVM and for each exit.
 
 use super::{Address, Exit, LoggedFault, hex};
 use crate::judge::hvlog::Access;
@@ -19,7 +19,7 @@ const DURING_WALK: u64 = 1 << 33;
 
 /// The exit that a line tells of: `vmexit(code, info1, info2, rip)!`
 ///
-/// QEMU leaves the line unfinished in which it says that an event was injected, and the exit follows in it.
+/// When QEMU logs that it injected an event, it does not end the line, and the exit follows on it.
 pub fn exit(line: &str) -> Option<Exit> {
     let mut numbers = behind_injection(line)
         .strip_prefix("vmexit(")?

@@ -1,17 +1,17 @@
-//! From the bytes of a control connection to messages, whatever those bytes are.
+//! Turns the bytes of a control connection into messages, whatever those bytes are.
 
 use super::{Message, QmpError};
 use serde_json::Value;
 
-/// The longest message taken.
+/// The longest message that is accepted.
 const MESSAGE_LIMIT: usize = 4 << 20;
 
-/// Puts messages together from reads that were cut anywhere.
+/// Assembles messages from reads of any size.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// What has come and was not taken yet.
+    /// Bytes that have come and were not taken yet.
     pub(super) buffer: Vec<u8>,
-    /// How much of that is known to hold no end of a message.
+    /// How many of them are known to hold no end of a message.
     searched: usize,
 }
 
@@ -21,7 +21,7 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next message, once it has come whole. After an error there are no more.
+    /// The next message, once it is complete. After an error there are no more.
     pub fn message(&mut self) -> Result<Option<Message>, QmpError> {
         self.object()?.map(classify).transpose()
     }

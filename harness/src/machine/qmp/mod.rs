@@ -1,4 +1,4 @@
-//! QMP, QEMU's control protocol: one JSON object a line.
+//! QMP, QEMU's control protocol: one JSON object per line.
 
 mod decode;
 
@@ -50,7 +50,7 @@ impl QmpEvent {
     }
 }
 
-/// Something that QEMU says, after its greeting.
+/// A message from QEMU after its greeting.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// Something happened.
@@ -71,13 +71,13 @@ pub struct Version {
 }
 
 impl Version {
-    /// Whether it is some version or a later one.
+    /// Whether this is the given version or a later one.
     pub fn at_least(&self, oldest: (u64, u64)) -> bool {
         (self.major, self.minor) >= oldest
     }
 }
 
-/// What a control connection goes over.
+/// The transport of a control connection.
 trait Wire: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Wire for T {}
@@ -96,7 +96,7 @@ impl std::fmt::Debug for Qmp {
 }
 
 impl Qmp {
-    /// Over a connection.
+    /// Makes a connection over a transport.
     pub fn new(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) -> Self {
         Self {
             stream: Box::new(stream),
@@ -135,10 +135,10 @@ impl Qmp {
         self.stream.write_all(line.as_bytes()).await.map_err(closed)
     }
 
-    /// Has a command executed; events that come in between are kept for [`next`](Self::next).
+    /// Executes a command; events that come meanwhile are kept for [`next`](Self::next).
     ///
-    /// Only for while the machine is stopped: one that runs may be printing, and QEMU answers
-    /// nothing as long as nobody takes what it prints.
+    /// Use it only while the machine is stopped: a running machine may be printing, and QEMU answers
+    /// nothing while nobody reads its output.
     pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, QmpError> {
         self.send(command, arguments).await?;
         loop {
@@ -155,7 +155,7 @@ impl Qmp {
         }
     }
 
-    /// Waits for the next message. Nothing is lost when the wait is given up.
+    /// Waits for the next message. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Message, QmpError> {
         match self.events.pop_front() {
             Some(event) => Ok(Message::Event(event)),
@@ -180,7 +180,7 @@ impl Qmp {
     }
 }
 
-/// A peer that went while it was spoken to has closed the connection, nothing worse.
+/// A peer that ended in the middle of a conversation has merely closed the connection.
 fn closed(error: io::Error) -> QmpError {
     match error.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => QmpError::Closed,

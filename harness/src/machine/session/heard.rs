@@ -1,4 +1,4 @@
-//! What is heard of a machine, made into events; and how much of it is listened to.
+//! Turns what comes from a machine into events, and limits how much of it is read.
 
 use super::{Ended, Session};
 use crate::judge::event::Event;
@@ -13,20 +13,20 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use tokio::time::Instant;
 
-/// How much a console may print. More is a fault of its own, and would fill the user's disk. A line
-/// counts as so many bytes more, which is what it costs in the records.
+/// How much a console may print. More is a failure of its own, and would fill the user's disk. A line
+/// counts as this many bytes more, which is its cost in the records.
 const CONSOLE_LIMIT: u64 = 64 << 20;
 const LINE_COST: u64 = 64;
 
-/// How much QEMU may log of the guest's exits. A guest that traps again and again takes some ten
-/// seconds to reach it; a Linux that boots and ends logs less than a hundredth of it.
+/// How much QEMU may log of the guest's exits. A guest that traps again and again takes about ten
+/// seconds to reach this; a Linux that boots and ends logs less than a hundredth of it.
 pub const LOG_LIMIT: u64 = 256 << 20;
 
 /// How much of QEMU's stderr is kept.
 const STDERR_LIMIT: usize = 1 << 20;
 
-/// Signals by which a process dies of its own doing. Any other one was sent by somebody: a user, or
-/// the kernel that was out of memory.
+/// The signals by which a process dies through its own doing. Any other signal was sent by a user, or
+/// by the kernel when it ran out of memory.
 const OWN_DEATHS: [Signal; 7] = [
     Signal::ILL,
     Signal::TRAP,
@@ -53,7 +53,7 @@ impl Session<'_, '_> {
         self.dir.flush();
     }
 
-    /// Takes a line; says whether more are wanted.
+    /// Takes a line. Returns whether more are wanted.
     pub(super) fn line(&mut self, line: &str) -> bool {
         if self.trial.verdict().is_none() && self.firmware.takes(line) {
             self.feed(&Event::Firmware { text: line.into() });
@@ -63,7 +63,7 @@ impl Session<'_, '_> {
         self.trial.verdict().is_none()
     }
 
-    /// Takes what QEMU has logged, and looks whether that can still be right.
+    /// Takes a part of QEMU's log, and checks whether the log can still become what is expected.
     pub(super) fn logged(&mut self, bytes: &[u8]) {
         let Some(mut log) = self.log.take() else {
             return;
@@ -106,8 +106,8 @@ impl Session<'_, '_> {
             .get_or_insert(Ended::Reported(MachineEnd::Reported { kind, reason }));
     }
 
-    /// A file behind one of the machine's disks failed, whatever the machine does about it: most
-    /// likely there is no room for what the guest wrote.
+    /// A file behind one of the machine's disks failed, however the machine handles that: most likely
+    /// there is no room for what the guest wrote.
     fn disk_failed(&mut self, event: &QmpEvent) {
         let why = event.reason();
         let what = format!("QEMU cannot use the file behind the machine's disk: {why}");

@@ -1,4 +1,4 @@
-//! A QEMU that a test scripts.
+//! A scripted QEMU, for tests.
 
 use crate::machine::process::{Ending, Process, Qemu};
 use crate::machine::qmp::Qmp;
@@ -14,23 +14,23 @@ use tokio::time::{advance, sleep};
 /// A millisecond.
 pub const MS: Duration = Duration::from_millis(1);
 
-/// What the machine does.
+/// A step of the script.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Act {
-    /// Lets so many milliseconds pass.
+    /// Lets this many milliseconds pass.
     Wait(u64),
     /// Prints on the serial line.
     Say(String),
-    /// Logs a trap that is a guest's exit, so many times.
+    /// Logs a guest's exit, this many times.
     Exits(u32),
     /// Reports the end of the machine.
     Off,
-    /// Ends, with a status as the kernel has it.
+    /// Ends, with a wait status of the kernel.
     Die(i32),
     /// Goes, but leaves its connections open.
     DieButHold(i32),
-    /// The harness stands still for so many milliseconds. All up to the next [`Wait`](Act::Wait)
-    /// happens meanwhile.
+    /// The harness stands still for this many milliseconds. Everything up to the next
+    /// [`Wait`](Act::Wait) happens meanwhile.
     Stop(u64),
 }
 use Act::*;

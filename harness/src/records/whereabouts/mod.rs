@@ -1,5 +1,5 @@
-//! Where a machine stood that had to be stopped: QEMU's registers, and the place in a program that
-//! each processor's program counter means.
+//! Finds out where a machine was when a clock ran out: from QEMU's registers to the place in a program
+//! that each processor's program counter points to.
 
 mod program;
 
@@ -13,13 +13,13 @@ use std::path::PathBuf;
 pub struct Programs {
     /// The hypervisor's file.
     pub hypervisor: PathBuf,
-    /// The guests' files, in their order, each with its name on the disk.
+    /// The guests' files, in order, each with its name on the disk.
     pub guests: Vec<(String, PathBuf)>,
 }
 
 impl Programs {
-    /// The guest that was loaded from a path of the disk. Where no path is known it is the first; the
-    /// guests are linked for the same addresses, which do not tell them apart.
+    /// The guest that was loaded from a path on the disk. If the path is not known, the first guest:
+    /// the guests are linked for the same addresses, which therefore do not tell them apart.
     fn guest(&self, path: Option<&str>) -> Option<&PathBuf> {
         let named = |(name, _): &&(String, PathBuf)| {
             path.is_some_and(|path| path.strip_prefix("/sbin/") == Some(name))
@@ -29,18 +29,18 @@ impl Programs {
     }
 }
 
-/// Where a processor stood, in one look or several.
+/// Where a processor was, in one or several samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whereabouts {
     /// The processor, from 0.
     pub cpu: usize,
-    /// In how many looks, and of how many.
+    /// In how many samples it was there, and how many samples there are.
     pub looks: [usize; 2],
     /// Its program counter in the first of them.
     pub pc: String,
-    /// Whose code it ran, as far as its registers tell.
+    /// Whose code it ran, as far as its registers show.
     pub world: World,
-    /// Where that is; none when the program has no symbol for it, or it is in neither.
+    /// The place in a program; none if no program has a symbol for it.
     pub place: Option<Place>,
 }
 
@@ -51,7 +51,7 @@ pub struct Place {
     pub program: String,
     /// The function.
     pub function: String,
-    /// File and line, where the program tells.
+    /// File and line, if the program has them.
     pub source: Option<String>,
 }
 
@@ -77,10 +77,9 @@ impl std::fmt::Display for Whereabouts {
     }
 }
 
-/// Where the processors stood, from what QEMU said to `info registers -a` at each look; the places
-/// that a processor was seen at most often come first. `running` is where on the disk the guest came
-/// from that ran last, as the hypervisor reported it. Paths are told as seen from the
-/// project.
+/// Finds where the processors were, from QEMU's answers to `info registers -a`. The place at which a
+/// processor was seen most often comes first. `running` is the path on the disk of the guest that ran
+/// last, as the hypervisor reported it. Source paths are relative to the project.
 pub fn locate(
     looks: &[String],
     programs: &Programs,
@@ -99,8 +98,8 @@ pub fn locate(
         match cpu.world {
             World::Hypervisor => in_hypervisor(true),
             World::Guest => in_guest(),
-            // The hypervisor has left the address it is loaded at long before a guest runs, and
-            // the guest's may be the same.
+            // The hypervisor has left its load address long before a guest runs, and the guest may have
+            // the same load address.
             World::Unknown => in_guest().or_else(|| in_hypervisor(false)),
         }
     };
@@ -114,7 +113,7 @@ pub fn locate(
     all
 }
 
-/// Adds a processor's place in one look to those in the looks before.
+/// Adds a processor's place in one sample to the places so far.
 fn count(all: &mut Vec<Whereabouts>, index: usize, cpu: &Cpu, place: Option<Place>, of: usize) {
     let (pc, world) = (format!("{:#x}", cpu.pc), cpu.world);
     let same = |known: &&mut Whereabouts| {
@@ -139,7 +138,8 @@ fn count(all: &mut Vec<Whereabouts>, index: usize, cpu: &Cpu, place: Option<Plac
     }
 }
 
-/// Whose code a processor ran. It matters: on riscv64 the two may be linked for the same addresses.
+/// Whose code a processor ran. It matters because on riscv64 the two may be linked for the same
+/// addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum World {
@@ -147,7 +147,7 @@ pub enum World {
     Hypervisor,
     /// The guest's.
     Guest,
-    /// The registers do not tell.
+    /// The registers do not show it.
     Unknown,
 }
 
@@ -177,9 +177,9 @@ fn processor(registers: &str) -> Option<Cpu> {
     })
 }
 
-/// riscv64 says whether the hart is virtual, aarch64 at which exception level it is: the hypervisor
-/// is at EL2, or else at EL1 with a guest at EL0. So EL1 is either one, but there the two are linked
-/// for different addresses.
+/// riscv64 shows whether the hart is virtual; aarch64 shows the exception level: the hypervisor is at
+/// EL2, or else at EL1 with a guest at EL0. So EL1 may be either one, but in that case the two are
+/// linked for different addresses.
 fn world(registers: &str) -> World {
     let virtual_hart = registers
         .lines()

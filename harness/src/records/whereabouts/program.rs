@@ -1,4 +1,4 @@
-//! An ELF file that an address is looked up in.
+//! An ELF file in which to look up an address.
 
 use super::Place;
 use addr2line::gimli::{self, EndianSlice, RunTimeEndian};
@@ -6,8 +6,8 @@ use object::{Object, ObjectSection, ObjectSegment};
 use std::borrow::Cow;
 use std::path::Path;
 
-/// What is left of a kernel's address when the bits that put it in the high half are taken off. On
-/// all three architectures the hypervisor's is its load address then.
+/// The bits of a kernel's address below those that put it into the high half. On all three
+/// architectures they are the load address of the hypervisor.
 const LOW_BITS: u64 = (1 << 38) - 1;
 
 /// A program, with its name and its bytes.
@@ -19,7 +19,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Reads a program; none if it cannot be read. A flat one simply has no places.
+    /// Reads a program; none if it cannot be read. A flat binary simply has no places.
     pub(super) fn load(file: &Path, root: &Path) -> Option<Self> {
         Some(Self {
             name: file.file_stem()?.to_string_lossy().into_owned(),
@@ -28,8 +28,8 @@ impl Program {
         })
     }
 
-    /// The place at an address that the program is linked for or, if `loaded`, one that it is loaded
-    /// at: before a kernel has its own tables, it runs there.
+    /// The place at an address that the program is linked for or, if `loaded`, loaded at: a kernel runs
+    /// there before it has its own tables.
     pub(super) fn place(&self, pc: u64, loaded: bool) -> Option<Place> {
         let file = object::File::parse(&*self.bytes).ok()?;
         let address = linked_address(&file, pc, loaded)?;
@@ -58,8 +58,8 @@ impl Program {
         let sections = gimli::DwarfSections::load(section).ok()?;
         let dwarf = sections.borrow(|data: &Cow<'_, [u8]>| EndianSlice::new(data, endian));
         let context = addr2line::Context::from_dwarf(dwarf).ok()?;
-        // Of functions inlined into one another the innermost that is the workspace's own; else the
-        // outermost, which is the one that has the symbol.
+        // Among functions inlined into one another, take the innermost of the workspace's own;
+        // otherwise the outermost, which has the symbol.
         let mut frames = context.find_frames(address).skip_all_loads().ok()?;
         let mut found = None;
         while let Some(frame) = frames.next().ok()? {
@@ -76,7 +76,7 @@ impl Program {
     }
 }
 
-/// The address, of those that the program is linked for, that `pc` means.
+/// The address for which the program is linked that `pc` stands for.
 fn linked_address(file: &object::File<'_>, pc: u64, loaded: bool) -> Option<u64> {
     file.segments().find_map(|segment| {
         let (linked, size) = (segment.address(), segment.size());
@@ -89,7 +89,7 @@ fn linked_address(file: &object::File<'_>, pc: u64, loaded: bool) -> Option<u64>
     })
 }
 
-/// Where the segment linked for an address is loaded, as the file says.
+/// The load address of the segment linked for an address, according to the file.
 fn loaded_address(file: &object::File<'_>, linked: u64) -> u64 {
     use object::read::elf::ProgramHeader;
     let object::File::Elf64(elf) = file else {
@@ -103,7 +103,8 @@ fn loaded_address(file: &object::File<'_>, linked: u64) -> u64 {
         .map_or(linked, |header| header.p_paddr(endian))
 }
 
-/// A path without what is the same for all: the workspace, cargo's folder of a crate, Rust's own.
+/// Shortens a path by its uninteresting beginning: the workspace, cargo's folder of a crate, Rust's
+/// own.
 fn shortened<'a>(path: &'a str, root: &str) -> &'a str {
     if let Some(own) = path.strip_prefix(root) {
         return own;

@@ -1,4 +1,4 @@
-//! How fast a failure is told, on a real QEMU: from what decides it to the end of the harness.
+//! Measures how fast a failure is reported, on a real QEMU: from its cause to the end of the harness.
 
 use super::{HarnessRun, median};
 use crate::error::Error;
@@ -11,17 +11,17 @@ use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-/// How many times each is measured.
+/// How many times each of them is measured.
 const TIMES: usize = 9;
 
-/// How the line begins that is forbidden: one of the banner that every boot prints, and no step of the
-/// story. What is awaited may come, so forbidding that would change nothing.
+/// The beginning of the line that is forbidden: a line of the banner that every boot prints, and that
+/// is not a step. An awaited line is always allowed, so forbidding one would change nothing.
 const LINE: &str = "      d88888 ";
 
 /// Medians, in seconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failing {
-    /// From a forbidden line, as the harness shows it.
+    /// From a forbidden line, when the harness shows it.
     pub forbidden_line: f64,
     /// From a SIGKILL to QEMU.
     pub death: f64,
@@ -34,7 +34,7 @@ impl Failing {
     }
 }
 
-/// Measures both; none where the system does not tell which process is QEMU.
+/// Measures both; none if the system does not show which process is QEMU.
 pub(super) async fn measure(
     harness: &HarnessRun,
     programs: &Programs,
@@ -57,7 +57,7 @@ pub(super) async fn measure(
     )
 }
 
-/// The usual scenario, in which a line that comes is forbidden.
+/// The usual scenario, with a line forbidden that always comes.
 fn scenario_that_forbids(harness: &HarnessRun) -> Result<PathBuf, Error> {
     let usual = harness.project.scenario("gkernel");
     let text = std::fs::read_to_string(&usual).map_err(|e| Error::io("read", &usual, &e))?;
@@ -67,8 +67,8 @@ fn scenario_that_forbids(harness: &HarnessRun) -> Result<PathBuf, Error> {
     Ok(file)
 }
 
-/// Seconds from the line that begins so, and from what is done then, to the harness's end with that
-/// exit code. The first line is a sign that the machine is up.
+/// Seconds from the line with this beginning, and from the action taken then, to the end of the harness
+/// with that exit code. The first such line shows that the machine is up.
 async fn from_line(
     mut command: Command,
     beginning: &str,
@@ -92,7 +92,7 @@ async fn from_line(
         .map(|start| start.elapsed().as_secs_f64()))
 }
 
-/// Kills the only child of a harness that has a machine running. Any of its threads may have it.
+/// Kills the only child of a harness whose machine is running. Any of its threads may be the parent.
 fn kill_qemu_of(harness: u32) -> Option<()> {
     let threads = std::fs::read_dir(format!("/proc/{harness}/task")).ok()?;
     let children = threads.filter_map(|thread| {

@@ -1,4 +1,4 @@
-//! How fast a recorded console is judged.
+//! Measures how fast a recorded console is judged.
 
 use crate::judge::Story;
 use crate::judge::trial::Trial;
@@ -8,8 +8,8 @@ use std::io::{self, Read};
 /// How much is judged.
 const LENGTH: usize = 1 << 30;
 
-/// MB per second of one core, whatever else the computer does meanwhile. The console is one that a talkative kernel might print, colours and all; it is
-/// made as it is read, so that the disk does not count.
+/// MB per second on one core, whatever else the computer does. The console is one that a talkative
+/// kernel might print, with colours; it is generated while it is read, so the disk does not count.
 pub(super) fn measure(story: &Story) -> f64 {
     let block = chatter();
     let console = Repeated {
@@ -23,7 +23,7 @@ pub(super) fn measure(story: &Story) -> f64 {
     LENGTH as f64 / 1e6 / (seconds_of_work() - start)
 }
 
-/// How long this process has kept a core busy.
+/// The processor time that this process has used.
 fn seconds_of_work() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
@@ -42,7 +42,7 @@ fn chatter() -> Vec<u8> {
     (0..20_000).map(line).collect::<String>().into_bytes()
 }
 
-/// A block again and again.
+/// Repeats a block.
 struct Repeated<'b> {
     block: &'b [u8],
     at: usize,

@@ -1,15 +1,15 @@
-//! What QEMU's log of the guest's exits costs: the same run with it and without.
+//! Measures the cost of QEMU's log of the guest's exits: the same run with and without it.
 
 use super::{HarnessRun, median, timed};
 use crate::error::Error;
 use crate::records::whereabouts::Programs;
 use std::path::{Path, PathBuf};
 
-/// The table that asks for the log, in a scenario.
+/// The table in a scenario that asks for the log.
 const ASKS: &str = "[witness]";
 
-/// How much longer a run takes with the log than without, from its start to its verdict: the median
-/// of the ratios within so many pairs of runs. None when a run does not pass.
+/// How much longer a run takes with the log than without, from its start to its verdict: the median of
+/// the ratios within this many pairs of runs. None if a run does not pass.
 pub(super) async fn measure(
     harness: &HarnessRun,
     programs: &Programs,
@@ -18,7 +18,7 @@ pub(super) async fn measure(
     let unasked = scenario_without_log(harness)?;
     let mut ratios = Vec::new();
     for nth in 0..pairs {
-        // Either comes first as often as the other: what else the computer does may change slowly.
+        // Each kind goes first equally often: the load of the computer may change slowly.
         let mut scenarios = [None, Some(unasked.as_path())];
         scenarios.rotate_left(nth % 2);
         let [mut with, mut without] = [None; 2];

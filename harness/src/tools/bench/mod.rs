@@ -1,8 +1,8 @@
-//! What the harness costs, and how fast it is: `harness bench`; how often it is wrong:
-//! `harness bench --soak`.
+//! Measures the harness. `harness bench`: its cost and its speed. `harness bench --soak`: how often it
+//! is wrong.
 //!
-//! The same QEMU command is run alone, through the harness and through `x`, in turn, so that all see
-//! the same state of the computer; medians are told.
+//! The same QEMU command runs alone, through the harness and through `x`, in turn, so that all three
+//! see the same state of the computer. The results are medians.
 
 mod failing;
 mod judging;
@@ -23,19 +23,19 @@ use std::process::Stdio;
 use std::time::Instant;
 use tokio::process::Command;
 
-/// What a warm `./x run` may cost over QEMU's own time, in seconds.
+/// The most time that a warm `./x run` may add to QEMU's own, in seconds.
 const OVERHEAD_BUDGET: f64 = 0.1;
 
-/// What the harness may cost in memory, in KiB.
+/// The most memory that the harness may use, in KiB.
 const MEMORY_BUDGET: u64 = 30 << 10;
 
-/// What a failure may take from what decides it to the harness's end, in seconds.
+/// The longest time from the cause of a failure to the harness's end, in seconds.
 const FAILING_BUDGET: f64 = 0.1;
 
-/// How fast a recorded console is judged at least, in MB/s.
+/// The lowest speed for judging a recorded console, in MB/s.
 const JUDGING_TARGET: f64 = 200.0;
 
-/// What was measured, in seconds and KiB.
+/// The measurements, in seconds and KiB.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// The architecture.
@@ -48,28 +48,28 @@ pub struct Figures {
     pub harness_run: f64,
     /// The whole `./x run`, median.
     pub x_run: f64,
-    /// What `harness run` took longer than the QEMU before it, median.
+    /// How much longer `harness run` took than the QEMU before it, median.
     pub overhead: f64,
-    /// What `./x run` took longer than the QEMU before it, median.
+    /// How much longer `./x run` took than the QEMU before it, median.
     pub x_overhead: f64,
     /// The harness's own largest memory.
     pub memory_kib: u64,
     /// Making a disk image, median.
     pub disk_image: f64,
-    /// What a disk image takes up.
+    /// The size of a disk image on the disk.
     pub disk_kib: u64,
     /// Runs that did not pass.
     pub failures: usize,
-    /// From what decides a failure to the harness's end, where the system lets that be measured.
+    /// From the cause of a failure to the harness's end, if the system lets that be measured.
     pub failing: Option<Failing>,
-    /// How many times as long a run takes with QEMU's log of the exits as without it, where both pass.
+    /// How many times longer a run takes with QEMU's log of the exits than without, if both pass.
     pub logging: Option<f64>,
     /// Judging a recorded console, in MB/s on one core.
     pub judging: f64,
 }
 
 impl Figures {
-    /// Whether all is within what was promised.
+    /// Whether all values are within the promised limits.
     pub fn within_budget(&self) -> bool {
         let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
         self.failures == 0
@@ -79,7 +79,7 @@ impl Figures {
             && self.judging >= JUDGING_TARGET
     }
 
-    /// As a short table.
+    /// Prints a short table.
     pub fn human(&self) -> String {
         let Self { arch, runs, .. } = self;
         let failing = self.failing.as_ref().map_or(String::new(), |failing| {
@@ -123,7 +123,7 @@ impl Figures {
     }
 }
 
-/// Measures an architecture. The harness whose runs are measured is `program`.
+/// Measures an architecture, with runs of the harness `program`.
 pub async fn measure(
     project: &Project,
     program: &Path,
@@ -252,7 +252,7 @@ async fn timed(command: &mut Command) -> Result<(f64, std::process::Output), Err
     Ok((start.elapsed().as_secs_f64(), output))
 }
 
-/// The time that a disk image takes, and its size on the disk.
+/// The time to make a disk image, and its size on the disk.
 fn disk_image(folder: &Path) -> Result<(f64, u64), Error> {
     let path = folder.join("bench.img");
     let files = [("/sbin/gkernel".to_owned(), vec![1; 128 << 10])];

@@ -1,4 +1,5 @@
-//! Many boots of the same: whatever does not pass is a flake, and keeps its records.
+//! Boots the same scenario many times: any boot that does not pass is a flake, and its records are
+//! kept.
 
 use super::{HarnessRun, median};
 use crate::arch::Arch;
@@ -9,7 +10,7 @@ use crate::records::report::lossy_path;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What came of it.
+/// The results.
 #[derive(Debug, Clone, Serialize)]
 pub struct Soaked {
     /// The architecture.
@@ -37,7 +38,7 @@ pub struct Flake {
 }
 
 impl Soaked {
-    /// As a short table.
+    /// Prints a short table.
     pub fn human(&self) -> String {
         let mut out = format!(
             "{}, {} boots, {} of them not passed\n\
@@ -58,7 +59,7 @@ impl Soaked {
     }
 }
 
-/// Boots the usual scenario so many times, in processes of their own, of the harness that is `program`.
+/// Boots the usual scenario this many times, each in a new process of the harness `program`.
 pub async fn soak(
     project: &Project,
     program: &Path,
@@ -78,7 +79,7 @@ pub async fn soak(
         processes.push(seconds);
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         verdicts.push(report["seconds"].as_f64().unwrap_or_default());
-        // The name is plain; of the folder that it is in, the report may not tell all.
+        // The name is plain; the report may not show the whole path of the folder.
         let run_dir = report["run_dir"].as_str().map(Path::new);
         let run_dir = run_dir
             .and_then(Path::file_name)

@@ -1,5 +1,5 @@
-//! Mutants: for each case of the conformance suite the defect that it exists for, put back as a patch
-//! into a copy of the workspace. A case that stays green with its defect proves nothing.
+//! Mutants: each case of the conformance suite exists for a defect, which a patch puts back into a copy
+//! of the workspace. A case that stays green with its defect proves nothing.
 
 mod patch;
 mod tree;
@@ -20,7 +20,7 @@ use std::time::Instant;
 use tokio::process::Command;
 use tree::Tree;
 
-/// How long a run may take, in seconds; and one whose defect is known to hang.
+/// How long a run may take, in seconds, and a run with a defect that is known to hang.
 const TIMEOUT: &str = "30";
 const TIMEOUT_OF_HANGING: &str = "8";
 
@@ -28,15 +28,15 @@ const TIMEOUT_OF_HANGING: &str = "8";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
-    /// The case saw it, by a verdict of the right kind.
+    /// The case caught it, with a verdict of the right kind.
     Killed,
-    /// The case passed with it.
+    /// The case passed with the defect.
     Survived,
-    /// The case failed with it, by a verdict that is not one for this defect.
+    /// The case failed with a verdict that does not fit this defect.
     WrongVerdict,
-    /// The case does not pass without it.
+    /// The case does not pass even without the defect.
     NotGreen,
-    /// There was no verdict, such as after a build that failed.
+    /// There was no verdict, for example because a build failed.
     NoVerdict,
 }
 
@@ -57,17 +57,17 @@ pub struct Row {
     pub seconds: f64,
 }
 
-/// All that was tried.
+/// All results.
 #[derive(Debug, Serialize)]
 pub struct Table {
     /// The mutants.
     pub rows: Vec<Row>,
-    /// Cases that have none.
+    /// Cases without a mutant.
     pub without: Vec<String>,
 }
 
 impl Row {
-    /// As a line of the table.
+    /// A line of the table.
     pub fn human(&self) -> String {
         let fate = match self.fate {
             Fate::Killed => "killed".to_owned(),
@@ -118,8 +118,8 @@ struct Work {
     arches: Vec<Arch>,
 }
 
-/// Tries the mutants of `cases`, or of all if none are named, on `arches`; tells each as it comes. The
-/// harness that boots them is `program`.
+/// Tries the mutants of `cases`, or of all cases if none are named, on `arches`, and reports each
+/// result as it comes. The harness `program` boots them.
 pub async fn run(
     project: &Project,
     program: &Path,
@@ -130,7 +130,7 @@ pub async fn run(
     let since = retention::stamp();
     let (work, without) = plan(project, cases)?;
     let copy = Tree::of(project.folder(), &project.mutants()).await?;
-    // All patches are looked at before anything is built.
+    // All patches are checked before anything is built.
     for work in &work {
         work.mutant.apply(|file| copy.read(file))?;
     }
@@ -146,7 +146,7 @@ pub async fn run(
     };
     for &arch in arches {
         let here = work.iter().filter(|work| work.arches.contains(&arch));
-        // First all of them without their defects: one build of the hypervisor for all.
+        // First all cases without their defects: one build of the hypervisor serves them all.
         let mut green = Vec::new();
         for work in here {
             let row = bed.attempt(work, arch).await?;
@@ -166,8 +166,8 @@ pub async fn run(
     Ok(Table { rows, without })
 }
 
-/// Looks at all mutants without building any: whether they can be read and still apply. The cases that
-/// have none.
+/// Checks that all mutants can be read and still apply, without building any. Returns the cases without
+/// a mutant.
 pub fn check(project: &Project) -> Result<Vec<String>, Error> {
     let (work, without) = plan(project, &[])?;
     for work in &work {
@@ -177,7 +177,7 @@ pub fn check(project: &Project) -> Result<Vec<String>, Error> {
     Ok(without)
 }
 
-/// Which cases there are mutants for.
+/// Pairs the cases with their mutants.
 fn plan(project: &Project, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
     let known = conformance::cases(project)?;
     if let Some(name) = named

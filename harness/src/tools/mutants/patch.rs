@@ -100,7 +100,7 @@ impl Mutant {
             let before = read(&path)
                 .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
             let hunks = patch.patch().as_text();
-            let hunks = hunks.ok_or_else(|| self.refused(format!("{shown}: it is no text")))?;
+            let hunks = hunks.ok_or_else(|| self.refused(format!("{shown}: it is not text")))?;
             let after = diffy::apply(&before, hunks)
                 .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
             changed.push((path, after));
@@ -127,7 +127,7 @@ fn verdicts(list: &str) -> Result<Vec<String>, String> {
     let known = |kind: &str| match RED.contains(&kind) {
         true => Ok(kind.to_owned()),
         false => Err(format!(
-            "`{kind}` is no red verdict; there are {}",
+            "`{kind}` is not a failing verdict; there are {}",
             RED.join(", ")
         )),
     };
@@ -185,9 +185,12 @@ mod tests {
             ("# A defect.\n", "there is no `# verdict:`"),
             (
                 "# A defect.\n# verdict: pass\n",
-                "x.patch:2: `pass` is no red",
+                "x.patch:2: `pass` is not a failing",
             ),
-            ("# A defect.\n# verdict: infrastructure\n", "no red verdict"),
+            (
+                "# A defect.\n# verdict: infrastructure\n",
+                "not a failing verdict",
+            ),
             (
                 "# D.\n# arch: m68k\n# verdict: diverged\n",
                 "x.patch:2: no architecture `m68k`",

@@ -31,7 +31,7 @@ pub const MPIDR: u64 = 1 << 31;
 /// The affinity fields of an MPIDR: Aff3, and Aff2 to Aff0.
 const AFFINITY: u64 = 0xFF_00FF_FFFF;
 
-/// What a guest asks for.
+/// A guest's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The call.
@@ -92,7 +92,7 @@ pub fn decode(x: &[u64; 31], immediate: u64) -> Request {
             false => Reply::InvalidParameter,
         }),
         PSCI_AFFINITY_INFO | PSCI_AFFINITY_INFO_64 => settled(affinity_info(first, second)),
-        // There is no trusted OS that would have to be migrated.
+        // There is no trusted OS to migrate.
         PSCI_MIGRATE_INFO_TYPE => settled(Reply::Value(2)),
         id => Call::Unknown { id },
     };

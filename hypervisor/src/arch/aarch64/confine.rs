@@ -1,4 +1,4 @@
-//! What is kept from a guest: the traps.
+//! The traps that confine a guest.
 
 use core::arch::asm;
 
@@ -12,8 +12,8 @@ use super::{
 /// UCI (26). Clear, they make it a trap.
 const SCTLR_EL0_GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1 << 26;
 
-/// Takes from EL0 the cache, interrupt-mask, WFI/WFE, timer, performance and floating-point
-/// registers: each touch becomes an exit.
+/// Withholds from EL0 the cache, interrupt-mask, WFI/WFE, timer, performance and floating-point
+/// registers: each access becomes an exit.
 pub fn confine_el0() {
     // SAFETY: all of these bits concern EL0 only; the host is built without floating point. With
     // CNTKCTL_EL1, PMUSERENR_EL0 and CPACR_EL1 zero there is no timer, no counter and no floating
@@ -81,8 +81,8 @@ const MPAM2: u64 = 1 << 48 | 1 << 49;
 /// that it could grant. Not ER, CR and SW, which say less; with them QEMU 10.0 passes over TPM.
 const PMUSERENR: u64 = 1;
 
-/// Sets the traps of a guest at EL1 that HCR_EL2 does not have. The guest may use floating point; the host
-/// is built without it.
+/// Sets the traps for a guest at EL1 that are not in HCR_EL2. The guest may use floating point; the
+/// host is built without it.
 pub fn confine_el1(features: Features) {
     let mdcr = sysreg_read!("mdcr_el2") & MDCR_HPMN | MDCR;
     let midr = sysreg_read!("midr_el1");

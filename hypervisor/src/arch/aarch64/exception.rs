@@ -1,10 +1,10 @@
-//! How an exception to EL1 begins, for one that the hypervisor raises in the guest (Arm ARM, D1.3 and the
+//! How an exception to EL1 begins that the hypervisor raises in the guest (Arm ARM, D1.3 and the
 //! pseudocode AArch64.TakeException).
 
 /// SPSR for EL1 on SP_EL1, with D, A, I and F masked: as after a reset, and as an exception begins.
 pub const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
 
-/// What stays of PSTATE: NZCV, DIT and PAN.
+/// The bits of PSTATE that an exception keeps: NZCV, DIT and PAN.
 const KEPT: u64 = 0xF << 28 | 1 << 24 | PAN;
 const PAN: u64 = 1 << 22;
 const SSBS: u64 = 1 << 12;
@@ -14,10 +14,11 @@ const AARCH32: u64 = 1 << 4;
 const SCTLR_SPAN: u64 = 1 << 23;
 const SCTLR_DSSBS: u64 = 1 << 44;
 
-/// The program counter and PSTATE at which a synchronous exception to EL1 begins that comes in `pstate`, with
-/// these values of SCTLR_EL1 and VBAR_EL1.
+/// The program counter and PSTATE at the start of a synchronous exception to EL1 that is taken in
+/// `pstate`, with these values of SCTLR_EL1 and VBAR_EL1.
 pub fn entry(pstate: u64, sctlr: u64, vbar: u64) -> (u64, u64) {
-    // The vectors by where it comes from: EL1 on SP_EL0, EL1 on SP_EL1, EL0 in either state.
+    // The vector depends on where the exception comes from: EL1 on SP_EL0, EL1 on SP_EL1, EL0 in either
+    // state.
     let offset = match pstate & 0b1111 {
         0b0100 => 0x000,
         0b0101 => 0x200,

@@ -1,9 +1,9 @@
-//! What the guest sees of the CPU's features: the identification registers of group 3, which HCR_EL2.TID3
+//! The CPU features that the guest sees: the identification registers of group 3, which HCR_EL2.TID3
 //! traps (Arm ARM, D24.2; the encodings with CRn 0 and CRm 1 to 7).
 //!
-//! A feature is shown if the guest can use it: the instruction runs by itself, or its registers are
+//! A feature is shown if the guest can use it: the instruction runs without help, or its registers are
 //! switched or cleared between guests. A field that no line below names reads as zero, and so does a
-//! register that none names, the encodings that are reserved for later ones among them.
+//! register that no line names, including the encodings reserved for later registers.
 //!
 //! Hidden are: AArch32; SVE and SME; memory tagging; performance, profiling, activity and trace
 //! registers; debug beyond the least that the architecture knows; RAS; LORegions, MPAM, SCXTNUM;
@@ -13,17 +13,17 @@
 /// How a field, four bits wide, is shown.
 #[derive(Clone, Copy, Debug)]
 enum Show {
-    /// As the CPU has it, or this if the CPU has more.
+    /// The CPU's value, or this one if the CPU has more.
     AtMost(u64),
-    /// The same for a signed field, in which 0b1111 says that the feature is absent.
+    /// The same for a signed field, where 0b1111 means that the feature is absent.
     SignedAtMost(u64),
-    /// As this, whatever the CPU has.
+    /// This value, whatever the CPU has.
     Always(u64),
 }
 
 use Show::{Always, AtMost, SignedAtMost};
 
-/// All of what the CPU has: the field describes instructions only.
+/// The CPU's value in full: the field describes instructions only.
 const ALL: Show = AtMost(0xF);
 
 /// A register that is not all zero: CRm and op2, and its fields by their lowest bits.
@@ -163,8 +163,8 @@ const TABLE: [Register; 9] = [
 pub struct IdRegisters([u64; TABLE.len()]);
 
 impl IdRegisters {
-    /// Those of a guest on a CPU whose own `hardware` gives by CRm and op2. It is asked only for registers
-    /// that every Armv8-A CPU has.
+    /// The registers of a guest on a CPU whose own registers `hardware` returns by CRm and op2. It is
+    /// asked only for registers that every Armv8-A CPU has.
     pub fn new(hardware: impl Fn(u64, u64) -> u64) -> Self {
         Self(TABLE.map(|register| {
             let own = hardware(register.name.0, register.name.1);
@@ -193,7 +193,7 @@ fn shown(own: u64, show: Show) -> u64 {
     }
 }
 
-/// Features of the CPU on which it depends how a guest is confined.
+/// The CPU features that affect how a guest is confined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Pointer authentication: keys that a guest can write (FEAT_PAuth).
@@ -213,7 +213,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Those of a CPU whose registers `hardware` gives by CRm and op2.
+    /// The features of a CPU whose registers `hardware` returns by CRm and op2.
     pub fn new(hardware: impl Fn(u64, u64) -> u64) -> Self {
         let field = |(crm, op2): (u64, u64), shift: u32| hardware(crm, op2) >> shift & 0xF;
         let algorithms = [

@@ -29,8 +29,8 @@ macro_rules! sysreg_write {
 
 pub(super) use {sysreg_read, sysreg_write};
 
-/// What a world switch saves and restores; `enter.S` knows it by the offsets. Its size and
-/// alignment are those of a stack pointer, which it is while the guest runs.
+/// The registers that a world switch saves and restores; `enter.S` addresses them by offset. The size
+/// and alignment are those of a stack pointer, because it is one while the guest runs.
 #[repr(C, align(16))]
 #[derive(Default)]
 pub struct Context {
@@ -38,7 +38,7 @@ pub struct Context {
     pub guest_x: [u64; 31],
     /// The guest's SP_EL0.
     pub guest_sp_el0: u64,
-    /// Where the guest goes on.
+    /// The guest's program counter.
     pub guest_elr: u64,
     /// The guest's processor state.
     pub guest_spsr: u64,
@@ -90,14 +90,14 @@ pub unsafe fn set_stage2(root: Hpa) {
     unsafe { point_stage2(VMID | root.get()) };
 }
 
-/// Has the CPU let go of the tables of the guest, whose memory is about to be given back.
+/// Makes the CPU let go of the guest's tables, whose memory is about to be given back.
 pub fn clear_stage2() {
     // SAFETY: the host does not go through Stage-2, and no guest runs before there are other tables.
     unsafe { point_stage2(0) };
 }
 
-/// Writes VTTBR_EL2. In front, what the TLB knows by the VMID that is there is dropped; behind it, what an
-/// earlier guest with the VMID that is there now has left.
+/// Writes VTTBR_EL2. Before the write, it drops what the TLB holds for the current VMID; after the
+/// write, what an earlier guest left under the new one.
 ///
 /// # Safety
 ///
@@ -123,8 +123,9 @@ unsafe fn point_stage2(vttbr: u64) {
     }
 }
 
-/// Writes `size` bytes of RAM at `hpa` back to memory and has instructions be fetched from there. A guest starts with its caches
-/// off, so it would read and execute past what the host's caches still hold (Arm ARM, D7.5).
+/// Writes `size` bytes of RAM at `hpa` back to memory, so that instructions are fetched from there. A
+/// guest starts with its caches off, so it would not see what is only in the host's caches (Arm ARM,
+/// D7.5).
 pub fn clean_to_memory(hpa: Hpa, size: u64) {
     // CTR_EL0.DminLine: the log2 of the words in the smallest data cache line.
     let line = 4 << (sysreg_read!("ctr_el0") >> 16 & 0xF);
@@ -140,11 +141,11 @@ pub fn clean_to_memory(hpa: Hpa, size: u64) {
     }
 }
 
-/// How many [`host_registers`] there are.
+/// The number of [`host_registers`].
 pub const HOST_REGISTERS: usize = 12;
 
-/// The host's registers that a world switch must leave as they were; and the guest's virtual timer, which
-/// must be off while the host runs.
+/// The host's registers that a world switch must preserve, and the guest's virtual timer, which must be
+/// off while the host runs.
 pub fn host_registers() -> Registers<HOST_REGISTERS> {
     let (guest_timer, guest_tables) = if axplat_aarch64_vhe::host_is_at_el2() {
         (sysreg_read!("s3_5_c14_c3_1"), sysreg_read!("vttbr_el2"))
@@ -248,7 +249,7 @@ impl El1State {
     };
 }
 
-/// Gives the guest its virtual timer, for its turn. `control` is its CNTV_CTL_EL0.
+/// Turns the guest's virtual timer on for its turn. `control` is its CNTV_CTL_EL0.
 pub fn arm_timer(control: u64) {
     // SAFETY: the guest's own timer, which the host does not use.
     unsafe { sysreg_write!("s3_5_c14_c3_1", control) };
@@ -263,8 +264,8 @@ pub fn disarm_timer() -> u64 {
     control
 }
 
-/// Fills the guest's registers of an exception to EL1 that comes at `pc` in `pstate`, and gives the program
-/// counter and PSTATE of its handler.
+/// Fills in the guest's registers for an exception to EL1 taken at `pc` in `pstate`, and returns the
+/// program counter and PSTATE of its handler.
 pub fn trap_guest(exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
     // SAFETY: ELR_EL1, SPSR_EL1, ESR_EL1 and FAR_EL1 of the guest.
     unsafe {
@@ -312,9 +313,9 @@ pub fn guest_ipa(hcr: u64, address: Gva) -> Option<Gpa> {
     (par & 1 == 0).then_some(Gpa::new(par & 0x000F_FFFF_FFFF_F000))
 }
 
-/// Reads what an exception left. To be done before interrupts are on again, since each exception
+/// Reads what an exception left. Call it before interrupts are on again, because each exception
 /// overwrites it. The names are those of EL1; at EL2 with E2H set they reach EL2's registers. HPFAR_EL2
-/// is there only for a host at EL2, which one with a guest at EL1 is.
+/// exists only for a host at EL2, which a host with a guest at EL1 is.
 pub fn read_syndrome(vector: u64, at_el2: bool) -> Syndrome {
     Syndrome {
         vector,

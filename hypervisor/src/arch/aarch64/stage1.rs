@@ -1,4 +1,4 @@
-//! The guest's tables under TTBR0_EL1: axmm's address space, since this is the host's own format.
+//! The guest's tables under TTBR0_EL1: axmm's address space, because this is the host's own format.
 
 use axhal::paging::MappingFlags;
 use axmm::AddrSpace;
@@ -23,7 +23,7 @@ impl Tables {
         }
     }
 
-    /// Where the root is.
+    /// The address of the root.
     pub fn root(&self) -> Hpa {
         Hpa::new(self.0.page_table_root().as_usize() as u64)
     }
@@ -46,7 +46,7 @@ impl Translation for Tables {
         if gpa.checked_add(size).is_none_or(|end| end > LIMIT) {
             return Err(MapError::OutOfRange);
         }
-        // What is left: the range is mapped already, or no memory for a table.
+        // What remains: the range is already mapped, or there is no memory for a table.
         self.0
             .map_linear(gpa.into(), hpa.into(), size, flags)
             .map_err(|error| match error {

@@ -1,11 +1,11 @@
-//! The Supervisor Binary Interface as the guest sees it: how its calls are read and answered.
+//! The Supervisor Binary Interface as the guest sees it: reads and answers its calls.
 
 use sbi_spec::{base, binary, dbcn, legacy, srst};
 
 use crate::memory::addr::Gpa;
 use crate::vm::exit::{Call, Reply};
 
-/// By which convention a call wants its answer.
+/// The convention in which a call expects its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Convention {
     /// Error in a0, value in a1 (SBI 0.2 and later).
@@ -20,12 +20,12 @@ const A2: usize = 12;
 const A6: usize = 16;
 const A7: usize = 17;
 
-/// The version we speak: 2.0, the first with the debug console.
+/// The version that is implemented: 2.0, the first with the debug console.
 const SPEC_VERSION: u64 = 2 << 24;
-/// Of the implementation IDs none is ours; this is outside the assigned ones.
+/// No implementation ID is assigned to us; this one is outside the assigned range.
 const IMPL_ID: u64 = 0x6776_6873;
 
-/// Reads the call that is in the guest's registers: extension in a7, function in a6.
+/// Reads the call from the guest's registers: extension in a7, function in a6.
 pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
     let (extension, function) = (x[A7] as usize, x[A6] as usize);
     let call = match (extension, function) {

@@ -1,4 +1,4 @@
-//! The machine as riscv64 gives it: what a guest gets, and the switch-on of the H-extension.
+//! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
 use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
 use crate::{
@@ -43,7 +43,7 @@ impl Arch for Riscv64 {
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("vs", Mode::Vs)];
 
-    /// Makes sure of the H-extension.
+    /// Checks that there is an H-extension.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
         if regs::has_hypervisor_extension() {
             return Ok(());

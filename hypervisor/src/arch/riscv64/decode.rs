@@ -1,13 +1,13 @@
-//! From `scause` and its companions to an [`Exit`].
+//! Turns `scause` and its companions into an [`Exit`].
 
 use super::calls;
 use crate::memory::addr::Gpa;
 use crate::vm::exit::{Access, Exit, Fault, GuestException, Other, Refused};
 
-/// The trap CSRs, as the guest's trap left them, and what else a decision needs.
+/// The trap CSRs, as the guest's trap left them, and everything else that a decision needs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trap {
-    /// Why: the interrupt bit and the cause.
+    /// The cause, with the interrupt bit.
     pub scause: u64,
     /// A guest-virtual address, or the instruction.
     pub stval: u64,
@@ -22,8 +22,8 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// Whether the instruction that trapped is wanted, and the hart has not told it. It need not: QEMU
-    /// tells CSR instructions and WFI, but not CBO or WRS.NTO.
+    /// Whether the trapped instruction is needed, and the hart did not supply it. It does not have to:
+    /// QEMU supplies CSR instructions and WFI, but not CBO or WRS.NTO.
     pub fn lacks_instruction(&self) -> bool {
         self.scause == VIRTUAL_INSTRUCTION && self.stval == 0
     }
@@ -44,7 +44,7 @@ const STORE_GUEST_PAGE_FAULT: u64 = 23;
 const WFI: u64 = 0x1050_0073;
 const WRS_NTO: u64 = 0x00D0_0073;
 
-/// What the trap means, and, for a call, by which convention it wants its answer.
+/// What the trap means, and, for a call, the convention of its answer.
 pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
     let exit = match trap.scause {
         ECALL_FROM_VS => {
@@ -80,8 +80,8 @@ fn virtual_instruction(trap: &Trap) -> Exit {
     }
 }
 
-/// An instruction that the guest's kernel gets `cause` for. `stval` is right as it is: for a
-/// virtual instruction it is what an illegal one leaves there.
+/// An instruction for which the guest's kernel gets `cause`. `stval` is already right: a virtual
+/// instruction leaves there what an illegal one does.
 fn refused(trap: &Trap, cause: u64) -> Exit {
     Exit::Refused(Refused {
         what: other(trap),

@@ -1,14 +1,14 @@
-//! What is put into this hart for as long as a guest is loaded, and taken out again. It is every register
-//! that a guest can write and that the world switch does not keep in the vCPU's context, and what confines
-//! the guest. So no guest finds what another one left.
+//! Puts a guest's state into this hart when the guest is loaded, and takes it out again. It covers
+//! every register that a guest can write and that the world switch does not keep in the vCPU's context,
+//! and the registers that confine the guest. So no guest finds what another one left.
 
 use core::arch::asm;
 
 use super::regs::{self, SSTATUS_FS, SSTATUS_FS_INITIAL, XL_64, attempt, csr_read, csr_write};
 use crate::memory::addr::Hpa;
 
-/// Puts `guest` into this hart, with the Sv39x4 tables at `root`. Gives what confined whoever was there
-/// before, for [`unload`].
+/// Puts `guest` into this hart, with the Sv39x4 tables at `root`. Returns what was in the confining
+/// registers before, for [`unload`].
 ///
 /// # Safety
 ///
@@ -60,7 +60,7 @@ pub fn unload(before: Controls) -> GuestState {
     guest
 }
 
-/// What this hart holds of a guest. As after a reset, at first.
+/// The part of a guest's state that this hart holds. At first it is as after a reset.
 #[derive(Default)]
 pub struct GuestState {
     csrs: GuestCsrs,
@@ -68,7 +68,7 @@ pub struct GuestState {
     floating_point: FloatingPoint,
 }
 
-/// Defines a set of CSRs that are read and written together, in the order in which they stand here.
+/// Defines a set of CSRs that are read and written together, in the order given.
 macro_rules! csrs {
     ($(#[$doc:meta])* $set:ident: $($name:ident = $csr:literal,)*) => {
         $(#[$doc])*
@@ -152,14 +152,14 @@ struct Extensions {
     scontext: u64,
 }
 
-/// Writes a CSR by its number; where it is not there, this does nothing.
+/// Writes a CSR by its number; does nothing if it does not exist.
 macro_rules! write_if_present {
     ($($name:ident $csr:literal = $value:expr;)*) => {
         $(let _ = attempt!(concat!("csrw ", $csr, ", {operand}"), $value);)*
     };
 }
 
-/// Reads a CSR by its number; where it is not there, it is 0.
+/// Reads a CSR by its number; returns 0 if it does not exist.
 macro_rules! read_if_present {
     ($csr:literal) => {
         attempt!(concat!("csrr {operand}, ", $csr), 0u64).unwrap_or(0)
@@ -200,7 +200,8 @@ struct FloatingPoint {
     fcsr: u64,
 }
 
-/// Does `$each` with every register `f0` to `f31` and its place, while the unit is on, and `$last` then.
+/// Runs `$each` with every register `f0` to `f31` and its place, while the unit is on, and then
+/// `$last`.
 macro_rules! with_floating_point {
     ($each:literal, $last:literal, $place:expr) => {
         with_floating_point!(

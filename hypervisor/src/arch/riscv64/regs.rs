@@ -25,9 +25,9 @@ macro_rules! csr_write {
     };
 }
 
-/// Tries an instruction that may trap, with a register `{operand}` that holds `$value`, and gives what
-/// the register holds behind it; none if it trapped. The trap is ours: `stvec` leads behind the instruction
-/// meanwhile.
+/// Tries an instruction that may trap, with a register `{operand}` that holds `$value`. Returns what
+/// the register holds afterwards, or none if it trapped. The trap comes to us: meanwhile `stvec` points
+/// after the instruction.
 macro_rules! attempt {
     ($instruction:expr, $value:expr) => {{
         let (done, operand): (u64, u64);
@@ -137,8 +137,8 @@ pub fn forget_guests() {
     }
 }
 
-/// CSRs that VS-mode has no copies of its own of: what the guest writes there is what the host would
-/// find. So they are switched by hand.
+/// CSRs for which VS-mode has no copies of its own: the host would find what the guest writes there. So
+/// they are switched by hand.
 #[derive(Clone, Copy, Default)]
 pub struct SharedCsrs {
     scounteren: u64,
@@ -146,7 +146,7 @@ pub struct SharedCsrs {
 }
 
 impl SharedCsrs {
-    /// Puts these values into the CPU and gives what was there.
+    /// Puts these values into the CPU, and returns the ones before.
     #[must_use = "what was there has to be put back"]
     pub fn swap_in(self) -> Self {
         let before = Self {
@@ -162,7 +162,7 @@ impl SharedCsrs {
     }
 }
 
-/// What a world switch saves and restores; `enter.S` knows it by the offsets.
+/// The registers that a world switch saves and restores; `enter.S` addresses them by offset.
 #[repr(C)]
 #[derive(Default)]
 pub struct Context {
@@ -186,10 +186,10 @@ pub struct Context {
     pub host_sscratch: u64,
 }
 
-/// How many [`host_registers`] there are.
+/// The number of [`host_registers`].
 pub const HOST_REGISTERS: usize = 15;
 
-/// The host's registers that a world switch must leave as they were.
+/// The host's registers that a world switch must preserve.
 pub fn host_registers() -> Registers<HOST_REGISTERS> {
     macro_rules! general {
         ($name:literal) => {{
@@ -227,7 +227,7 @@ pub fn has_hypervisor_extension() -> bool {
     attempt!("csrr {operand}, hstatus", 0u64).is_some()
 }
 
-/// Reads the trap CSRs. To be done before interrupts are on again, since each trap overwrites them.
+/// Reads the trap CSRs. Call it before interrupts are on again, because each trap overwrites them.
 /// `sstatus` is as the trap left it.
 pub fn read_trap(sstatus: u64) -> Trap {
     Trap {
@@ -240,9 +240,8 @@ pub fn read_trap(sstatus: u64) -> Trap {
     }
 }
 
-/// The instruction at `pc`, loaded as the guest fetches it (HLVX); none if the
-/// guest has it mapped no more. To be called with interrupts off, after [`read_trap`], whose CSRs it may
-/// overwrite.
+/// The instruction at `pc`, loaded as the guest fetches it (HLVX); none if the guest no longer maps it.
+/// Call it with interrupts off, after [`read_trap`], because it may overwrite those CSRs.
 pub fn guest_instruction(pc: Gva, from_user: bool) -> Option<u64> {
     let host = csr_read!("hstatus");
     let level = if from_user { 0 } else { HSTATUS_SPVP };
@@ -264,7 +263,8 @@ pub fn guest_instruction(pc: Gva, from_user: bool) -> Option<u64> {
     }
 }
 
-/// Fills the guest's own trap CSRs as if it had trapped at `pc`, and gives the address of its handler.
+/// Fills in the guest's own trap CSRs as if it had trapped at `pc`, and returns the address of its
+/// handler.
 pub fn trap_guest(exception: &GuestException, pc: u64, from_supervisor: bool) -> u64 {
     let status = csr_read!("vsstatus");
     let interrupts_were_on = status & SSTATUS_SIE != 0;

@@ -35,11 +35,11 @@ unsafe extern "C" {
 pub struct Vcpu {
     context: Context,
     shared: SharedCsrs,
-    /// What the hart holds of the guest while it is loaded.
+    /// The guest's state that the hart holds while the guest is loaded.
     state: GuestState,
     /// Where the guest's tables are.
     root: Hpa,
-    /// The convention of the call that waits for its answer.
+    /// The convention of the call that awaits its answer.
     convention: calls::Convention,
 }
 
@@ -112,7 +112,7 @@ impl vcpu::Loaded for Loaded<'_> {
     }
 }
 
-/// While it is loaded.
+/// The guest's state while it is loaded.
 impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
@@ -149,13 +149,13 @@ impl Vcpu {
         }
     }
 
-    /// Moves past the instruction that trapped, whose own address sepc is. ECALL, WFI and WRS.NTO are
-    /// four bytes long and have no compressed form.
+    /// Moves past the trapped instruction, to which sepc points. ECALL, WFI and WRS.NTO are four bytes
+    /// long and have no compressed form.
     fn skip(&mut self) {
         self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
     }
 
-    /// Has the guest take an exception at its program counter, as hardware does a delegated one
+    /// Makes the guest take an exception at its program counter, as hardware delivers a delegated one
     /// (RISC-V Privileged, "Trap Entry" of the Hypervisor Extension).
     fn inject(&mut self, exception: GuestException) {
         let context = &mut self.context;

@@ -1,4 +1,4 @@
-//! The hypercalls of x86_64: by VMMCALL, in the manner of PSCI.
+//! The hypercalls of x86_64: VMMCALL, modelled on PSCI.
 
 use crate::vm::exit::{Call, Reply};
 

@@ -1,4 +1,4 @@
-//! The machine as x86_64 gives it: what a guest gets, and the switch-on of SVM.
+//! The machine on x86_64: what a guest gets, and turning SVM on.
 
 use super::{
     format::NestedPaging,

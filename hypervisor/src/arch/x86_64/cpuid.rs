@@ -1,10 +1,11 @@
-//! What a guest sees of the CPU (CPUID, APM vol. 3 appendix E): features that it can use, and no others.
+//! The CPU features that a guest sees (CPUID, APM vol. 3 appendix E): those that it can use, and no
+//! others.
 //!
-//! A feature is shown if it is on a list here and the host has it. What is on no list is hidden, so that
-//! a feature of a later CPU is none until somebody has thought about it. Hidden is what an intercept
-//! refuses (SVM, MONITOR, XSETBV and so XSAVE and AVX, performance counters), what lives in MSRs that a
-//! guest has not got (machine checks, MTRRs, TSC_AUX and so RDTSCP, speculation controls), and devices
-//! that are not there (the local APIC).
+//! A feature is shown if it is on a list here and the host has it. A feature on no list is hidden, so
+//! that a feature of a later CPU stays hidden until somebody has thought about it. Hidden are: whatever
+//! an intercept refuses (SVM, MONITOR, XSETBV and so XSAVE and AVX, performance counters), whatever
+//! lives in MSRs that a guest does not have (machine checks, MTRRs, TSC_AUX and so RDTSCP, speculation
+//! controls), and devices that do not exist (the local APIC).
 
 /// The four registers of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ const EXTENDED: u32 = 0x8000_0000;
 const LARGEST_EXTENDED: u32 = 0x8000_0008;
 
 /// The answer to CPUID with `function` in EAX and `index` in ECX; `host` executes it. A leaf beyond the
-/// last one is all zeros, as AMD's processors have it.
+/// last one is all zeros, as on AMD's processors.
 pub fn answer(function: u32, index: u32, host: impl Fn(u32, u32) -> Leaf) -> Leaf {
     if function == HYPERVISOR {
         return signature();
@@ -55,7 +56,7 @@ pub fn answer(function: u32, index: u32, host: impl Fn(u32, u32) -> Leaf) -> Lea
     shown(function, index, host(function, index))
 }
 
-/// What of the host's answer a guest sees.
+/// The part of the host's answer that a guest sees.
 fn shown(function: u32, index: u32, host: Leaf) -> Leaf {
     let mut leaf = host;
     match (function, index) {
@@ -95,8 +96,8 @@ fn shown(function: u32, index: u32, host: Leaf) -> Leaf {
     leaf
 }
 
-/// Physical and linear address sizes in bits. Neither exceeds what four levels of nested tables and of
-/// the guest's own translate.
+/// Physical and linear address sizes in bits. Neither exceeds what four levels of nested tables, or of
+/// the guest's own, can translate.
 fn address_sizes(eax: u32) -> u32 {
     const FOUR_LEVELS: u32 = 48;
     let physical = (eax & 0xFF).min(FOUR_LEVELS);
@@ -117,7 +118,7 @@ fn signature() -> Leaf {
     }
 }
 
-/// The bit that is for hypervisors to set.
+/// The bit reserved for hypervisors.
 const UNDER_A_HYPERVISOR: u32 = 1 << 31;
 
 const LEAF_1_ECX: u32 = 1 << 0 // SSE3

@@ -1,8 +1,8 @@
-//! From a VMEXIT code (APM vol. 2, appendix C) to what it means.
+//! Turns a VMEXIT code (APM vol. 2, appendix C) into its meaning.
 //!
 //! Some intercepts come before the check of the privilege level (VMMCALL, §15.9, and more of them in
-//! QEMU's TCG), so the level is looked at here: a process of the guest's gets what a CPU without SVM
-//! gives it.
+//! QEMU's TCG), so the level is checked here: a process of the guest gets what a CPU without SVM gives
+//! it.
 
 use super::{
     calls,
@@ -66,7 +66,8 @@ pub struct Left {
 pub struct Trapped {
     /// What it was.
     pub action: Action,
-    /// What the guest takes on its next entry in any case, unless the run loop raises something else.
+    /// The event that the guest takes on its next entry in any case, unless the run loop raises another
+    /// one.
     pub pending: Option<Event>,
 }
 
@@ -75,11 +76,11 @@ pub struct Trapped {
 pub enum Action {
     /// Hand it to the run loop.
     Exit(Exit),
-    /// Carry an instruction out; what cannot be is [`refused`].
+    /// Carry an instruction out; if that is impossible, it is [`refused`].
     Emulate(Instruction),
 }
 
-/// An instruction that the vCPU carries out.
+/// An instruction that the vCPU emulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Instruction {
     /// CPUID.
@@ -88,7 +89,7 @@ pub enum Instruction {
     ReadMsr(u32),
     /// WRMSR of this number.
     WriteMsr(u32),
-    /// INVD or WBINVD. Nothing has to be done: what a guest caches stays coherent with its memory, and
+    /// INVD or WBINVD. There is nothing to do: a guest's caches stay coherent with its memory, and
     /// nothing is lost that INVD would be allowed to throw away.
     FlushCaches,
 }
