@@ -206,8 +206,8 @@ pub enum RegionKind {
 pub struct Snapshot {
     /// When.
     pub at: Moment,
-    /// Whether it was taken at the world switch into a guest, where the confining registers are the
-    /// guest's; elsewhere only the tables and texts count.
+    /// Whether the registers are those that the guest runs with ([`Stands::confines`](super::Stands));
+    /// elsewhere only the tables and texts count.
     pub at_entry: bool,
     /// The registers (x86_64: and fields of the VMCB) that confine, by the manuals' names.
     pub registers: BTreeMap<String, u64>,
