@@ -91,3 +91,6 @@ fn root(
     };
     Ok(Some(Root::X86_64 { n_cr3, levels, nx }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,3 +235,6 @@ impl std::fmt::Display for Stage2 {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

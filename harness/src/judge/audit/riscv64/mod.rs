@@ -164,3 +164,6 @@ impl GStage {
         Entry::Leaf(page << 12, Access::new(read, has(pte::WRITE), execute))
     }
 }
+
+#[cfg(test)]
+mod tests;
