@@ -16,6 +16,7 @@ mod access;
 mod bits;
 mod breach;
 mod expected;
+mod memory;
 mod regions;
 mod riscv64;
 mod rules;
@@ -34,6 +35,7 @@ pub use regions::Regions;
 pub use snapshot::{
     Difference, Mapping, Moment, OpenMsrs, Region, RegionKind, Snapshot, Span, Text,
 };
+pub use table::table;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

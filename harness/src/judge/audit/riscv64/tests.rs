@@ -257,6 +257,6 @@ fn random_tables_are_walked_as_the_manual_translates() {
             mapped +=
                 same_as_translated(&walked.mappings, gpas, |gpa| translate(&machine, mode, gpa));
         }
-        assert!(mapped > 10_000, "mode {mode}: only {mapped} were mapped");
+        assert!(mapped > 2000, "mode {mode}: only {mapped} were mapped");
     }
 }

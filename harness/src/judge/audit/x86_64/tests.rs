@@ -353,10 +353,7 @@ fn random_tables_are_walked_as_the_manual_translates() {
                     translate(&machine, levels, nxe, gpa)
                 });
             }
-            assert!(
-                mapped > 10_000,
-                "{levels} levels: only {mapped} were mapped"
-            );
+            assert!(mapped > 2000, "{levels} levels: only {mapped} were mapped");
         }
     }
 }
