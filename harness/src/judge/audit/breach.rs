@@ -258,7 +258,7 @@ impl Breach {
                 differ,
             } => write!(
                 f,
-                "{register} is {found:#x}, and is declared to be {declared:#x}: {} differ",
+                "{register} is {found:#x}, and is declared to be {declared:#x}: they differ in {}",
                 list(differ)
             ),
             Self::Bit {

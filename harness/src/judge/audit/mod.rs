@@ -28,7 +28,7 @@ mod walk;
 mod x86_64;
 
 pub use access::Access;
-pub use bits::{bit_of, bits_of, names_of};
+pub use bits::{bit_of, bits_of, names_of, parts_of};
 pub use breach::{Breach, Owner, Reach};
 pub use expected::{Behind, Expected, RegisterRule, Seen, Window};
 pub use regions::Regions;

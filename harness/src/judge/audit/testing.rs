@@ -178,6 +178,11 @@ pub fn addresses(
     found
 }
 
+/// Whether no bound has ended a walk.
+pub fn is_whole(gaps: &[String]) -> bool {
+    gaps.iter().all(|gap| gap.starts_with("the table at "))
+}
+
 /// What a walk has found is what translating each address gives: for addresses that lead through the
 /// tables, and at the ends of what was found.
 pub fn same_as_translated(

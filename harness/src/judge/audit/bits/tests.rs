@@ -127,4 +127,6 @@ fn a_value_is_told_by_its_fields_and_bits() {
         let names = names_of(register, value, &BTreeMap::new());
         assert_eq!(names.join(" "), wanted, "{register}");
     }
+    let parts = parts_of("hgatp", 1 << 60 | 3, &BTreeMap::new());
+    assert_eq!(parts, ["MODE", "PPN"]);
 }

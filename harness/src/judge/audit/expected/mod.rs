@@ -3,7 +3,7 @@
 use super::breach::Reach;
 use super::memory::Memory;
 use super::{
-    Access, Breach, Isa, Mapping, OpenMsrs, Regions, Snapshot, Span, bit_of, names_of, rules,
+    Access, Breach, Isa, Mapping, OpenMsrs, Regions, Snapshot, Span, bit_of, parts_of, rules,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -285,7 +285,7 @@ impl RegisterRule {
                 register: register.into(),
                 found: value,
                 declared,
-                differ: names_of(register, declared ^ value, registers),
+                differ: parts_of(register, declared ^ value, registers),
             });
         }
         let set = self.set.iter().map(|name| (name, true));

@@ -180,7 +180,7 @@ fn a_mapping_that_was_not_declared_is_told_by_address_permission_and_owner() {
         (
             instead(0, mapping(0x8010_0000, 0x8100_0000, 0x1000, "r")),
             vec![
-                "GPA 0x80000000..0x80001000 -> HPA 0x81000000..0x81001000 (the host's RAM `board.ram`), read-write-execute, is in window `ram`, and the same memory is mapped at GPA 0x80100000 too",
+                "GPA 0x80100000..0x80101000 -> HPA 0x81000000..0x81001000 (the host's RAM `board.ram`), read, is in window `ram`, and the same memory is mapped at GPA 0x80000000 too",
             ],
         ),
     ];
@@ -246,7 +246,7 @@ fn registers_hold_what_was_declared() {
         told(&expected, &on_riscv64()),
         [
             "hcounteren is declared, and could not be read",
-            "hedeleg is 0xb1ff, and is declared to be 0xb1fb: ILLEGAL_INSTRUCTION differ",
+            "hedeleg is 0xb1ff, and is declared to be 0xb1fb: they differ in ILLEGAL_INSTRUCTION",
             "hstatus.VTVM is clear: it is declared set",
             "hstatus.TGE is declared, and could not be read",
             "hstatus.VTW is set: it is declared clear",

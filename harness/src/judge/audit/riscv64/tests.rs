@@ -207,7 +207,8 @@ fn translate(machine: &Fake, mode: u64, gpa: u64) -> Option<(u64, Access)> {
     if pte >> 63 == 0 && ppn % (1 << (9 * i)) != 0 {
         return None;
     }
-    let hpa = (ppn * 4096) >> offset_bits << offset_bits | gpa % (1 << offset_bits);
+    let page = (ppn * 4096) >> offset_bits << offset_bits;
+    let hpa = page + gpa % (1 << offset_bits);
     let [r, w, x] = [1, 2, 3].map(|bit| pte >> bit & 1 == 1);
     Some((hpa, Access::new(r, w, x)))
 }
@@ -251,7 +252,7 @@ fn random_tables_are_walked_as_the_manual_translates() {
                 .collect();
             let gpas = addresses(&machine, &mut random, root, (&tables, 512), &levels);
             let walked = walk(&mut machine);
-            if walked.gaps.iter().any(|gap| gap.contains("more than")) {
+            if !is_whole(&walked.gaps) {
                 continue;
             }
             mapped +=

@@ -68,7 +68,10 @@ fn memory(snapshot: &Snapshot, regions: &Regions, expected: Option<&Expected>) -
             whose.to_owned(),
         ]
     };
-    let tables = snapshot.tables.iter().map(|span| unmapped(span, "tables"));
+    let tables = snapshot
+        .tables
+        .iter()
+        .map(|span| unmapped(span, "the tables that confine the guest"));
     let image = snapshot
         .image
         .iter()
@@ -107,7 +110,7 @@ fn size(bytes: u64) -> String {
     let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let whole = units
         .into_iter()
-        .find(|(shift, _)| bytes != 0 && bytes % (1 << shift) == 0);
+        .find(|(shift, _)| bytes != 0 && bytes.is_multiple_of(1 << shift));
     match whole {
         Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
         None => format!("{bytes} bytes"),

@@ -20,7 +20,8 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
     match hint.vmcb {
         Some(hpa) => of_vmcb(machine, hint, hpa, &mut walked)?,
         None if hint.stands.confines() => {
-            walked.gaps.push("where the VMCB lies is not known".into())
+            let gap = "where the VMCB lies is not known";
+            walked.gaps.push(gap.into());
         }
         None => walked.root = hint.root,
     }
