@@ -213,3 +213,6 @@ pub(super) fn joined(pieces: impl IntoIterator<Item = (u64, u64)>) -> Vec<Span> 
     }
     joined
 }
+
+#[cfg(test)]
+mod tests;
