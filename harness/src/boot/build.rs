@@ -12,6 +12,7 @@ use super::cargo::{self, Progress};
 use super::freshness::{self, Moment, Stamp};
 use crate::config::recipe::Recipe;
 use crate::error::Error;
+use crate::machine::ask::{PATIENCE, ask};
 use crate::project::Project;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -247,19 +248,13 @@ pub async fn core(project: &Project, target: &str) -> Result<Core, Error> {
 
 /// The folder of the compiler that rustup, or PATH, has for the workspace.
 async fn sysroot(project: &Project) -> Result<PathBuf, Error> {
-    let output = Command::new("rustc")
-        .args(["--print", "sysroot"])
-        .current_dir(project.folder())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(|e| Error::infrastructure(format!("rustc could not be started: {e}"), SETUP))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
+    let question = ["--print", "sysroot"];
+    let answer = ask(Path::new("rustc"), &question, project.folder(), PATIENCE).await?;
+    if !answer.status.success() {
         return Err(Error::infrastructure(
-            format!("rustc does not work: {}", said.trim()),
+            format!("rustc does not work: {}", answer.words()),
             SETUP,
         ));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().into())
+    Ok(String::from_utf8_lossy(&answer.stdout).trim().into())
 }

@@ -219,18 +219,30 @@ pub fn write_flash(path: &Path, size: u64, contents: &[u8]) -> io::Result<()> {
 }
 
 /// Copies an image of somebody's own, which is not written to. Where the file system can share the bytes
-/// it does.
+/// it does, and what the image leaves out takes up nothing in the copy either.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let folder = to.parent().unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new()
-        .prefix(".part-")
-        .tempfile_in(folder)?;
-    std::fs::copy(from, temporary.path())?;
-    // The copy has the permissions of the original, which may forbid what QEMU is to do with it.
-    let mine = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    temporary.as_file().set_permissions(mine)?;
-    temporary.persist(to)?;
-    Ok(())
+    let mut from = std::fs::File::open(from)?;
+    write_whole(to, |to| {
+        let mut at = 0;
+        while let Some(data) = next(&from, rustix::fs::SeekFrom::Data(at))? {
+            at = next(&from, rustix::fs::SeekFrom::Hole(data))?.unwrap_or(data);
+            from.seek(SeekFrom::Start(data))?;
+            to.seek(SeekFrom::Start(data))?;
+            if io::copy(&mut (&from).take(at - data), to)? == 0 {
+                break; // it has become shorter meanwhile
+            }
+        }
+        to.set_len(from.metadata()?.len())
+    })
+}
+
+/// Where the next bytes are that a file has, or has not; none behind its end.
+fn next(file: &std::fs::File, what: rustix::fs::SeekFrom) -> io::Result<Option<u64>> {
+    match rustix::fs::seek(file, what) {
+        Ok(at) => Ok(Some(at)),
+        Err(rustix::io::Errno::NXIO) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Writes a file of plain contents.

@@ -158,11 +158,12 @@ impl RunDir {
     /// folder, where [old ones are removed](retention).
     pub fn create(project: &Project, parent: Option<&Path>, label: &str) -> Result<Self, Error> {
         let usual = project.runs();
+        let is_named = parent.is_some();
         let parent = parent.unwrap_or(&usual);
         // QEMU's working directory differs from the harness's.
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
         fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
-        if *parent == usual {
+        if !is_named {
             let since = std::env::var(retention::SINCE).ok();
             retention::prune(parent, since.as_deref());
         }
@@ -371,7 +372,10 @@ mod tests {
         let count = |parent: &Path| fs::read_dir(parent).unwrap().count();
         RunDir::create(&project, Some(&elsewhere), "x").unwrap();
         assert_eq!(count(&elsewhere), PASSED_KEPT + 3);
+        // Who names the folder keeps all, also where it is the usual one.
+        RunDir::create(&project, Some(&usual), "x").unwrap();
+        assert_eq!(count(&usual), PASSED_KEPT + 3);
         RunDir::create(&project, None, "x").unwrap();
-        assert_eq!(count(&usual), PASSED_KEPT + 1);
+        assert_eq!(count(&usual), PASSED_KEPT + 2);
     }
 }

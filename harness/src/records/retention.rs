@@ -2,6 +2,7 @@
 //! last: runs that did not pass, runs of the same invocation, and runs in progress.
 
 use super::{EVENTS, VERDICT};
+use crate::files;
 use serde::Deserialize;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
@@ -71,7 +72,7 @@ fn has_passed(run: &Path) -> bool {
     struct Verdict {
         kind: String,
     }
-    let text = fs::read(run.join(VERDICT)).unwrap_or_default();
+    let text = files::read(&run.join(VERDICT), files::TEXT_LIMIT).unwrap_or_default();
     serde_json::from_slice::<Report>(&text).is_ok_and(|report| report.verdict.kind == "pass")
 }
 
@@ -207,6 +208,19 @@ mod tests {
         drop(events);
         runs.prune(None);
         assert!(!goes_on[0].exists());
+    }
+
+    #[test]
+    fn a_verdict_that_is_no_file_is_none() {
+        let runs = Runs::new();
+        let passed = runs.add(1, 1, "");
+        let pipe = passed[0].join(VERDICT);
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let failed = runs.add(2, FAILED_KEPT, FAIL);
+        runs.prune(None);
+        left(&passed, 0);
+        left(&failed, FAILED_KEPT);
     }
 
     #[test]

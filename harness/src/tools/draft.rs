@@ -14,7 +14,7 @@ use crate::judge::trial::Trial;
 use crate::judge::verdict::Verdict;
 use crate::project::Project;
 use crate::shown;
-use regex::Regex;
+use regex::{Regex, RegexSet};
 use std::path::Path;
 
 /// The most steps that a draft has; a console may have thousands of lines.
@@ -52,6 +52,12 @@ pub fn draft(
 ) -> Result<String, Error> {
     let name = shown::line(&log.display().to_string()).into_owned();
     let lines = lines(console);
+    if lines.iter().all(|line| line.trim().is_empty()) {
+        return Err(Error::Usage(format!(
+            "{name} is empty; if QEMU does not boot it by hand, run it by `harness run` with any scenario, \
+             and take the console.log of that run's records"
+        )));
+    }
     let candidates = candidates(machine, &lines);
     let Some(steps) = chosen(candidates) else {
         return Err(Error::Usage(format!(
@@ -96,7 +102,9 @@ fn lines(console: &[u8]) -> Vec<String> {
 /// The lines that could become steps: those with words, and only one line of its kind.
 fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     let mut firmware = FirmwareFilter::new(machine.firmware_lines.clone());
+    let failed = failures();
     let judged = lines.iter().filter(|line| !firmware.takes(line));
+    let judged = judged.filter(|line| !failed.is_match(line));
     let mut candidates = Vec::new();
     for line in judged.filter(|line| !line.starts_with(MARK) && has_words(line)) {
         let pattern = pattern(line);
@@ -114,7 +122,12 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     candidates
 }
 
-/// Whether a line says something: drawings made of letters and digits, and tables of numbers, do not.
+/// What no good run prints.
+fn failures() -> RegexSet {
+    RegexSet::new(FORBIDDEN.map(|(pattern, _)| pattern)).expect("they are ours")
+}
+
+/// Whether a line says something: a drawing of letters and digits and a table of numbers do not.
 fn has_words(line: &str) -> bool {
     let words = line.split(|c: char| !c.is_alphabetic());
     let lengths = words.map(|word| word.chars().count());
@@ -189,8 +202,17 @@ fn variable(text: &str) -> Option<(&'static str, usize)> {
 
 fn written(arch: Arch, name: &str, lines: &[String], steps: &[Candidate]) -> String {
     let reports = lines.iter().any(|line| line.starts_with(MARK));
+    let mut warning = String::new();
+    let failed = failures();
+    if let Some(line) = lines.iter().find(|line| failed.is_match(line)) {
+        let line = shown::line(line);
+        warning = format!(
+            "# This console looks like one of a run that failed: {line}\n\
+             # Draft from one of a run that went well, or what went wrong passes.\n"
+        );
+    }
     let mut text = format!(
-        "# Drafted by `harness new` from {name}. Read it: what you do not ask for is not judged.\n\
+        "# Drafted by `harness new` from {name}. Read it: what you do not ask for is not judged.\n{warning}\
          # `harness explain KEY` says what a key means.\n\
          about  = {}\n\
          arches = [\"{arch}\"]\n\

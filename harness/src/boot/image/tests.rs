@@ -237,6 +237,28 @@ fn a_small_disk_is_cut_within_its_file_too() {
 }
 
 #[test]
+fn what_an_image_leaves_out_takes_up_nothing_in_its_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let [own, copied] = ["own.img", "disk.img"].map(|name| folder.path().join(name));
+    let file = std::fs::File::create(&own).unwrap();
+    file.set_len(256 << 20).unwrap();
+    let at = [(0, "first"), (100 << 20, "middle")];
+    for (at, text) in at {
+        std::os::unix::fs::FileExt::write_all_at(&file, text.as_bytes(), at).unwrap();
+    }
+    copy(&own, &copied).unwrap();
+    let copied = std::fs::File::open(&copied).unwrap();
+    let meta = copied.metadata().unwrap();
+    assert_eq!(meta.len(), 256 << 20);
+    assert!(meta.blocks() * 512 < 1 << 20, "{} blocks", meta.blocks());
+    for (at, text) in at {
+        let mut there = vec![0; text.len()];
+        std::os::unix::fs::FileExt::read_exact_at(&copied, &mut there, at).unwrap();
+        assert_eq!(there, text.as_bytes());
+    }
+}
+
+#[test]
 fn an_image_of_ones_own_is_copied_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let [own, copied] = ["own.img", "disk.img"].map(|name| folder.path().join(name));

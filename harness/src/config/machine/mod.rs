@@ -221,7 +221,9 @@ impl Machine {
     /// Whether an argument of QEMU's has a placeholder: what nothing refers to need not be made.
     pub fn uses(&self, placeholder: &str) -> bool {
         let mark = format!("{{{placeholder}}}");
-        self.qemu.machine.iter().any(|word| word.contains(&mark))
+        let log = self.witness.iter().flat_map(|witness| &witness.args);
+        let mut words = self.qemu.machine.iter().chain(log);
+        words.any(|word| word.contains(&mark))
     }
 }
 

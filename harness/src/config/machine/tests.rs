@@ -75,6 +75,15 @@ fn a_placeholder_that_nothing_would_fill_is_refused() {
 }
 
 #[test]
+fn what_the_logs_arguments_refer_to_is_used_too() {
+    let text = "extends = 'riscv64'\n[qemu]\nmachine = ['-kernel', '{kernel}']\n\
+                [witness]\nargs = ['-D', '{trace_log}', '-drive', 'file={disk}']\n";
+    let machine = machine_in(&folder(&[("m.toml", text)]), "m.toml").unwrap();
+    assert!(machine.uses("disk") && machine.uses("kernel"));
+    assert!(!machine.uses("pflash"));
+}
+
+#[test]
 fn what_a_file_says_goes_over_what_it_extends_and_extra_is_added() {
     let base = "arch = 'riscv64'\nkernel-format = 'elf'\n\
                 [qemu]\nprogram = 'base'\noldest = '7.2'\nmachine = ['-a', '-b']\nextra = ['-c']\n\

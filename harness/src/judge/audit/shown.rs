@@ -1,21 +1,7 @@
-//! Moments in words, and snapshots of anybody's making made safe to show.
+//! Snapshots of anybody's making made safe to show.
 
 use super::{Moment, Snapshot};
 use crate::judge::lines::normalise;
-use std::fmt;
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Symbol { name, nth: 1 } => write!(f, "seen at {name}"),
-            Self::Symbol { name, nth } => write!(f, "seen at {name}, time {nth}"),
-            Self::Exits { count: 1 } => f.write_str("seen after the guest's first exit"),
-            Self::Exits { count } => write!(f, "seen after {count} exits of the guest"),
-            Self::Step { name } => write!(f, "seen at step `{name}`"),
-            Self::Time { seconds } => write!(f, "seen after {seconds:.3} s"),
-        }
-    }
-}
 
 impl Snapshot {
     /// The same with nothing in its texts that a terminal acts on.

@@ -84,7 +84,7 @@ fn linked_address(file: &object::File<'_>, pc: u64, loaded: bool) -> Option<u64>
         let starts = if loaded { &starts[..] } else { &starts[..1] };
         starts.iter().find_map(|start| {
             let offset = pc.checked_sub(*start).filter(|&offset| offset < size)?;
-            Some(linked + offset)
+            linked.checked_add(offset)
         })
     })
 }
@@ -150,6 +150,39 @@ mod tests {
             root: String::new(),
         };
         assert_eq!(flat.place(16, true), None);
+    }
+
+    /// A segment at the end of all addresses that says it goes on behind it, and is loaded elsewhere.
+    #[test]
+    fn a_segment_beyond_the_last_address_has_no_place() {
+        let mut bytes = vec![0; 120];
+        bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        for (at, value) in [
+            (16, 2_u64),
+            (18, 243),
+            (32, 64), // e_phoff
+            (52, 64),
+            (54, 56),
+            (56, 1),
+            (64, 1), // PT_LOAD
+            (80, 0xFFFF_FFFF_FFFF_FF80),
+            (88, 0x8020_0000),
+            (96, 120),
+            (104, 0x1000),
+        ] {
+            bytes[at..at + 2].copy_from_slice(&value.to_le_bytes()[..2]);
+            if at >= 80 {
+                bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            }
+        }
+        let program = Program {
+            name: "high".into(),
+            bytes,
+            root: String::new(),
+        };
+        let function = |pc| Some(program.place(pc, true)?.function);
+        assert_eq!(function(0x8020_0040).as_deref(), Some("no symbol"));
+        assert_eq!(function(0x8020_0080), None);
     }
 
     #[test]

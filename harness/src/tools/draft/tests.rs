@@ -69,14 +69,25 @@ fn what_a_console_has_is_not_forbidden() {
         text.contains("# [[forbid]]") && text.contains(r#""^It's ready$""#),
         "{text}"
     );
+    let warning = "# This console looks like one of a run that failed: Unhandled trap: code 1\n";
+    assert!(
+        text.contains(warning)
+            && !drafted(b"It's ready\n")
+                .unwrap()
+                .contains("looks like one of")
+    );
+    // What the run failed of is nothing to ask for.
+    assert!(!text.contains("'^Unhandled trap"), "{text}");
     let text = drafted(b"start here\nHypervisor error: it is broken\n").unwrap();
     assert!(text.contains("^Hypervisor error: it is broken$"), "{text}");
 }
 
 #[test]
 fn a_console_that_says_nothing_is_refused() {
+    let empty = drafted(b"\r\n").unwrap_err().to_string();
+    assert!(empty.contains("console.log is empty"), "{empty}");
     for console in [
-        &b""[..],
+        &b"panicked at src/main.rs:7\n"[..],
         b"8888 88P\n\n1234 5678\n",
         b"same line\nsame line\n",
     ] {
