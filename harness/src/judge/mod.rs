@@ -9,6 +9,7 @@
 //! QEMU's log as a [`witness`]; [`accounts`] holds them against each other.
 
 pub mod accounts;
+pub mod audit;
 mod cause;
 pub mod event;
 pub mod firmware_lines;

@@ -2,12 +2,38 @@
 //!
 //! Nothing that a hypervisor prints can show that its guest is confined; the machine's own state can.
 //! While the machine stands still, somebody reads the processor's registers and its physical memory
-//! ([`Machine`]); [`take`] turns these into a [`Snapshot`]: every mapping of the second stage, walked as
-//! the hardware walks it, the ports and model-specific registers that are open, the registers that
-//! confine, the text of the programs. [`Expected::breaches`] holds a snapshot against what was declared:
-//! whatever is possible for the guest and was not declared is a [`Breach`].
+//! ([`Machine`]); [`take`] turns these into most of a [`Snapshot`]: every mapping of the second stage,
+//! walked as the hardware walks it, the ports and model-specific registers that are open, the registers
+//! that confine. [`Expected::breaches`] holds a snapshot against what was declared: whatever is possible
+//! for the guest and was not declared is a [`Breach`].
 //!
 //! A snapshot is an event of the run, so a recorded run gets the verdict that the live one got.
+//!
+//! Nothing here is shared with the hypervisor of this workspace: its mistakes would be made twice.
+
+mod aarch64;
+mod access;
+mod bits;
+mod breach;
+mod expected;
+mod regions;
+mod riscv64;
+mod rules;
+mod snapshot;
+mod table;
+#[cfg(test)]
+mod testing;
+mod walk;
+mod x86_64;
+
+pub use access::Access;
+pub use bits::{bit_of, bits_of, names_of};
+pub use breach::{Breach, Owner, Reach};
+pub use expected::{Behind, Expected, RegisterRule, Seen, Window};
+pub use regions::Regions;
+pub use snapshot::{
+    Difference, Mapping, Moment, OpenMsrs, Region, RegionKind, Snapshot, Span, Text,
+};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,163 +53,138 @@ pub trait Machine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// When a snapshot was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "when", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Moment {
-    /// A processor was about to execute the instruction at a symbol of the hypervisor's: the world switch
-    /// into a guest, or the point at which a guest's memory is about to be given back.
-    Symbol {
-        /// Its name.
-        name: String,
-        /// How often a processor had been stopped there, this time included.
-        nth: u64,
-    },
-    /// QEMU had just logged so many exits of the guest.
-    Exits {
-        /// How many.
-        count: u64,
-    },
-    /// A step of the story had come.
-    Step {
-        /// Its name.
-        name: String,
-    },
-    /// So much time had gone by.
-    Time {
-        /// Seconds since the machine was set going.
-        seconds: f64,
-    },
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
-/// What may be done at an address.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Access {
-    /// Loads.
-    pub read: bool,
-    /// Stores.
-    pub write: bool,
-    /// Instruction fetches, at any of the guest's privilege levels.
-    pub execute: bool,
-}
+impl std::error::Error for Unreadable {}
 
-/// A run of guest-physical addresses that the second stage maps to host-physical ones.
+/// Whose second stage is walked, and by which manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mapping {
-    /// Where it starts for the guest.
-    pub gpa: u64,
-    /// Where it starts in the machine.
-    pub hpa: u64,
-    /// Its size in bytes.
-    pub size: u64,
-    /// What the guest may do there.
-    pub access: Access,
+#[serde(rename_all = "lowercase")]
+pub enum Isa {
+    /// RISC-V 64 with the H-extension.
+    Riscv64,
+    /// Arm 64 with EL2.
+    Aarch64,
+    /// x86-64 with AMD SVM.
+    #[serde(rename = "x86_64")]
+    X86_64,
 }
 
-/// Addresses from the first up to, and without, the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    /// The first.
-    pub start: u64,
-    /// How many bytes, ports or registers.
-    pub size: u64,
-}
-
-/// A model-specific register that the guest reaches without an exit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenMsrs {
-    /// The registers.
-    pub span: Span,
-    /// RDMSR or WRMSR.
-    pub access: Access,
-}
-
-/// A program's text as it was found in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
-    /// Of which program: `hypervisor`, or the guest's name.
-    pub of: String,
-    /// Where it lies in the machine.
-    pub hpa: u64,
-    /// How many bytes were compared with what was loaded.
-    pub size: u64,
-    /// The first bytes that differ; none if nothing does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub differs: Option<Difference>,
-}
-
-/// A byte that is not what was loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// Where it is in the machine.
-    pub hpa: u64,
-    /// Where the program has been linked to.
-    pub address: u64,
-    /// What was loaded.
-    pub loaded: u8,
-    /// What is there.
-    pub found: u8,
-}
-
-/// A part of the machine's physical address space, as QEMU has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Region {
-    /// Where it is.
-    pub span: Span,
-    /// Whether it is RAM, ROM (a flash that is read is one) or a device's.
-    pub kind: RegionKind,
-    /// QEMU's name for it.
-    pub name: String,
-    /// Where it starts in the memory behind it, in bytes.
-    #[serde(default)]
-    pub offset: u64,
-}
-
-/// What a [`Region`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RegionKind {
-    /// Memory.
-    Ram,
-    /// Memory that is only read, such as a flash.
-    Rom,
-    /// A device's registers.
-    Device,
-}
-
-/// What the machine held.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// When.
-    pub at: Moment,
-    /// Whether it was taken at the world switch into a guest, where the confining registers are the
-    /// guest's; elsewhere only the tables and texts count.
+/// What the reader knows besides what the machine holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hint {
+    /// Whether the registers, and on x86_64 the VMCB, are those that the guest runs with: at the
+    /// instruction that enters it, or while it runs. Elsewhere they are the host's business.
     pub at_entry: bool,
-    /// The registers (x86_64: and fields of the VMCB) that confine, by the manuals' names.
+    /// Whether the processor is about to execute VMRUN, so that CR4 and EFER are the host's (x86_64).
+    pub at_vmrun: bool,
+    /// Where the VMCB lies (x86_64).
+    pub vmcb: Option<u64>,
+    /// What an earlier snapshot found; taken where the registers show no second stage, unless this is
+    /// the entry.
+    pub root: Option<Root>,
+    /// Registers to read besides those that are always read: what a declaration names.
+    pub registers: Vec<String>,
+}
+
+/// Where a second stage starts, and how it is to be walked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// The H-extension's.
+    Riscv64 {
+        /// The register.
+        hgatp: u64,
+        /// Whether what is executable is readable too (sstatus.MXR of the host's).
+        mxr: bool,
+    },
+    /// Arm's stage 2.
+    Aarch64 {
+        /// VTTBR_EL2.
+        vttbr: u64,
+        /// VTCR_EL2.
+        vtcr: u64,
+    },
+    /// AMD's nested tables.
+    X86_64 {
+        /// N_CR3 of the VMCB.
+        n_cr3: u64,
+        /// How many levels the host's mode gives them, 4 or 5.
+        levels: u8,
+        /// Whether bit 63 forbids execution (the host's EFER.NXE); else it is reserved.
+        nx: bool,
+    },
+}
+
+/// What the machine's state says of the guest's confinement. The fields are those of a [`Snapshot`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Walked {
+    /// The registers that confine.
     pub registers: BTreeMap<String, u64>,
-    /// The second stage's format in words, such as `Sv39x4`; none if there is no second stage.
+    /// The second stage's format in words; none if there is no second stage.
     pub format: Option<String>,
+    /// Where the second stage starts, for the next [`Hint`].
+    pub root: Option<Root>,
     /// Every mapping, by guest-physical address, neighbours joined.
     pub mappings: Vec<Mapping>,
-    /// Where the second stage's tables lie, and on x86_64 the VMCB and its permission maps.
+    /// Where the tables lie, and on x86_64 the VMCB and its permission maps.
     pub tables: Vec<Span>,
-    /// The I/O ports that are open to the guest (x86_64).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The open I/O ports.
     pub open_ports: Vec<Span>,
-    /// The MSRs that are open to the guest (x86_64).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// The open model-specific registers.
     pub open_msrs: Vec<OpenMsrs>,
-    /// The programs' text.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub texts: Vec<Text>,
-    /// The machine's memory map; only in the first snapshot of a run, and where it has changed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub regions: Vec<Region>,
-    /// What kept parts of this from being read, in words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What could not be read, in words.
     pub gaps: Vec<String>,
-    /// How long the machine stood still, in milliseconds.
-    pub took_ms: f64,
+}
+
+/// Reads what confines a guest.
+///
+/// All of it is bounded: the pages read, the mappings kept, the gaps told. A part that cannot be read is
+/// a gap.
+///
+/// # Errors
+///
+/// A register cannot be read at all: the machine is gone, or does not answer.
+pub fn take(isa: Isa, machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unreadable> {
+    let mut walked = match isa {
+        Isa::Riscv64 => riscv64::take(machine, hint),
+        Isa::Aarch64 => aarch64::take(machine, hint),
+        Isa::X86_64 => x86_64::take(machine, hint),
+    }?;
+    for name in &hint.registers {
+        if walked.registers.contains_key(name) {
+            continue;
+        }
+        if let Some(value) = machine.register(name)? {
+            walked.registers.insert(name.clone(), value);
+        }
+    }
+    Ok(walked)
+}
+
+/// Reads registers by name; those that the machine has not got are left out.
+fn registers(
+    machine: &mut dyn Machine,
+    names: &[&str],
+) -> Result<BTreeMap<String, u64>, Unreadable> {
+    let mut found = BTreeMap::new();
+    for name in names {
+        if let Some(value) = machine.register(name)? {
+            found.insert((*name).to_owned(), value);
+        }
+    }
+    Ok(found)
+}
+
+impl Walked {
+    /// Takes what a walk has found.
+    fn keep(&mut self, found: walk::Found) {
+        self.mappings = found.mappings;
+        let tables = self.tables.iter().chain(&found.tables);
+        self.tables = walk::joined(tables.map(|span| (span.start, span.size)));
+        self.gaps.extend(found.gaps);
+    }
 }
