@@ -23,6 +23,7 @@ use crate::records::stopped::Programs;
 use crate::records::version::{Told, VERSION};
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
+pub use command::audited;
 use images::{Part, Parts};
 pub use request::Request;
 use std::fs;
@@ -218,6 +219,7 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         folder: dir.to_owned(),
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
+        audit: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! A run is a list of these; the verdict is a function of the list and of nothing else. The same
 //! list, one JSON object a line, is `events.jsonl` in the run's directory.
 
+use crate::judge::audit::{Moment, Snapshot};
 use crate::judge::lines::normalise;
 use crate::judge::verdict::{Clock, MachineEnd};
 use crate::judge::witness::Account;
@@ -53,6 +54,8 @@ pub enum Event<'a> {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// What the machine held at some moment.
+    Audit(Box<Snapshot>),
     /// The machine is gone; nothing comes after this.
     End(MachineEnd),
     /// The set-up kept the machine from being judged.
@@ -109,6 +112,28 @@ impl<'a> Event<'a> {
                 what: lines(what),
                 hint: lines(hint),
             },
+            Self::Audit(mut snapshot) => {
+                let Snapshot {
+                    at,
+                    registers,
+                    format,
+                    texts,
+                    regions,
+                    gaps,
+                    ..
+                } = &mut *snapshot;
+                if let Moment::Symbol { name, .. } | Moment::Step { name } = at {
+                    *name = owned(std::mem::take(name));
+                }
+                let names = std::mem::take(registers).into_iter();
+                *registers = names.map(|(name, value)| (owned(name), value)).collect();
+                let texts = texts.iter_mut().map(|text| &mut text.of);
+                let regions = regions.iter_mut().map(|region| &mut region.name);
+                for text in texts.chain(regions).chain(gaps).chain(format) {
+                    *text = owned(std::mem::take(text));
+                }
+                Self::Audit(snapshot)
+            }
             Self::Timeout { .. }
             | Self::Flood { .. }
             | Self::ExitFlood { .. }

@@ -152,7 +152,9 @@ impl<'s> Judge<'s> {
                 self.look(text);
                 ControlFlow::Continue(())
             }
-            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
+            Event::Audit(_) | Event::Firmware { .. } | Event::Note { .. } => {
+                ControlFlow::Continue(())
+            }
         }
     }
 

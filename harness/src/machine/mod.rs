@@ -3,6 +3,7 @@
 //! This folder has the only processes besides cargo's, and the only clocks.
 
 pub mod ask;
+pub mod audit;
 pub mod firmware_image;
 pub mod process;
 pub mod process_group;

@@ -33,7 +33,10 @@ pub fn registers<'f>(files: impl IntoIterator<Item = &'f str>) -> BTreeMap<Strin
         let number_of_it = number("regnum").unwrap_or(next);
         next = number_of_it.saturating_add(1);
         if let (Some(name), Some(bits)) = (attribute(element, "name"), number("bitsize")) {
-            let register = Register { number: number_of_it, bits };
+            let register = Register {
+                number: number_of_it,
+                bits,
+            };
             found.entry(name.to_owned()).or_insert(register);
         }
     }
@@ -45,7 +48,9 @@ fn elements<'x>(xml: &'x str, name: &'x str) -> impl Iterator<Item = &'x str> {
     xml.split('<').filter_map(move |element| {
         let rest = element.strip_prefix(name)?;
         let attributes = rest.split('>').next()?;
-        attributes.starts_with(|c: char| c.is_ascii_whitespace()).then_some(attributes)
+        attributes
+            .starts_with(|c: char| c.is_ascii_whitespace())
+            .then_some(attributes)
     })
 }
 

@@ -131,8 +131,14 @@ impl Gdb {
         &mut self,
         names: &[&str],
     ) -> Result<Vec<Result<Option<u64>, String>>, GdbError> {
-        let known: Vec<_> = names.iter().map(|name| self.registers.get(*name).copied()).collect();
-        let questions = known.iter().flatten().map(|register| format!("p{:x}", register.number).into_bytes());
+        let known: Vec<_> = names
+            .iter()
+            .map(|name| self.registers.get(*name).copied())
+            .collect();
+        let questions = known
+            .iter()
+            .flatten()
+            .map(|register| format!("p{:x}", register.number).into_bytes());
         let questions: Vec<_> = questions.collect();
         let mut answers = self.ask_all(&questions).await?.into_iter();
         let values = known.iter().zip(names).map(|(register, name)| {
@@ -155,7 +161,9 @@ impl Gdb {
         address: u64,
         length: usize,
     ) -> Result<Result<Vec<u8>, String>, GdbError> {
-        let pieces = (0..length).step_by(PIECE).map(|offset| (offset, PIECE.min(length - offset)));
+        let pieces = (0..length)
+            .step_by(PIECE)
+            .map(|offset| (offset, PIECE.min(length - offset)));
         let questions = pieces.map(|(offset, size)| {
             let address = address.wrapping_add(offset as u64);
             format!("m{address:x},{size:x}").into_bytes()
@@ -165,13 +173,19 @@ impl Gdb {
         for (answer, question) in self.ask_all(&questions).await?.iter().zip(&questions) {
             match packet::bytes(answer) {
                 Some(bytes) => memory.extend(bytes),
-                None => return Ok(Err(format!("gdb's `{}`: {}", words(question), words(answer)))),
+                None => {
+                    return Ok(Err(format!(
+                        "gdb's `{}`: {}",
+                        words(question),
+                        words(answer)
+                    )));
+                }
             }
         }
         let found = memory.len();
-        Ok((found == length).then_some(memory).ok_or_else(|| {
-            format!("{found:#x} bytes came of the {length:#x} at {address:#x}")
-        }))
+        Ok((found == length)
+            .then_some(memory)
+            .ok_or_else(|| format!("{found:#x} bytes came of the {length:#x} at {address:#x}")))
     }
 
     /// Has the monitor execute a command: its words.
@@ -191,7 +205,9 @@ impl Gdb {
                 _ => return Err(refused(command, &answer)),
             }
             if text.len() > TEXT_LIMIT {
-                return Err(GdbError::Protocol(format!("`{command}` has no end of words")));
+                return Err(GdbError::Protocol(format!(
+                    "`{command}` has no end of words"
+                )));
             }
         }
         Ok(String::from_utf8_lossy(&text).into_owned())

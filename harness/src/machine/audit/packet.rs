@@ -160,7 +160,11 @@ pub fn hex(digits: &[u8]) -> Option<u64> {
 pub fn bytes(digits: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = digits.as_chunks::<2>();
     let byte = |pair: &[u8; 2]| hex(pair).and_then(|byte| u8::try_from(byte).ok());
-    pairs.iter().map(byte).collect::<Option<_>>().filter(|_| rest.is_empty())
+    pairs
+        .iter()
+        .map(byte)
+        .collect::<Option<_>>()
+        .filter(|_| rest.is_empty())
 }
 
 #[cfg(test)]
@@ -181,7 +185,10 @@ mod tests {
     fn a_packet_is_what_its_writer_meant() {
         let mut written = b"+".to_vec();
         encode(b"qXfer:features:read:target.xml:0,ffc", &mut written);
-        assert_eq!(packets(&written).unwrap(), [b"qXfer:features:read:target.xml:0,ffc"]);
+        assert_eq!(
+            packets(&written).unwrap(),
+            [b"qXfer:features:read:target.xml:0,ffc"]
+        );
         // Escaped, repeated, and a notification in between.
         assert_eq!(packets(b"+$0* #7a").unwrap(), [b"0000"]);
         assert_eq!(packets(b"$m}\x03}]}\n#e7").unwrap(), [b"m#}*"]);

@@ -32,7 +32,9 @@ mod tests {
     #[test]
     fn what_one_side_writes_the_other_reads() {
         let (ram, for_qemu) = Ram::new(1 << 20).unwrap();
-        File::from(for_qemu).write_all_at(b"pfld", 0xf_fffc).unwrap();
+        File::from(for_qemu)
+            .write_all_at(b"pfld", 0xf_fffc)
+            .unwrap();
         let mut read = [1; 8];
         ram.read(0xf_fff8, &mut read).unwrap();
         assert_eq!(&read, b"\0\0\0\0pfld");

@@ -78,6 +78,7 @@ fn launch() -> Launch {
         folder: "/no/such/folder".into(),
         witness: Some(Format::RiscvTrap),
         firmware: None,
+        audit: None,
     }
 }
 
