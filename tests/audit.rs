@@ -109,8 +109,10 @@ fn at_entries(arch: Arch, hypervisor: &Path) -> AuditPlan {
         releases: Vec::new(),
         every: None,
         registers: Vec::new(),
+        // What is linked to zero is a template, which nothing sees there.
         image: segments
             .iter()
+            .filter(|s| s.address() > 0)
             .map(|s| Span::new(s.address(), s.size()))
             .collect(),
         texts: texts

@@ -43,11 +43,15 @@ pub fn registers<'f>(files: impl IntoIterator<Item = &'f str>) -> BTreeMap<Strin
     found
 }
 
-/// What stands between an element's name and its `>`.
+/// What stands between an element's name and its `>`, for each that is in no comment.
 fn elements<'x>(xml: &'x str, name: &'x str) -> impl Iterator<Item = &'x str> {
-    xml.split('<').filter_map(move |element| {
-        let rest = element.strip_prefix(name)?;
-        let attributes = rest.split('>').next()?;
+    let mut comments = xml.split("<!--");
+    let first = comments.next().unwrap_or_default();
+    let others = comments.filter_map(|comment| Some(comment.split_once("-->")?.1));
+    let outside = std::iter::once(first).chain(others);
+    let elements = outside.flat_map(|text| text.split('<'));
+    elements.filter_map(move |element| {
+        let attributes = element.strip_prefix(name)?.split('>').next()?;
         attributes
             .starts_with(|c: char| c.is_ascii_whitespace())
             .then_some(attributes)
@@ -77,7 +81,8 @@ mod tests {
             riscv:rv64</architecture><xi:include href="riscv-64bit-cpu.xml"/><xi:include href="csr.xml"/></target>"#;
         assert_eq!(included(target), ["riscv-64bit-cpu.xml", "csr.xml"]);
         let core = r#"<feature name="org.gnu.gdb.riscv.cpu"><reg name="zero" bitsize="64" type="int"/>
-            <!-- of the machine --><reg name='pc' bitsize='64' type="code_ptr"/></feature>"#;
+            <!--reg name="cs_base" bitsize="64"/>
+            <reg name="ss_base" bitsize="64"/--><reg name='pc' bitsize='64' type="code_ptr"/></feature>"#;
         let csrs = r#"<reg name="hgatp" bitsize="64" regnum="1733" save-restore="no"/><reg bitsize="64" name="v0"/>
             <reg name="pc" bitsize="32"/><regs name="no"/><reg name="half" bitsize="#;
         let found = registers([core, csrs]);

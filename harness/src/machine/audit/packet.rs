@@ -189,10 +189,19 @@ mod tests {
             packets(&written).unwrap(),
             [b"qXfer:features:read:target.xml:0,ffc"]
         );
-        // Escaped, repeated, and a notification in between.
-        assert_eq!(packets(b"+$0* #7a").unwrap(), [b"0000"]);
-        assert_eq!(packets(b"$m}\x03}]}\n#e7").unwrap(), [b"m#}*"]);
-        assert_eq!(packets(b"%Stop:#e8$OK#9a").unwrap(), [b"OK"]);
+        // Repeated, escaped, and a notification in between.
+        let framed = |start: &[u8], body: &[u8]| {
+            let mut packet = Vec::new();
+            encode(body, &mut packet);
+            [start, &packet[1..]].concat()
+        };
+        assert_eq!(packets(&framed(b"$", b"0* ")).unwrap(), [b"0000"]);
+        assert_eq!(
+            packets(&framed(b"+$", b"m}\x03}]}\x0a")).unwrap(),
+            [b"m#}*"]
+        );
+        let after = [framed(b"%", b"Stop:"), framed(b"$", b"OK")].concat();
+        assert_eq!(packets(&after).unwrap(), [b"OK"]);
         assert_eq!(packets(b"$#00").unwrap(), [b""]);
     }
 

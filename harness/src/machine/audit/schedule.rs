@@ -160,7 +160,7 @@ mod tests {
     fn without_entries_the_log_and_the_story_tell_when() {
         let now = Instant::now();
         let mut schedule = Schedule::new(&plan(&[], None));
-        let mut moments = |schedule: &mut Schedule| match schedule.due(now) {
+        let moments = |schedule: &mut Schedule| match schedule.due(now) {
             Some(_) => schedule.moments(now, Duration::ZERO),
             None => Vec::new(),
         };

@@ -108,3 +108,6 @@ impl Session<'_, '_> {
         self.feed(&Event::Audit(Box::new(snapshot)));
     }
 }
+
+#[cfg(test)]
+mod tests;
