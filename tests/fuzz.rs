@@ -14,7 +14,7 @@ const INPUTS: usize = 4000;
 const LONGEST: usize = 4096;
 
 /// Bytes on which parsers hinge.
-const TOKENS: [&[u8]; 16] = [
+const TOKENS: [&[u8]; 19] = [
     b"\n",
     b"\r",
     b"\r\n",
@@ -31,6 +31,9 @@ const TOKENS: [&[u8]; 16] = [
     b"Taking exception ",
     b"cause:20, ",
     b"@hv ",
+    b"$T05#b9",
+    b"}",
+    b"<reg name=",
 ];
 
 /// A small generator (xorshift), so that a failure can be seen again.
@@ -108,6 +111,11 @@ fn consoles() {
 #[test]
 fn control_connections() {
     run(targets::qmp, &seeds(&["fuzz/seeds/qmp"]));
+}
+
+#[test]
+fn gdb_connections() {
+    run(targets::gdb, &seeds(&["fuzz/seeds/gdb"]));
 }
 
 #[test]

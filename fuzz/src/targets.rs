@@ -11,6 +11,7 @@ use harness::judge::trial::Trial;
 use harness::judge::verdict::{EndKind, MachineEnd, Verdict};
 use harness::judge::witness::{Account, Format, Reader};
 use harness::judge::{By, Forbidden, Step, Story};
+use harness::machine::audit as stub;
 use harness::machine::qmp::{Decoder, Message};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -37,6 +38,26 @@ pub fn qmp(data: &[u8]) {
     assert_eq!(messages(&pieces), whole, "{:?}", lengths(&pieces));
 }
 
+/// A connection to a gdb stub: the packets are the same however it was cut, they are bounded, and what they
+/// say is read or refused.
+pub fn gdb(data: &[u8]) {
+    let whole = packets(&[data]);
+    for packet in whole.iter().flatten() {
+        assert!(
+            packet.len() <= stub::PACKET_LIMIT,
+            "{} bytes",
+            packet.len()
+        );
+        let _ = stub::Stop::parse(packet);
+        let text = String::from_utf8_lossy(packet);
+        for name in stub::registers([&*text]).keys() {
+            assert!(text.contains(name.as_str()), "{name}");
+        }
+    }
+    let pieces = cut(data);
+    assert_eq!(packets(&pieces), whole, "{:?}", lengths(&pieces));
+}
+
 /// A log of QEMU's: the account is the same however it was cut, and counts what it keeps.
 pub fn witness(data: &[u8]) {
     for format in [Format::RiscvTrap, Format::Aarch64Int, Format::X86Svm] {
@@ -45,6 +66,7 @@ pub fn witness(data: &[u8]) {
         let exits = whole.npf + whole.hypercall + whole.other;
         assert_eq!(exits == 0, whole.last.is_none(), "{whole:?}");
         let pieces = cut(data);
+        assert_eq!(last_vmrun(&pieces), last_vmrun(&[data]));
         assert_eq!(account(format, &pieces), whole, "{:?}", lengths(&pieces));
     }
 }
@@ -233,12 +255,37 @@ fn messages(pieces: &[&[u8]]) -> Vec<Result<Message, String>> {
     messages
 }
 
+fn packets(pieces: &[&[u8]]) -> Vec<Result<Vec<u8>, String>> {
+    let mut decoder = stub::Decoder::default();
+    let mut packets = Vec::new();
+    for piece in pieces {
+        decoder.push(piece);
+        loop {
+            match decoder.packet() {
+                Ok(Some(packet)) => packets.push(Ok(packet)),
+                Ok(None) => break,
+                Err(error) => {
+                    packets.push(Err(error.to_string()));
+                    return packets;
+                }
+            }
+        }
+    }
+    packets
+}
+
 fn account(format: Format, pieces: &[&[u8]]) -> Account {
     let mut reader = Reader::new(format);
     for piece in pieces {
         reader.push(piece);
     }
     reader.finish()
+}
+
+fn last_vmrun(pieces: &[&[u8]]) -> Option<u64> {
+    let mut last = stub::LastVmrun::default();
+    pieces.iter().for_each(|piece| last.push(piece));
+    last.vmcb()
 }
 
 /// Cuts bytes into pieces whose lengths the bytes themselves decide.

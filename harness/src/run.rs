@@ -108,7 +108,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     let mut observers = std::mem::take(&mut request.observers);
     let Prepared {
         machine,
-        note,
+        notes,
         scenario,
         launch,
         nonce,
@@ -149,7 +149,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     report.stopped_at = whereabouts::locate(&finished.registers, &programs, running, project);
     report.qemu = Some(finished.qemu);
     report.run_dir = Some(dir.path().to_owned());
-    report.notes.extend(note);
+    report.notes.extend(notes);
     report.notes.extend(finished.notes);
     dir.write(records::VERDICT, report.json());
     let trouble = dir

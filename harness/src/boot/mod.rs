@@ -1,5 +1,6 @@
 //! From what the user asks for to a machine that can be started: builds, images, the command.
 
+mod audited;
 pub mod build;
 pub mod cargo;
 pub mod cmdline;
@@ -25,6 +26,7 @@ use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
 use images::{Part, Parts};
+pub use command::audited;
 pub use request::Request;
 use std::fs;
 use std::path::Path;
@@ -34,8 +36,8 @@ use std::path::Path;
 pub struct Prepared {
     /// The machine it is.
     pub machine: Machine,
-    /// What the reader is told of the machine.
-    pub note: Option<String>,
+    /// What the reader is told of the machine and of what is read of it.
+    pub notes: Vec<String>,
     /// The scenario it is for.
     pub scenario: Scenario,
     /// How to start it.
@@ -70,7 +72,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         challenge,
         not_audited: request.no_audit.then_some("asked for without"),
     };
-    let scenario = definition.resolve(project, &machine, &with)?;
+    let mut scenario = definition.resolve(project, &machine, &with)?;
     examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
@@ -103,6 +105,21 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
+    let one_guest = program.as_ref().filter(|_| scenario.second.is_none());
+    let name = guest.as_ref().map(GuestSource::name);
+    let one_guest = name.as_deref().zip(one_guest);
+    let planned = scenario.audit.as_ref().map(|audit| {
+        audited::plan(machine.arch, audit, own, &kernel, one_guest)
+    });
+    let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
+    let audit = planned.transpose()?.map(|planned| {
+        scenario.story.set_audit(planned.expected);
+        notes.extend(planned.note);
+        planned.plan
+    });
+    if let Some(why) = &scenario.not_audited {
+        notes.push(format!("not audited: {why}"));
+    }
     let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
     dir.write_json(records::STORY, &story_file);
     let mut programs = Programs {
@@ -137,14 +154,17 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         let disk = dir.path().join("disk.img");
         image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
     }
-    let launch = launch(&machine, &scenario, &values, dir.path());
+    let mut launch = launch(&machine, &scenario, &values, dir.path());
+    if let Some(plan) = audit {
+        command::audited(&mut launch, plan);
+    }
     let by_hand = command::BY_HAND.map(str::to_owned).into_iter();
     let by_hand: Vec<_> = by_hand
         .chain(filled(&machine.qemu.machine, &values))
         .collect();
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
-        note: note(project, &machine),
+        notes,
         machine,
         scenario,
         launch,
@@ -234,6 +254,7 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         folder: dir.to_owned(),
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
+        audit: None,
     }
 }
 

@@ -166,7 +166,9 @@ impl<'s> Judge<'s> {
                 self.look(text);
                 ControlFlow::Continue(())
             }
-            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
+            Event::Firmware { .. } | Event::Note { .. } => {
+                ControlFlow::Continue(())
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The story that a console must tell: its specification with its patterns ready to be matched.
 
+use super::audit;
 use super::hvlog::console::KILLED;
 use super::patterns::{Matches, Patterns};
 use super::spec::{By, Course, Forbidden, HvExpected, Step, StorySpec, Strand};
@@ -123,6 +124,11 @@ impl Story {
     /// The specification that it was compiled from.
     pub fn spec(&self) -> &StorySpec {
         &self.spec
+    }
+
+    /// Has the machine held against this; the spec says so too.
+    pub fn set_audit(&mut self, expected: audit::Expected) {
+        self.spec.audit = Some(expected);
     }
 
     /// The steps, in order.

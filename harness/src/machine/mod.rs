@@ -3,6 +3,7 @@
 //! Apart from cargo's, all processes are in this folder, and all clocks.
 
 pub mod ask;
+pub mod audit;
 pub mod firmware_image;
 pub mod process;
 pub mod process_group;

@@ -2,6 +2,7 @@
 //! way out (`Drop` covers errors, panics and Ctrl-C), and the kernel kills it if the harness itself is
 //! killed.
 
+use super::audit::{AuditPlan, Auditor, Heard, Ram};
 use super::process_group::{self, Group};
 use super::qmp::{Message, Qmp, QmpError};
 use super::stream::Stream;
@@ -31,6 +32,10 @@ pub const QMP_FD: RawFd = process_group::FIRST_INHERITED;
 pub const SERIAL_FD: RawFd = QMP_FD + 1;
 /// The pipe for QEMU's log of the guest's exits, where there is one.
 pub const LOG_FD: RawFd = QMP_FD + 2;
+/// The connection to the gdb stub, of a machine that is audited.
+pub const GDB_FD: RawFd = QMP_FD + 3;
+/// The file that is the machine's RAM, where the harness is to read that.
+pub const RAM_FD: RawFd = QMP_FD + 4;
 
 /// The environment variable for the folder of QEMU's temporary files, such as the overlay of a disk's
 /// snapshot. It is set to QEMU's working directory.
@@ -54,6 +59,8 @@ pub struct Launch {
     pub witness: Option<witness::Format>,
     /// How to recognise the firmware's lines on the console.
     pub firmware: Option<FirmwareLines>,
+    /// What is read of its machine, if it is audited. The arguments say so too.
+    pub audit: Option<AuditPlan>,
 }
 
 impl Launch {
@@ -104,6 +111,8 @@ pub struct Qemu {
     pub stderr: Stream,
     /// QEMU's log of the guest's exits.
     pub log: Stream,
+    /// Who reads the machine, if somebody does.
+    pub auditor: Option<Auditor>,
     process: Box<dyn Process>,
     /// Whether the control connection and the process have not ended yet.
     listens: bool,
@@ -119,6 +128,8 @@ pub enum Came<'q> {
     Stderr(&'q [u8]),
     /// Bytes of the log; none when it ends.
     Log(&'q [u8]),
+    /// What the auditor has to say.
+    Audit(Heard),
     /// A message, or why there will be no more.
     Message(Result<Message, QmpError>),
     /// The end of the process.
@@ -133,14 +144,15 @@ impl Qemu {
             serial,
             stderr,
             log,
+            auditor: None,
             process,
             listens: true,
             runs: true,
         }
     }
 
-    /// Starts the process. Both connections are inherited socket pairs: they have no port and no path,
-    /// and nobody else can connect. The pipe for the log is inherited too.
+    /// Starts the process. All connections are inherited socket pairs: no port, no path, nobody
+    /// else can connect. So are the pipe for the log and the file that is the RAM.
     pub fn spawn(launch: &Launch) -> Result<Self, Error> {
         let failed = |e: io::Error| cannot_start(&launch.program, &e);
         let pair = || StdStream::pair().map_err(failed);
@@ -152,6 +164,21 @@ impl Qemu {
             let reader = pipe::Receiver::from_owned_fd(reader.into()).map_err(failed)?;
             log = Stream::of(reader);
             inherited.push(writer.into());
+        }
+        let mut audited = None;
+        if let Some(plan) = &launch.audit {
+            if launch.witness.is_none() {
+                // The numbers behind that of the log stay what they are.
+                inherited.push(std::fs::File::open("/dev/null").map_err(failed)?.into());
+            }
+            let (gdb, gdb_child) = pair()?;
+            inherited.push(gdb_child.into());
+            let ram = plan.ram.map(Ram::new).transpose().map_err(failed)?;
+            let ram = ram.map(|(ram, for_qemu)| {
+                inherited.push(for_qemu);
+                ram
+            });
+            audited = Some((gdb, ram, plan));
         }
         let mut command = launch.command(&launch.args);
         command
@@ -174,7 +201,12 @@ impl Qemu {
         let streams = connect(qmp).and_then(|qmp| Ok((qmp, connect(serial)?)));
         let (qmp, serial) = streams.map_err(failed)?;
         let streams = [Stream::of(serial), stderr, log];
-        Ok(Self::of(Qmp::new(qmp), streams, Box::new(process)))
+        let mut qemu = Self::of(Qmp::new(qmp), streams, Box::new(process));
+        if let Some((gdb, ram, plan)) = audited {
+            let gdb = connect(gdb).map_err(failed)?;
+            qemu.auditor = Some(Auditor::start(gdb, ram, plan));
+        }
+        Ok(qemu)
     }
 
     /// Waits for the next thing from any source. It reports each closing and the end of the process
@@ -184,6 +216,7 @@ impl Qemu {
             bytes = self.serial.read() => Came::Console(bytes),
             bytes = self.stderr.read() => Came::Stderr(bytes),
             bytes = self.log.read() => Came::Log(bytes),
+            heard = said(&mut self.auditor) => Came::Audit(heard),
             message = self.qmp.next(), if self.listens => {
                 self.listens = message.is_ok();
                 Came::Message(message)
@@ -228,6 +261,14 @@ impl Qemu {
         };
         let _ = tokio::time::timeout(GRACE, rest).await;
         status
+    }
+}
+
+/// Waits for what an auditor says; for ever if there is none.
+async fn said(auditor: &mut Option<Auditor>) -> Heard {
+    match auditor {
+        Some(auditor) => auditor.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,8 +6,10 @@
 //! A clock can run out only after everything that had arrived by then was read, and it does not count
 //! time in which the harness itself was stopped.
 
+mod audited;
 mod heard;
 
+use super::audit::{LastVmrun, Teller};
 use super::process::{Came, Launch, Qemu};
 use super::pulse::Pulse;
 use super::qmp::Message;
@@ -22,7 +24,6 @@ use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, MachineEnd, Verdict};
 use crate::judge::witness::Reader;
 use crate::records::{self, RunDir};
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -99,15 +100,25 @@ async fn go<'s>(
         stderr_bytes: 0,
         log: launch.witness.map(Reader::new),
         log_bytes: 0,
+        audit: qemu
+            .auditor
+            .as_ref()
+            .map(|auditor| Audited::new(auditor.teller())),
         reported: None,
         gone: None,
         drained_by: None,
     };
     session.stderr(&said);
-    // From here on, everything from QEMU is read at once. Its answer to `cont` in particular may come
-    // after so much output that QEMU would block if nobody read it.
-    let going = qemu.qmp.send("cont", Value::Null).await;
-    let going = going.map_err(|error| error.to_string());
+    // From here on everything QEMU says is listened to at once. Its answer to `cont` in particular
+    // may come after so much output that QEMU would stand still if nobody took that.
+    let going = match &mut qemu.auditor {
+        // The stub tells of no stop of a machine that it has not set going itself.
+        Some(auditor) => {
+            auditor.go();
+            Ok(())
+        }
+        None => session.set_going(&mut qemu).await,
+    };
     let refused = match going {
         Ok(()) => session.follow(&mut qemu).await.err(),
         Err(error) => Some(error),
@@ -116,6 +127,7 @@ async fn go<'s>(
         return Err(start::not_started(qemu, said, launch, &problem).await);
     }
     let duration = session.started.elapsed();
+    qemu.auditor = None; // so that nobody else sets the machine going
     let registers = match session.trial.verdict() {
         Some(Verdict::Timeout { .. }) => registers::registers(&mut qemu).await,
         _ => Vec::new(),
@@ -142,12 +154,40 @@ struct Session<'s, 'r> {
     /// Reads QEMU's log, if there is one.
     log: Option<Reader>,
     log_bytes: u64,
-    /// How the machine ended, according to QEMU.
+    /// What is known of the auditor, if there is one.
+    audit: Option<Audited>,
+    /// How the machine ended, as QEMU has said.
     reported: Option<Ended>,
     /// How QEMU's process ended.
     gone: Option<Ended>,
     /// Set once the machine has ended: some of its output may still be on its way.
     drained_by: Option<Instant>,
+}
+
+/// What is known of the auditor, and what it is told.
+struct Audited {
+    teller: Teller,
+    vmrun: LastVmrun,
+    /// Whether it has set the machine going, and QEMU has said that it goes.
+    told_to_go: bool,
+    goes: bool,
+    /// Whether the machine may have been left standing.
+    let_go: bool,
+    /// Since when there is no auditing any more, and why.
+    over: Option<(Instant, String)>,
+}
+
+impl Audited {
+    fn new(teller: Teller) -> Self {
+        Self {
+            teller,
+            vmrun: LastVmrun::default(),
+            told_to_go: false,
+            goes: false,
+            let_go: false,
+            over: None,
+        }
+    }
 }
 
 /// How a machine ended.
@@ -166,6 +206,7 @@ impl Session<'_, '_> {
     async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
         while self.trial.verdict().is_none() && !qemu.is_over() {
             self.look_at_the_pulse();
+            self.let_go(qemu).await;
             let (_, due) = self.next_clock();
             if Instant::now() < due {
                 let until = due.min(self.pulse.due());
@@ -183,7 +224,7 @@ impl Session<'_, '_> {
                 continue;
             }
             match clock {
-                Some(clock) => self.timeout(clock),
+                Some(clock) => self.timeout(clock)?,
                 None => break,
             }
         }
@@ -236,8 +277,9 @@ impl Session<'_, '_> {
             Came::Console(bytes) => self.console(bytes),
             Came::Stderr(bytes) => self.stderr(bytes),
             Came::Log(bytes) => self.logged(bytes),
+            Came::Audit(heard) => self.audited(heard),
             Came::Message(Ok(Message::Event(event))) => self.qmp(&event),
-            Came::Message(Ok(Message::Refused(description))) => return Err(description),
+            Came::Message(Ok(Message::Refused(description))) => return self.refused(description),
             Came::Message(Ok(Message::Return(_)) | Err(_)) => {}
             Came::Gone(status) => self.gone(status),
         }
@@ -266,6 +308,11 @@ impl Session<'_, '_> {
             // The log is complete when QEMU has gone.
             qemu.stop(|bytes| self.logged(bytes)).await;
         }
+        // What was read before the machine ended counts.
+        while let Some(heard) = qemu.auditor.as_mut().and_then(|auditor| auditor.said()) {
+            self.audited(heard);
+        }
+        self.look_for_the_auditor();
         if let Some(log) = self.log.take() {
             self.feed(&Event::Witness(log.finish()));
         }
@@ -319,7 +366,12 @@ impl Session<'_, '_> {
         (Some(clock), due)
     }
 
-    fn timeout(&mut self, clock: Clock) {
+    /// A clock has run out. The error is QEMU's, for not letting the machine run.
+    fn timeout(&mut self, clock: Clock) -> Result<(), String> {
+        if self.never_went() {
+            return Err("its machine did not go when gdb told it to".into());
+        }
+        self.look_for_the_auditor();
         let within = self.trial.within().unwrap_or_default();
         self.half_a_line();
         let after = match clock {
@@ -333,6 +385,7 @@ impl Session<'_, '_> {
             after: after.as_secs_f64(),
             silent_for,
         });
+        Ok(())
     }
 }
 

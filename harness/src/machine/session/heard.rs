@@ -71,6 +71,7 @@ impl Session<'_, '_> {
         self.log_bytes += bytes.len() as u64;
         self.dir.witness(bytes);
         log.push(bytes);
+        self.tell_of_exits(bytes, log.so_far());
         let flood = self.log_bytes > LOG_LIMIT;
         if flood || self.trial.is_refuted_by(log.so_far()) {
             self.feed(&Event::Witness(log.so_far().clone()));
@@ -82,6 +83,12 @@ impl Session<'_, '_> {
     }
 
     pub(super) fn qmp(&mut self, event: &QmpEvent) {
+        if let Some(audit) = &mut self.audit
+            && ["STOP", "RESUME"].contains(&event.name.as_str())
+        {
+            audit.goes = true;
+            return; // of the auditor's making
+        }
         self.note("qmp", format!("{} {}", event.name, event.data));
         let reason = event.reason().to_owned();
         let kind = match (event.name.as_str(), reason.as_str()) {
@@ -156,6 +163,9 @@ impl Session<'_, '_> {
             self.last_step = Instant::now();
             let new = &self.trial.steps()[before..];
             new.iter().for_each(|step| self.observer.step(step));
+            if let Some(audit) = &self.audit {
+                new.iter().for_each(|step| audit.teller.step(&step.step));
+            }
         }
     }
 }

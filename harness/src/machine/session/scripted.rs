@@ -95,6 +95,11 @@ impl Machine {
             .await
             .expect("a command");
         assert!(command.contains("cont"), "{command}");
+        self.act(script).await;
+    }
+
+    /// Acts from where it goes on; for ever, unless it dies.
+    pub async fn act(mut self, script: Vec<Act>) {
         for act in script {
             match act {
                 Wait(ms) => sleep(ms as u32 * MS).await,

@@ -13,9 +13,9 @@ use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
 
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 
-fn story() -> Story {
+pub(super) fn story() -> Story {
     let step = |name: &str, pattern: &str| Step {
         name: name.into(),
         pattern: pattern.into(),
@@ -66,12 +66,12 @@ struct Ran {
     log: String,
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().start_paused(true).build().unwrap()
 }
 
-fn launch() -> Launch {
+pub(super) fn launch() -> Launch {
     Launch {
         program: "qemu".into(),
         oldest: (7, 2),
@@ -79,6 +79,7 @@ fn launch() -> Launch {
         folder: "/no/such/folder".into(),
         witness: Some(Format::RiscvTrap),
         firmware: None,
+        audit: None,
     }
 }
 
@@ -132,7 +133,7 @@ fn run(script: Vec<Act>) -> Ran {
     ran
 }
 
-const ALL: &str = "one\nloaded 21248 bytes\n";
+pub(super) const ALL: &str = "one\nloaded 21248 bytes\n";
 
 #[test]
 fn a_whole_story_passes() {

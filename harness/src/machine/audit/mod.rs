@@ -1,0 +1,78 @@
+//! The audit's half that touches the machine: it is stopped at certain moments, read, and let go.
+//!
+//! An [`Auditor`] owns a connection to QEMU's gdb stub and works beside the session, which goes on
+//! taking whatever QEMU prints: one that waits for room in a pipe answers nobody. What is read, and how
+//! it is understood, is [`judge::audit`](crate::judge::audit)'s business.
+
+mod auditor;
+mod description;
+mod gdb;
+mod packet;
+mod ram;
+mod reader;
+mod schedule;
+mod texts;
+mod view;
+mod vmrun;
+
+pub use auditor::{Auditor, Heard, Teller};
+pub use description::registers;
+pub use gdb::{Gdb, GdbError, Wire};
+pub use packet::{Decoder, PACKET_LIMIT, Stop};
+pub use ram::Ram;
+pub use vmrun::LastVmrun;
+
+use crate::arch::Arch;
+use crate::judge::audit::Span;
+use std::time::Duration;
+
+/// How QEMU is to name the machine's RAM: `-object memory-backend-file,id=…`.
+pub const RAM_ID: &str = "audited-ram";
+
+/// What is read of a run's machine, and when.
+#[derive(Debug, Clone)]
+pub struct AuditPlan {
+    /// Whose registers and tables these are.
+    pub arch: Arch,
+    /// Instructions by which a guest is entered (x86_64: a VMRUN), each with its function's name. The machine
+    /// is read when a processor is about to execute one for the first time, and the next time after 1, 2,
+    /// 4, 8, … exits were logged. Without any it is read when so many were logged, and at each step of the
+    /// story after the first.
+    pub entries: Vec<(String, u64)>,
+    /// Instructions before which a guest's memory is still its own, for the last time. The machine is read
+    /// each time.
+    pub releases: Vec<(String, u64)>,
+    /// How often it is read besides, from the first entry or exit on.
+    pub every: Option<Duration>,
+    /// Registers that are read besides those that always are.
+    pub registers: Vec<String>,
+    /// Where the hypervisor's image lies, as the processor sees it.
+    pub image: Vec<Span>,
+    /// The text that is to be what was loaded.
+    pub texts: Vec<TextWanted>,
+    /// How much RAM the machine has, in bytes, if QEMU is told to keep it where the harness can read it
+    /// ([`RAM_ID`]); otherwise QEMU is asked for each page.
+    pub ram: Option<u64>,
+}
+
+/// Text of a program that is held against what was loaded.
+#[derive(Debug, Clone)]
+pub struct TextWanted {
+    /// Of which program: `hypervisor`, or the guest's name.
+    pub of: String,
+    /// Where the program has been linked to.
+    pub address: u64,
+    /// What was loaded there.
+    pub bytes: Vec<u8>,
+    /// Where it is to be looked for.
+    pub place: Place,
+}
+
+/// Where a text lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where the processor sees it at the first entry: the address that it has been linked to.
+    Virtual,
+    /// At a guest-physical address, by the second stage's mappings.
+    Gpa(u64),
+}

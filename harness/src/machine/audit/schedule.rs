@@ -1,0 +1,206 @@
+//! When a machine is to be read: what is due after what has happened. Pure.
+
+use super::AuditPlan;
+use crate::judge::audit::Moment;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How many steps wait at most to be read at; a story has fewer.
+const STEPS: usize = 256;
+
+/// What has happened, and what is due.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    /// Whether entries are known by their addresses.
+    by_entry: bool,
+    every: Option<Duration>,
+    /// Whether a guest has been entered, as far as can be known.
+    began: bool,
+    /// How many exits were logged, and at how many the machine is read next.
+    exits: u64,
+    next: u64,
+    /// The steps that came.
+    steps: Vec<String>,
+    /// When the next look is due.
+    tick: Option<Instant>,
+}
+
+impl Schedule {
+    /// Before anything has happened.
+    pub(super) fn new(plan: &AuditPlan) -> Self {
+        Self {
+            by_entry: !plan.entries.is_empty(),
+            every: plan.every,
+            began: false,
+            exits: 0,
+            next: 1,
+            steps: Vec::new(),
+            tick: None,
+        }
+    }
+
+    /// So many exits were logged in all.
+    pub(super) fn logged(&mut self, exits: u64, now: Instant) {
+        self.exits = exits;
+        if exits > 0 && !self.by_entry {
+            self.begin(now);
+        }
+    }
+
+    /// A step of the story was reached.
+    pub(super) fn step(&mut self, name: String) {
+        if self.began && !self.by_entry && self.steps.len() < STEPS {
+            self.steps.push(name);
+        }
+    }
+
+    /// A guest is about to be entered, and the machine is read.
+    pub(super) fn entered(&mut self, now: Instant) {
+        self.begin(now);
+        self.next = doubled(self.exits);
+    }
+
+    fn begin(&mut self, now: Instant) {
+        if !self.began {
+            self.began = true;
+            self.tick = self.every.map(|every| now + every);
+        }
+    }
+
+    /// Whether the next entry is to be waited for.
+    pub(super) fn wants_entry(&self) -> bool {
+        self.by_entry && (!self.began || self.exits >= self.next)
+    }
+
+    /// When the machine is to be stopped if nothing else happens: at once, at some time, or not.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let at_once = !self.steps.is_empty() || self.exits_are_due();
+        if at_once { Some(now) } else { self.tick }
+    }
+
+    fn exits_are_due(&self) -> bool {
+        !self.by_entry && self.exits >= self.next
+    }
+
+    /// What it is stopped for now; all of that is done with.
+    pub(super) fn moments(&mut self, now: Instant, since_start: Duration) -> Vec<Moment> {
+        let steps = std::mem::take(&mut self.steps).into_iter();
+        let mut moments: Vec<_> = steps.map(|name| Moment::Step { name }).collect();
+        if self.exits_are_due() {
+            moments.push(Moment::Exits { count: self.exits });
+            self.next = doubled(self.exits);
+        }
+        if self.tick.is_some_and(|tick| tick <= now) {
+            self.tick = self.every.map(|every| now + every);
+            if moments.is_empty() {
+                let seconds = since_start.as_secs_f64();
+                moments.push(Moment::Time { seconds });
+            }
+        }
+        moments
+    }
+}
+
+/// The next power of two above a number of exits.
+fn doubled(exits: u64) -> u64 {
+    exits
+        .saturating_add(1)
+        .checked_next_power_of_two()
+        .unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Arch;
+
+    fn plan(entries: &[&str], every: Option<u64>) -> AuditPlan {
+        AuditPlan {
+            arch: Arch::Riscv64,
+            entries: entries
+                .iter()
+                .map(|name| ((*name).to_owned(), 0x1000))
+                .collect(),
+            releases: Vec::new(),
+            every: every.map(Duration::from_millis),
+            registers: Vec::new(),
+            image: Vec::new(),
+            texts: Vec::new(),
+            ram: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_is_wanted_after_1_2_4_8_exits() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(&plan(&["enter"], None));
+        assert!(schedule.wants_entry(), "the first one");
+        let mut wanted = Vec::new();
+        schedule.entered(now);
+        for exits in 0..=40 {
+            schedule.logged(exits, now);
+            if schedule.wants_entry() {
+                wanted.push(exits);
+                schedule.entered(now);
+            }
+            assert_eq!(schedule.due(now), None);
+        }
+        assert_eq!(wanted, [1, 2, 4, 8, 16, 32]);
+        // Where many come at once, one entry is enough.
+        schedule.logged(1000, now);
+        assert!(schedule.wants_entry());
+        schedule.entered(now);
+        schedule.logged(1023, now);
+        assert!(!schedule.wants_entry());
+        schedule.logged(u64::MAX, now);
+        schedule.entered(now);
+    }
+
+    #[test]
+    fn without_entries_the_log_and_the_story_tell_when() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(&plan(&[], None));
+        let moments = |schedule: &mut Schedule| match schedule.due(now) {
+            Some(_) => schedule.moments(now, Duration::ZERO),
+            None => Vec::new(),
+        };
+        schedule.step("before any guest".into());
+        schedule.logged(0, now);
+        assert_eq!(moments(&mut schedule), []);
+        let mut counts = Vec::new();
+        for count in 1..=20 {
+            schedule.logged(count, now);
+            counts.extend(moments(&mut schedule));
+        }
+        assert_eq!(
+            counts,
+            [1, 2, 4, 8, 16].map(|count| Moment::Exits { count })
+        );
+        let step = |name: &str| Moment::Step { name: name.into() };
+        schedule.step("one".into());
+        schedule.step("two".into());
+        schedule.logged(32, now);
+        assert_eq!(
+            moments(&mut schedule),
+            [step("one"), step("two"), Moment::Exits { count: 32 }]
+        );
+        assert_eq!(moments(&mut schedule), []);
+    }
+
+    #[test]
+    fn time_counts_from_the_first_entry_or_exit_on() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        for entries in [&["enter"][..], &[]] {
+            let mut schedule = Schedule::new(&plan(entries, Some(100)));
+            assert_eq!(schedule.due(at(1000)), None);
+            schedule.logged(1, at(1000));
+            schedule.entered(at(1000));
+            assert_eq!(schedule.due(at(1000)), Some(at(1100)));
+            let seconds = 1.1;
+            let moments = schedule.moments(at(1130), Duration::from_millis(1100));
+            assert_eq!(moments, [Moment::Time { seconds }]);
+            assert_eq!(schedule.due(at(1131)), Some(at(1230)));
+        }
+    }
+}

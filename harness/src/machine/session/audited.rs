@@ -1,0 +1,113 @@
+//! What a session and the auditor have to do with each other.
+
+use super::{DRAIN, Session};
+use crate::judge::audit::{Moment, Snapshot};
+use crate::judge::event::Event;
+use crate::judge::witness::Account;
+use crate::machine::audit::Heard;
+use crate::machine::process::Qemu;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tokio::time::Instant;
+
+impl Session<'_, '_> {
+    /// Takes what the auditor says.
+    pub(super) fn audited(&mut self, heard: Heard) {
+        let Some(audit) = &mut self.audit else {
+            return;
+        };
+        match heard {
+            Heard::Going => audit.told_to_go = true,
+            Heard::Snapshot(snapshot) => self.feed(&Event::Audit(snapshot)),
+            Heard::Failed(why) => {
+                audit.let_go = true;
+                self.audit_failed(format!("the audit failed: {why}"));
+            }
+            Heard::Over(why) => audit.over = Some((Instant::now(), why)),
+        }
+    }
+
+    /// Tells the auditor what QEMU has logged.
+    pub(super) fn tell_of_exits(&mut self, bytes: &[u8], account: &Account) {
+        if let Some(audit) = &mut self.audit {
+            audit.vmrun.push(bytes);
+            let exits = account.exits();
+            audit.teller.logged(exits, audit.vmrun.vmcb());
+        }
+    }
+
+    /// Sets the machine going over the control connection.
+    pub(super) async fn set_going(&mut self, qemu: &mut Qemu) -> Result<(), String> {
+        let going = qemu.qmp.send("cont", Value::Null).await;
+        going.map_err(|error| error.to_string())
+    }
+
+    /// Sets a machine going that the auditor may have left standing.
+    pub(super) async fn let_go(&mut self, qemu: &mut Qemu) {
+        let stands = self
+            .audit
+            .as_mut()
+            .is_some_and(|audit| std::mem::take(&mut audit.let_go));
+        if stands {
+            // If that fails the control connection is closed, and says so itself.
+            let _ = self.set_going(qemu).await;
+        }
+    }
+
+    /// QEMU has refused to set the machine going: that is the run's end, unless it has gone before.
+    pub(super) fn refused(&mut self, why: String) -> Result<(), String> {
+        match &self.audit {
+            Some(audit) if audit.goes => {
+                self.note(
+                    "qmp",
+                    format!("refused to set the machine going again: {why}"),
+                );
+                Ok(())
+            }
+            _ => Err(why),
+        }
+    }
+
+    /// Whether the machine was told to go, over gdb, and does not.
+    pub(super) fn never_went(&self) -> bool {
+        self.audit
+            .as_ref()
+            .is_some_and(|audit| audit.told_to_go && !audit.goes)
+    }
+
+    /// Says so if the auditing was over long before the machine was.
+    pub(super) fn look_for_the_auditor(&mut self) {
+        let ended = self.drained_by.map_or_else(Instant::now, |by| by - DRAIN);
+        let over = self.audit.as_mut().and_then(|audit| audit.over.take());
+        if let Some((since, why)) = over
+            && ended.saturating_duration_since(since) > DRAIN
+        {
+            self.audit_failed(format!("the audit ended before the machine did: {why}"));
+        }
+    }
+
+    /// Hands over a snapshot with nothing in it but the reason why.
+    fn audit_failed(&mut self, why: String) {
+        let snapshot = Snapshot {
+            at: Moment::Time {
+                seconds: self.started.elapsed().as_secs_f64(),
+            },
+            at_entry: false,
+            registers: BTreeMap::new(),
+            format: None,
+            mappings: Vec::new(),
+            tables: Vec::new(),
+            open_ports: Vec::new(),
+            open_msrs: Vec::new(),
+            image: Vec::new(),
+            texts: Vec::new(),
+            regions: Vec::new(),
+            gaps: vec![why],
+            took_ms: 0.0,
+        };
+        self.feed(&Event::Audit(Box::new(snapshot)));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! The machine is stopped, read and let go while a guest runs, on each architecture; and the run goes as
+//! it goes without that.
+
+use harness::boot::{self, Request};
+use harness::judge::audit::{Moment, RegionKind, Snapshot, Span};
+use harness::judge::event::{Event, Record};
+use harness::judge::trial::Trial;
+use harness::machine::audit::{AuditPlan, Place, TextWanted};
+use harness::machine::session::{self, Limits};
+use harness::{Arch, Project, Verdict};
+use object::elf::PF_X;
+use object::{Object, ObjectSegment, ObjectSymbol, SegmentFlags};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What came of an audited run.
+struct Ran {
+    verdict: Verdict,
+    snapshots: Vec<Snapshot>,
+    exits: u64,
+    duration: Duration,
+    notes: Vec<String>,
+}
+
+/// Boots a scenario; `plan` makes the plan of an audit from the hypervisor's file.
+fn run(arch: Arch, scenario: &str, plan: impl Fn(Arch, &Path) -> Option<AuditPlan>) -> Ran {
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let request = Request::new(scenario).arch(arch).records(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let mut prepared = boot::prepare(&project, &request).await.unwrap();
+        if let Some(plan) = plan(arch, &prepared.programs.hypervisor) {
+            boot::audited(&mut prepared.launch, plan);
+        }
+        let trial = Trial::of_run(&prepared.scenario.story, &prepared.nonce);
+        let limits = Limits {
+            timeout: TIMEOUT,
+            silence: None,
+        };
+        let (launch, dir) = (&prepared.launch, &mut prepared.dir);
+        let finished = session::run(launch, trial, limits, dir, &mut |_, _: &Event<'_>| {}).await;
+        let finished = finished.unwrap();
+        let events = fs::read_to_string(prepared.dir.path().join("events.jsonl")).unwrap();
+        let events = events
+            .lines()
+            .map(|line| serde_json::from_str::<Record<'_>>(line).unwrap());
+        let (mut snapshots, mut notes) = (Vec::new(), Vec::new());
+        for record in events {
+            match record.event {
+                Event::Audit(snapshot) => snapshots.push(*snapshot),
+                Event::Note { from, text } if from == "qmp" => notes.push(text.into_owned()),
+                _ => {}
+            }
+        }
+        // The records have the run's verdict.
+        let mut again = Trial::of_run(&prepared.scenario.story, &prepared.nonce);
+        let events = fs::read(prepared.dir.path().join("events.jsonl")).unwrap();
+        again.replay_events(&events[..]).unwrap();
+        assert_eq!(again.verdict(), finished.trial.verdict());
+        Ran {
+            verdict: finished.trial.verdict().unwrap().clone(),
+            exits: finished
+                .trial
+                .witness()
+                .map_or(0, |account| account.exits()),
+            snapshots,
+            duration: finished.duration,
+            notes,
+        }
+    })
+}
+
+/// Reads at each entry that is due, and holds the hypervisor's text against its file.
+fn at_entries(arch: Arch, hypervisor: &Path) -> AuditPlan {
+    let file = fs::read(hypervisor).unwrap();
+    let elf = object::File::parse(&*file).unwrap();
+    let name = format!("hv_{arch}_enter");
+    let symbol = elf
+        .symbols()
+        .find(|symbol| symbol.name() == Ok(&name))
+        .unwrap();
+    let mut address = symbol.address();
+    let segments: Vec<_> = elf
+        .segments()
+        .filter(|segment| segment.size() > 0)
+        .collect();
+    if arch == Arch::X86_64 {
+        // The instruction that enters the guest.
+        let data = segments
+            .iter()
+            .find_map(|s| s.data_range(address, 512).ok()?)
+            .unwrap();
+        address += data
+            .windows(3)
+            .position(|code| code == [0x0f, 0x01, 0xd8])
+            .unwrap() as u64;
+    }
+    let is_text = |flags| matches!(flags, SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0);
+    let texts = segments.iter().filter(|segment| is_text(segment.flags()));
+    AuditPlan {
+        arch,
+        entries: vec![(name, address)],
+        releases: Vec::new(),
+        every: None,
+        registers: Vec::new(),
+        // What is linked to zero is a template, which nothing sees there.
+        image: segments
+            .iter()
+            .filter(|s| s.address() > 0)
+            .map(|s| Span::new(s.address(), s.size()))
+            .collect(),
+        texts: texts
+            .map(|segment| TextWanted {
+                of: "hypervisor".into(),
+                address: segment.address(),
+                bytes: segment.data().unwrap().to_vec(),
+                place: Place::Virtual,
+            })
+            .collect(),
+        ram: None,
+    }
+}
+
+/// The second stage as it was at the entries.
+#[track_caller]
+fn check_entries(arch: Arch, ran: &Ran) {
+    assert_eq!(ran.verdict, Verdict::Pass);
+    let entries: Vec<_> = ran
+        .snapshots
+        .iter()
+        .filter(|snapshot| snapshot.at_entry)
+        .collect();
+    for (nth, snapshot) in (1..).zip(&entries) {
+        let name = format!("hv_{arch}_enter");
+        assert_eq!(snapshot.at, Moment::Symbol { name, nth });
+        assert_eq!(snapshot.gaps, [""; 0]);
+        assert!(!snapshot.registers.is_empty() && !snapshot.tables.is_empty());
+        assert!(snapshot.format.is_some(), "{snapshot:?}");
+        let text = &snapshot.texts[0];
+        assert!(text.size > 10_000 && text.differs.is_none(), "{text:?}");
+        assert!(!snapshot.image.is_empty());
+        assert_eq!(
+            snapshot.regions.is_empty(),
+            nth > 1,
+            "the memory map comes once"
+        );
+    }
+    let ram = entries[0]
+        .regions
+        .iter()
+        .filter(|region| region.kind == RegionKind::Ram);
+    let ram: Vec<_> = ram.filter(|region| region.name == "audited-ram").collect();
+    assert!(!ram.is_empty(), "{:?}", entries[0].regions);
+    assert!(!entries[0].mappings.is_empty(), "the guest has its memory");
+    assert_eq!(ran.notes.len(), 1, "only the shutdown: {:?}", ran.notes);
+}
+
+fn entries_are_read(arch: Arch) {
+    let ran = run(arch, "gkernel", |arch, file| Some(at_entries(arch, file)));
+    check_entries(arch, &ran);
+    // One before the first exit, and one for each doubling, as far as entries came after it.
+    let most = 2 + ran.exits.ilog2() as usize;
+    let read = ran.snapshots.len();
+    assert!(
+        read >= 2 && read <= most,
+        "{read} snapshots, {} exits",
+        ran.exits
+    );
+    eprintln!(
+        "{arch}: {read} snapshots, {} exits, {:?}, took {:?}",
+        ran.exits,
+        ran.duration,
+        ran.snapshots
+            .iter()
+            .map(|snapshot| snapshot.took_ms)
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn entries_are_read_on_riscv64() {
+    entries_are_read(Arch::Riscv64);
+}
+
+#[test]
+fn entries_are_read_on_aarch64() {
+    entries_are_read(Arch::Aarch64);
+}
+
+#[test]
+fn entries_are_read_on_x86_64() {
+    entries_are_read(Arch::X86_64);
+}
+
+/// Nothing is known of the hypervisor: the log, the story and the time tell when.
+fn read_without_symbols(arch: Arch, scenario: &str) {
+    let ran = run(arch, scenario, |arch, _| {
+        Some(AuditPlan {
+            arch,
+            entries: Vec::new(),
+            releases: Vec::new(),
+            every: Some(Duration::from_millis(5)),
+            registers: Vec::new(),
+            image: Vec::new(),
+            texts: Vec::new(),
+            ram: None,
+        })
+    });
+    assert_eq!(ran.verdict, Verdict::Pass);
+    assert_eq!(ran.notes.len(), 1, "only the shutdown: {:?}", ran.notes);
+    let mut counts = Vec::new();
+    let mut times = 0;
+    for snapshot in &ran.snapshots {
+        assert!(!snapshot.at_entry);
+        match &snapshot.at {
+            Moment::Exits { count } => counts.push(*count),
+            Moment::Time { .. } => times += 1,
+            _ => {}
+        }
+    }
+    // Each is at least the doubled one before.
+    let thresholds = counts
+        .windows(2)
+        .all(|pair| pair[1].ilog2() > pair[0].ilog2());
+    assert!(!counts.is_empty() && thresholds, "{counts:?}");
+    let seen = ran
+        .snapshots
+        .iter()
+        .any(|snapshot| !snapshot.mappings.is_empty());
+    assert!(seen, "no snapshot shows the second stage");
+    eprintln!(
+        "{arch}: at {counts:?} exits, {times} times, of {} exits",
+        ran.exits
+    );
+}
+
+#[test]
+fn riscv64_is_read_without_symbols() {
+    read_without_symbols(Arch::Riscv64, "gkernel");
+}
+
+#[test]
+fn aarch64_is_read_without_symbols() {
+    read_without_symbols(Arch::Aarch64, "gkernel");
+}
+
+#[test]
+fn x86_64_is_read_without_symbols() {
+    read_without_symbols(Arch::X86_64, "gkernel");
+}
