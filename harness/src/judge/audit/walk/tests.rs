@@ -49,6 +49,23 @@ fn mappings_that_cannot_be_joined_are_kept_up_to_a_bound() {
 }
 
 #[test]
+fn places_of_tables_are_kept_up_to_a_bound() {
+    let mut machine = machine();
+    // Every other page is an empty table.
+    machine.put(ROOT, 0, table(NEXT));
+    for many in 0..9 {
+        let tables = NEXT + 0x1000 * (many + 1);
+        machine.put(NEXT, many, table(tables));
+        let empty = |nth| RAM + 0x100_0000 + (many * 512 + nth) * 0x2000;
+        (0..512).for_each(|nth| machine.put(tables, nth, table(empty(nth))));
+    }
+    let walked = walk(&mut machine);
+    let gap = "the tables lie in more than 4096 places, and the rest was not kept";
+    assert_eq!(walked.gaps, [gap]);
+    assert_eq!(walked.tables.len(), 4096);
+}
+
+#[test]
 fn tables_that_cannot_be_read_are_told_up_to_a_bound() {
     let mut machine = machine();
     (0..100).for_each(|nth| machine.put(ROOT, nth, table(0x1000)));

@@ -202,6 +202,27 @@ fn without_the_intercepts_every_port_and_every_register_is_open() {
 }
 
 #[test]
+fn runs_of_ports_and_registers_are_kept_up_to_a_bound() {
+    let mut machine = machine(0, EFER);
+    let every_other = 0x5555_5555_5555_5555;
+    (0..0x3000 / 8).for_each(|nth| machine.put(IOPM, nth, every_other));
+    // Every other register, all of it.
+    (0..0x2000 / 8).for_each(|nth| machine.put(MSRPM, nth, 0x3333_3333_3333_3333));
+    let walked = walk(&mut machine);
+    assert_eq!(
+        (walked.open_ports.len(), walked.open_msrs.len()),
+        (1024, 1024)
+    );
+    assert_eq!(
+        walked.gaps,
+        [
+            "there are more than 1024 runs of open ports; those from 0x801 on were not kept",
+            "there are more than 1024 runs of open MSRs; those from 0x801 on were not kept",
+        ]
+    );
+}
+
+#[test]
 fn the_fields_that_confine_have_their_names() {
     let walked = walk(&mut machine(0, EFER));
     let wanted = [
