@@ -5,7 +5,7 @@ use harness::boot::{self, Request};
 use harness::judge::audit::{Moment, RegionKind, Snapshot, Span};
 use harness::judge::event::{Event, Record};
 use harness::judge::trial::Trial;
-use harness::machine::audit::{AuditPlan, Place, TextWanted};
+use harness::machine::audit::{AuditPlan, Place, TextWanted, entering};
 use harness::machine::session::{self, Limits};
 use harness::{Arch, Project, Verdict};
 use object::elf::PF_X;
@@ -90,17 +90,10 @@ fn at_entries(arch: Arch, hypervisor: &Path) -> AuditPlan {
         .segments()
         .filter(|segment| segment.size() > 0)
         .collect();
-    if arch == Arch::X86_64 {
-        // The instruction that enters the guest.
-        let data = segments
-            .iter()
-            .find_map(|s| s.data_range(address, 512).ok()?)
-            .unwrap();
-        address += data
-            .windows(3)
-            .position(|code| code == [0x0f, 0x01, 0xd8])
-            .unwrap() as u64;
-    }
+    let code = segments
+        .iter()
+        .find_map(|s| s.data_range(address, symbol.size()).ok()?);
+    address += entering(arch, code.unwrap()).expect("it enters a guest") as u64;
     let is_text = |flags| matches!(flags, SegmentFlags::Elf { p_flags } if p_flags & PF_X != 0);
     let texts = segments.iter().filter(|segment| is_text(segment.flags()));
     AuditPlan {

@@ -3,16 +3,13 @@
 use super::gdb::{Gdb, GdbError};
 use super::texts::{self, Run};
 use super::view::{Known, PAGE, PAGES, View};
-use super::{AuditPlan, Place, Ram, TextWanted};
+use super::{AuditPlan, Place, Ram, TextWanted, VMRUN};
 use crate::arch::Arch;
 use crate::judge::audit::{self, Hint, Isa, Moment, Regions, Root, Snapshot, Span, Text, Walked};
 use std::collections::BTreeSet;
 
 /// How often the judge reads one machine again, once for each level of a table that QEMU was asked for.
 const ROUNDS: usize = 512;
-
-/// The instruction by which SVM enters a guest (APM vol. 3, VMRUN).
-const VMRUN: [u8; 3] = [0x0f, 0x01, 0xd8];
 
 /// What is read, and what was found out so far.
 #[derive(Debug)]
