@@ -194,6 +194,7 @@ impl Work {
         }
         self.gdb.go().await?;
         self.started = Instant::now();
+        self.schedule.started(self.started);
         let _ = self.say.send(Heard::Going);
         loop {
             let due = self.due();
@@ -240,7 +241,7 @@ impl Work {
             self.schedule.step(step);
         }
         let exits = self.logged.borrow_and_update().exits;
-        self.schedule.logged(exits, Instant::now());
+        self.schedule.logged(exits);
     }
 
     /// Does what is to be done while the machine stands still, and lets it go, unless it has stopped by

@@ -37,12 +37,12 @@ pub struct AuditPlan {
     /// Instructions by which a guest is entered ([`entering`] finds one), each with its function's name. The machine
     /// is read when a processor is about to execute one for the first time, and the next time after 1, 2,
     /// 4, 8, … exits were logged. Without any it is read when so many were logged, and at each step of the
-    /// story after the first.
+    /// story.
     pub entries: Vec<(String, u64)>,
     /// Instructions before which a guest's memory is still its own, for the last time. The machine is read
     /// each time.
     pub releases: Vec<(String, u64)>,
-    /// How often it is read besides, from the first entry or exit on.
+    /// How often it is read besides, from the first entry on, or from the start where there are none.
     pub every: Option<Duration>,
     /// Registers that are read besides those that always are.
     pub registers: Vec<String>,
