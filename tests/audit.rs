@@ -200,12 +200,15 @@ fn releases_are_read(arch: Arch) {
         Some(plan)
     });
     assert_eq!(ran.verdict, Verdict::Pass);
-    for (nth, snapshot) in (1..).zip(&ran.snapshots) {
+    // Besides it is read at the steps of the story, since no entries are known.
+    let at_symbol = |snapshot: &&Snapshot| matches!(snapshot.at, Moment::Symbol { .. });
+    let releases: Vec<_> = ran.snapshots.iter().filter(at_symbol).collect();
+    for (nth, snapshot) in (1..).zip(&releases) {
         let name = format!("hv_{arch}_enter");
         assert_eq!(snapshot.at, Moment::Symbol { name, nth });
         assert!(!snapshot.at_entry);
     }
-    let read = ran.snapshots.len() as u64;
+    let read = releases.len() as u64;
     // Each exit is followed by an entry, but for the last one's.
     assert!(
         read >= ran.exits.min(64) && read <= 64,
@@ -229,7 +232,8 @@ fn releases_are_read_on_x86_64() {
     releases_are_read(Arch::X86_64);
 }
 
-/// Nothing is known of the hypervisor: the log, the story and the time tell when.
+/// Nothing is known of the hypervisor: the log, the story and the time tell when. The guest stays in itself
+/// for most of the time, so the machine is seen there.
 fn read_without_symbols(arch: Arch, scenario: &str) {
     let ran = run(arch, scenario, |arch, _| {
         Some(AuditPlan {
@@ -275,15 +279,15 @@ fn read_without_symbols(arch: Arch, scenario: &str) {
 
 #[test]
 fn riscv64_is_read_without_symbols() {
-    read_without_symbols(Arch::Riscv64, "gkernel");
+    read_without_symbols(Arch::Riscv64, "guest-hog");
 }
 
 #[test]
 fn aarch64_is_read_without_symbols() {
-    read_without_symbols(Arch::Aarch64, "gkernel");
+    read_without_symbols(Arch::Aarch64, "guest-hog");
 }
 
 #[test]
 fn x86_64_is_read_without_symbols() {
-    read_without_symbols(Arch::X86_64, "gkernel");
+    read_without_symbols(Arch::X86_64, "guest-hog");
 }
