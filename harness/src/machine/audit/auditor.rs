@@ -194,6 +194,7 @@ impl Work {
         }
         self.gdb.go().await?;
         self.started = Instant::now();
+        self.schedule.started(self.started);
         let _ = self.say.send(Heard::Going);
         loop {
             let due = self.due();
@@ -240,7 +241,7 @@ impl Work {
             self.schedule.step(step);
         }
         let exits = self.logged.borrow_and_update().exits;
-        self.schedule.logged(exits, Instant::now());
+        self.schedule.logged(exits);
     }
 
     /// Does what is to be done while the machine stands still, and lets it go, unless it has stopped by
@@ -319,6 +320,7 @@ impl Work {
                 nth: point.hits,
             },
             entry: point.entry.then_some(point.address),
+            release: !point.entry,
             vmcb: self.logged.borrow().vmcb,
         };
         let snapshot = self.reader.read(&mut self.gdb, stand).await?;
@@ -354,6 +356,7 @@ impl Work {
         let stand = Stand {
             at: first,
             entry: None,
+            release: false,
             vmcb: self.logged.borrow().vmcb,
         };
         let snapshot = self.reader.read(&mut self.gdb, stand).await?;

@@ -34,15 +34,15 @@ pub const RAM_ID: &str = "audited-ram";
 pub struct AuditPlan {
     /// Whose registers and tables these are.
     pub arch: Arch,
-    /// Instructions by which a guest is entered (x86_64: a VMRUN), each with its function's name. The machine
+    /// Instructions by which a guest is entered ([`entering`] finds one), each with its function's name. The machine
     /// is read when a processor is about to execute one for the first time, and the next time after 1, 2,
     /// 4, 8, … exits were logged. Without any it is read when so many were logged, and at each step of the
-    /// story after the first.
+    /// story.
     pub entries: Vec<(String, u64)>,
     /// Instructions before which a guest's memory is still its own, for the last time. The machine is read
     /// each time.
     pub releases: Vec<(String, u64)>,
-    /// How often it is read besides, from the first entry or exit on.
+    /// How often it is read besides, from the first entry on, or from the start where there are none.
     pub every: Option<Duration>,
     /// Registers that are read besides those that always are.
     pub registers: Vec<String>,
@@ -75,4 +75,54 @@ pub enum Place {
     Virtual,
     /// At a guest-physical address, by the second stage's mappings.
     Gpa(u64),
+}
+
+/// Where in a function's code the first instruction is that enters a guest: VMRUN, or the return from an
+/// exception. Only there do all of the confining registers hold what they hold for the guest.
+pub fn entering(arch: Arch, code: &[u8]) -> Option<usize> {
+    // ERET, ERETAA and ERETAB (Arm ARM, C6.2); SRET (privileged architecture, 3.3.2).
+    let (size, instructions): (usize, &[&[u8]]) = match arch {
+        Arch::X86_64 => (1, &[&VMRUN]),
+        Arch::Aarch64 => (
+            4,
+            &[
+                &[0xe0, 0x03, 0x9f, 0xd6],
+                &[0xff, 0x0b, 0x9f, 0xd6],
+                &[0xff, 0x0f, 0x9f, 0xd6],
+            ],
+        ),
+        Arch::Riscv64 => (2, &[&[0x73, 0x00, 0x20, 0x10]]),
+    };
+    let mut places = (0..code.len()).step_by(size);
+    places.find(|&at| instructions.iter().any(|one| code[at..].starts_with(one)))
+}
+
+/// The instruction by which SVM enters a guest (APM vol. 3, VMRUN).
+const VMRUN: [u8; 3] = [0x0f, 0x01, 0xd8];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_instruction_that_enters_is_found_where_one_can_be() {
+        let code = [
+            0x73, 0x00, 0x20, 0x73, 0x00, 0x20, 0x10, 0x73, 0x00, 0x20, 0x10, 0x00,
+        ];
+        assert_eq!(
+            entering(Arch::Riscv64, &code),
+            None,
+            "between two instructions"
+        );
+        assert_eq!(entering(Arch::Riscv64, &code[1..]), Some(2));
+        let code = [
+            0xe0, 0xe0, 0x03, 0x9f, 0xd6, 0, 0, 0, 0xff, 0x0b, 0x9f, 0xd6,
+        ];
+        assert_eq!(entering(Arch::Aarch64, &code), Some(8));
+        assert_eq!(
+            entering(Arch::X86_64, &[0x90, 0x0f, 0x0f, 0x01, 0xd8]),
+            Some(2)
+        );
+        assert_eq!(entering(Arch::X86_64, &[0x0f, 0x01]), None);
+    }
 }

@@ -3,16 +3,13 @@
 use super::gdb::{Gdb, GdbError};
 use super::texts::{self, Run};
 use super::view::{Known, PAGE, PAGES, View};
-use super::{AuditPlan, Place, Ram, TextWanted};
+use super::{AuditPlan, Place, Ram, TextWanted, VMRUN};
 use crate::arch::Arch;
 use crate::judge::audit::{self, Hint, Isa, Moment, Regions, Root, Snapshot, Span, Stands, Text, Walked};
 use std::collections::BTreeSet;
 
 /// How often the judge reads one machine again, once for each level of a table that QEMU was asked for.
 const ROUNDS: usize = 512;
-
-/// The instruction by which SVM enters a guest (APM vol. 3, VMRUN).
-const VMRUN: [u8; 3] = [0x0f, 0x01, 0xd8];
 
 /// What is read, and what was found out so far.
 #[derive(Debug)]
@@ -45,6 +42,8 @@ pub(super) struct Stand {
     pub(super) at: Moment,
     /// The address of the instruction by which it is about to enter a guest, if it is.
     pub(super) entry: Option<u64>,
+    /// Whether the guest has ended, and only its memory is still its own. Its VMCB is not.
+    pub(super) release: bool,
     /// The VMCB that QEMU's log has named last (x86_64).
     pub(super) vmcb: Option<u64>,
 }
@@ -147,7 +146,7 @@ impl Reader {
                 (Isa::X86_64, Some(_)) if !at_vmrun => Stands::Elsewhere,
                 (_, Some(_)) => Stands::Entering,
             },
-            vmcb: self.vmcb,
+            vmcb: self.vmcb.filter(|_| !stand.release),
             root: self.root,
             registers: self.registers.clone(),
         })

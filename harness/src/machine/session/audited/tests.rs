@@ -320,7 +320,7 @@ fn a_machine_is_read_every_so_often_while_the_run_lasts() {
     let ran = run_by(plan(every), Peer::Good, vec![Wait(100), Exits(1)], "");
     assert!(matches!(ran.outcome, Ok(Verdict::Timeout { .. })));
     let times = [
-        "1 exits", "0.4 s", "0.7 s", "1.0 s", "1.3 s", "1.6 s", "1.9 s",
+        "1 exits", "0.3 s", "0.6 s", "0.9 s", "1.2 s", "1.5 s", "1.8 s",
     ];
     assert_eq!(ran.moments(), times);
 }
