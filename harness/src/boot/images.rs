@@ -198,15 +198,15 @@ pub(super) fn write(
 
 /// What lies on a disk that is made.
 fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let guests = parts.guests.iter();
-    let on_disk = |(name, program): &(String, Vec<u8>)| (format!("/sbin/{name}"), program.clone());
-    let mut files: Vec<_> = guests.map(on_disk).collect();
-    files.push(("/boot/cmdline".into(), parts.cmdline.clone().into_bytes()));
+    let mut files = vec![("/boot/cmdline".into(), parts.cmdline.clone().into_bytes())];
     if let Some(flash) = parts.flash.filter(|_| disk.pflash_on_disk == Some(true)) {
         let mut pages = flash.bytes.clone();
         pages.resize(pages.len().next_multiple_of(PAGE), 0);
         files.push(("/boot/pflash.img".into(), pages));
     }
+    // Last, so that a disk that is cut short has lost a part of them.
+    let guests = parts.guests.iter();
+    files.extend(guests.map(|(name, program)| (format!("/sbin/{name}"), program.clone())));
     for file in disk.files.iter().flatten() {
         let part = Part::read(file.from.clone())?;
         let bytes = match file.form {
