@@ -167,10 +167,10 @@ pub fn break_disk(path: &Path, fault: DiskFault) -> io::Result<()> {
     match fault {
         // The boot sector goes, and with it all that says where things are.
         DiskFault::NotFat => file.write_all(&[0; 512]),
-        // What the files' clusters hold comes last; the half of it goes.
+        // What the files' clusters hold comes last, the guest behind all else; an eighth of it goes.
         DiskFault::Truncated => {
             let data = data_end(&mut file)?;
-            file.set_len(data.start + (data.end - data.start) / 2)
+            file.set_len(data.end - (data.end - data.start) / 8)
         }
     }
 }
