@@ -131,3 +131,8 @@ fn logs_of_qemu() {
 fn records_of_runs() {
     run(targets::records, &seeds(&["fuzz/seeds/records"]));
 }
+
+#[test]
+fn machines_that_are_audited() {
+    run(targets::audit, &seeds(&["fuzz/seeds/audit"]));
+}

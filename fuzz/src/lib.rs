@@ -3,7 +3,7 @@
 
 mod targets;
 
-pub use targets::{console, gdb, qmp, records, witness};
+pub use targets::{audit, console, gdb, qmp, records, witness};
 
 /// Runs a function on the files that are named as arguments: to see again what fuzzing has found.
 pub fn replay(target: fn(&[u8])) {

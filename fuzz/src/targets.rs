@@ -1,6 +1,10 @@
 //! What is run on arbitrary bytes: each function panics if the harness does something with them that
 //! it must never do.
 
+use harness::judge::audit::{
+    self, Access, Expected, Hint, Isa, Machine, Moment, Regions, Snapshot, Stands, Unreadable,
+    Walked,
+};
 use harness::judge::event::Event;
 use harness::judge::lines::{LINE_LIMIT, LineAssembler};
 use harness::judge::trial::Trial;
@@ -79,6 +83,125 @@ pub fn records(data: &[u8]) {
     if trial.verdict() == Some(&Verdict::Pass) {
         assert_eq!(trial.steps().len(), story().steps().len());
     }
+}
+
+/// A machine whose memory and registers are arbitrary: what is found of it is in order and bounded, all of it
+/// is a breach where nothing was declared, and it can be kept and shown.
+pub fn audit(data: &[u8]) {
+    let regions = Regions::parse(&String::from_utf8_lossy(data)).unwrap_or_default();
+    let stands = match data.last() {
+        Some(0..0x80) => Stands::Entering,
+        _ => Stands::Elsewhere,
+    };
+    let hint = Hint {
+        stands,
+        vmcb: Some(word(data, 1) & !0xfff),
+        ..Hint::default()
+    };
+    for isa in [Isa::Riscv64, Isa::Aarch64, Isa::X86_64] {
+        let mut machine = Rubbish { data, reads: 0 };
+        let walked = audit::take(isa, &mut machine, &hint).expect("registers can be read");
+        in_order(&walked);
+        let snapshot = snapshot(walked, stands, &regions);
+        let breaches = nothing_declared(isa).breaches(&snapshot, &regions);
+        let confined = snapshot.mappings.is_empty() && snapshot.gaps.is_empty();
+        assert!(confined || !breaches.is_empty(), "{snapshot:?}");
+        assert!(breaches.len() <= 65);
+        let shown = audit::table(&snapshot, &regions, None);
+        assert!(shown.len() < 10 << 20, "{} bytes", shown.len());
+        let kept = serde_json::to_string(&snapshot).expect("it can be written");
+        let again: Snapshot = serde_json::from_str(&kept).expect("it can be read");
+        assert_eq!(again, snapshot);
+    }
+}
+
+/// A machine that has the same bytes everywhere.
+struct Rubbish<'a> {
+    data: &'a [u8],
+    reads: usize,
+}
+
+impl Machine for Rubbish<'_> {
+    /// So few reads that tables which name themselves take no time; the bounds of the walk have tests of
+    /// their own.
+    fn read(&mut self, hpa: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        self.reads += 1;
+        if self.reads > 8 || self.data.is_empty() {
+            return Err(Unreadable("that is enough".into()));
+        }
+        let start = (hpa % self.data.len() as u64) as usize;
+        let (mut from, mut into) = (&self.data[start..], into);
+        while !into.is_empty() {
+            let (piece, rest) = into.split_at_mut(from.len().min(into.len()));
+            piece.copy_from_slice(&from[..piece.len()]);
+            (from, into) = (self.data, rest);
+        }
+        Ok(())
+    }
+
+    /// Half the time something that makes sense.
+    fn register(&mut self, name: &str) -> Result<Option<u64>, Unreadable> {
+        let nth = name.bytes().map(usize::from).sum::<usize>() % 8;
+        let value = word(self.data, nth);
+        if value & 1 == 1 {
+            return Ok(Some(value));
+        }
+        Ok(Some(match name {
+            "hgatp" => value >> 4 | (8 + value % 3) << 60,
+            "HCR_EL2" => value | 1,
+            "VTCR_EL2" => 25 | 1 << 6 | (value & 3) << 14 | 5 << 16 | value & 3 << 21,
+            "efer" => value | 0x400,
+            _ => value,
+        }))
+    }
+}
+
+/// The n-th eight bytes, as far as there are any.
+fn word(data: &[u8], nth: usize) -> u64 {
+    let mut bytes = [0; 8];
+    let from = data.iter().skip(8 * nth);
+    bytes
+        .iter_mut()
+        .zip(from)
+        .for_each(|(to, byte)| *to = *byte);
+    u64::from_le_bytes(bytes)
+}
+
+fn in_order(walked: &Walked) {
+    assert!(walked.mappings.len() <= 4096 && walked.gaps.len() <= 20);
+    assert!(walked.open_ports.len() <= 1024 && walked.open_msrs.len() <= 1024);
+    let possible = walked
+        .mappings
+        .iter()
+        .all(|m| m.size > 0 && m.access != Access::NONE);
+    assert!(possible, "{walked:?}");
+    let apart = |pair: &[audit::Mapping]| pair[0].guest().end() <= pair[1].gpa;
+    assert!(walked.mappings.windows(2).all(apart), "{walked:?}");
+    let apart = |pair: &[audit::Span]| pair[0].end() < pair[1].start;
+    assert!(walked.tables.windows(2).all(apart), "{walked:?}");
+}
+
+fn snapshot(walked: Walked, stands: Stands, regions: &Regions) -> Snapshot {
+    Snapshot {
+        at: Moment::Exits { count: 1 },
+        at_entry: stands.confines(),
+        registers: walked.registers,
+        format: walked.format,
+        mappings: walked.mappings,
+        tables: walked.tables,
+        open_ports: walked.open_ports,
+        open_msrs: walked.open_msrs,
+        image: Vec::new(),
+        texts: Vec::new(),
+        regions: regions.list().to_vec(),
+        gaps: walked.gaps,
+        took_ms: 1.0,
+    }
+}
+
+fn nothing_declared(isa: Isa) -> Expected {
+    let nothing = serde_json::json!({ "isa": isa });
+    serde_json::from_value(nothing).expect("all but the architecture may be left out")
 }
 
 /// What came of a console.

@@ -44,8 +44,8 @@ impl fmt::Display for Owner {
             Self::Ram { name } => write!(f, "the host's RAM `{name}`"),
             Self::Rom { name } => write!(f, "the host's ROM `{name}`"),
             Self::Device { name } => write!(f, "the host's device `{name}`"),
-            Self::Nothing => f.write_str("where the machine has nothing"),
-            Self::Unknown => f.write_str("whose is not known"),
+            Self::Nothing => f.write_str("nothing that the machine has"),
+            Self::Unknown => f.write_str("an unknown owner's"),
             Self::More => f.write_str("more"),
         }
     }
@@ -61,15 +61,18 @@ pub struct Reach {
     pub owners: Vec<Owner>,
 }
 
+impl Reach {
+    /// The owners in words.
+    pub fn whose(&self) -> String {
+        list(&self.owners)
+    }
+}
+
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (guest, host) = (self.mapping.guest(), self.mapping.host());
-        let owners = list(&self.owners);
-        write!(
-            f,
-            "GPA {guest} -> HPA {host} ({owners}), {}",
-            self.mapping.access
-        )
+        let (owners, access) = (self.whose(), self.mapping.access);
+        write!(f, "GPA {guest} -> HPA {host} ({owners}), {access}")
     }
 }
 
@@ -255,7 +258,7 @@ impl Breach {
                 differ,
             } => write!(
                 f,
-                "{register} is {found:#x}, and is declared to be {declared:#x}: {} differ",
+                "{register} is {found:#x}, and is declared to be {declared:#x}: they differ in {}",
                 list(differ)
             ),
             Self::Bit {

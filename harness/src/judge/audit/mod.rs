@@ -16,6 +16,7 @@ mod access;
 mod bits;
 mod breach;
 mod expected;
+mod memory;
 mod regions;
 mod riscv64;
 mod rules;
@@ -27,13 +28,14 @@ mod walk;
 mod x86_64;
 
 pub use access::Access;
-pub use bits::{bit_of, bits_of, names_of};
+pub use bits::{bit_of, bits_of, names_of, parts_of};
 pub use breach::{Breach, Owner, Reach};
 pub use expected::{Behind, Expected, RegisterRule, Seen, Window};
 pub use regions::Regions;
 pub use snapshot::{
     Difference, Mapping, Moment, OpenMsrs, Region, RegionKind, Snapshot, Span, Text,
 };
+pub use table::table;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,18 +79,35 @@ pub enum Isa {
 /// What the reader knows besides what the machine holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hint {
-    /// Whether the registers, and on x86_64 the VMCB, are those that the guest runs with: at the
-    /// instruction that enters it, or while it runs. Elsewhere they are the host's business.
-    pub at_entry: bool,
-    /// Whether the processor is about to execute VMRUN, so that CR4 and EFER are the host's (x86_64).
-    pub at_vmrun: bool,
+    /// Where the processor stands.
+    pub stands: Stands,
     /// Where the VMCB lies (x86_64).
     pub vmcb: Option<u64>,
-    /// What an earlier snapshot found; taken where the registers show no second stage, unless this is
-    /// the entry.
+    /// What an earlier snapshot found; taken where the registers show no second stage, if those of the
+    /// guest are elsewhere.
     pub root: Option<Root>,
     /// Registers to read besides those that are always read: what a declaration names.
     pub registers: Vec<String>,
+}
+
+/// Where the processor stands, which says whose its registers are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stands {
+    /// Right before the instruction that enters the guest (SRET, ERET, VMRUN): what confines the guest is
+    /// loaded, or on x86_64 in the VMCB, and the host's own registers are still the host's.
+    Entering,
+    /// In the guest.
+    InGuest,
+    /// Somewhere else, or nobody knows. The registers count for nothing but to find the tables.
+    #[default]
+    Elsewhere,
+}
+
+impl Stands {
+    /// Whether the confining registers are those that the guest runs with.
+    pub fn confines(self) -> bool {
+        self != Self::Elsewhere
+    }
 }
 
 /// Where a second stage starts, and how it is to be walked.

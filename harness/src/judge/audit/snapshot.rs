@@ -35,6 +35,18 @@ pub enum Moment {
     },
 }
 
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Symbol { name, nth } => write!(f, "at {name}, time {nth}"),
+            Self::Exits { count: 1 } => f.write_str("after the first exit"),
+            Self::Exits { count } => write!(f, "after {count} exits"),
+            Self::Step { name } => write!(f, "at the step `{name}`"),
+            Self::Time { seconds } => write!(f, "after {seconds:.3} s"),
+        }
+    }
+}
+
 /// A run of guest-physical addresses that the second stage maps to host-physical ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
@@ -62,7 +74,7 @@ impl Mapping {
     /// The part of it that has these guest-physical addresses, all of which it must have.
     #[must_use]
     pub fn at_guest(&self, guest: Span) -> Self {
-        let hpa = self.hpa + (guest.start - self.gpa);
+        let hpa = self.hpa.saturating_add(guest.start - self.gpa);
         Self {
             gpa: guest.start,
             hpa,
@@ -74,7 +86,7 @@ impl Mapping {
     /// The part of it that has these host-physical addresses, all of which it must have.
     #[must_use]
     pub fn at_host(&self, host: Span) -> Self {
-        let gpa = self.gpa + (host.start - self.hpa);
+        let gpa = self.gpa.saturating_add(host.start - self.hpa);
         self.at_guest(Span::new(gpa, host.size))
     }
 }
@@ -206,8 +218,8 @@ pub enum RegionKind {
 pub struct Snapshot {
     /// When.
     pub at: Moment,
-    /// Whether it was taken at the world switch into a guest, where the confining registers are the
-    /// guest's; elsewhere only the tables and texts count.
+    /// Whether the registers are those that the guest runs with ([`Stands::confines`](super::Stands));
+    /// elsewhere only the tables and texts count.
     pub at_entry: bool,
     /// The registers (x86_64: and fields of the VMCB) that confine, by the manuals' names.
     pub registers: BTreeMap<String, u64>,

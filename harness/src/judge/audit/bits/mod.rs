@@ -31,15 +31,31 @@ pub fn bit_of(register: &str, name: &str, registers: &BTreeMap<String, u64>) -> 
     found.map(|(at, _)| *at)
 }
 
-/// The names of the bits that are set in a value; one that has no name is `bit 63`.
+/// The names of the bits that are set in a value, such as `VTW`, and of its fields that are not zero, such as
+/// `MODE=8`. A bit that has no name is `bit 63`.
 pub fn names_of(register: &str, value: u64, registers: &BTreeMap<String, u64>) -> Vec<String> {
+    named(register, value, registers, |field, number| match number {
+        1..10 => format!("{}={number}", field.name),
+        _ => format!("{}={number:#x}", field.name),
+    })
+}
+
+/// As [`names_of`], the fields without their numbers: what a mask is of.
+pub fn parts_of(register: &str, mask: u64, registers: &BTreeMap<String, u64>) -> Vec<String> {
+    named(register, mask, registers, |field, _| field.name.into())
+}
+
+fn named(
+    register: &str,
+    value: u64,
+    registers: &BTreeMap<String, u64>,
+    show: fn(&Field, u64) -> String,
+) -> Vec<String> {
     let bits = bits_of(register, registers);
     let fields = fields_of(register);
-    let mut names: Vec<String> = fields
-        .iter()
-        .map(|field| field.show(value))
-        .filter(|text| !text.is_empty())
-        .collect();
+    let numbers = fields.iter().map(|field| (field, field.of(value)));
+    let some = numbers.filter(|(_, number)| *number != 0);
+    let mut names: Vec<String> = some.map(|(field, number)| show(field, number)).collect();
     let in_a_field = |at: u8| fields.iter().any(|field| field.has(at));
     let set = (0..64).filter(|&at| value >> at & 1 == 1 && !in_a_field(at));
     names.extend(set.map(|at| {
@@ -62,14 +78,8 @@ impl Field {
         (self.low..self.low + self.size).contains(&at)
     }
 
-    /// Such as `MODE=8`; nothing if it is zero.
-    fn show(&self, value: u64) -> String {
-        let number = value >> self.low & (u64::MAX >> (64 - self.size));
-        match number {
-            0 => String::new(),
-            1..10 => format!("{}={number}", self.name),
-            _ => format!("{}={number:#x}", self.name),
-        }
+    fn of(&self, value: u64) -> u64 {
+        value >> self.low & (u64::MAX >> (64 - self.size))
     }
 }
 

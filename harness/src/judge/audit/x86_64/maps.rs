@@ -19,6 +19,9 @@ const MSR_RANGES: [(usize, u64); 3] = [(0x000, 0), (0x800, 0xc000_0000), (0x1000
 /// How many registers are in each range.
 const MSRS_IN_A_RANGE: u64 = 0x2000;
 
+/// The most runs of ports, and of registers, that are kept.
+const RUNS_KEPT: usize = 1024;
+
 /// The ports that do not exit. An access of several bytes exits if one of its ports does.
 pub fn ports(
     machine: &mut dyn Machine,
@@ -36,12 +39,23 @@ pub fn ports(
     let open = |port: &u64| map[(port / 8) as usize] >> (port % 8) & 1 == 0;
     let mut spans: Vec<Span> = Vec::new();
     for port in (0..PORTS).filter(open) {
+        let full = spans.len() == RUNS_KEPT;
         match spans.last_mut() {
             Some(last) if last.end() == port => last.size += 1,
+            _ if full => {
+                gaps.push(more("ports", port));
+                break;
+            }
             _ => spans.push(Span::new(port, 1)),
         }
     }
     spans
+}
+
+fn more(what: &str, from: u64) -> String {
+    format!(
+        "there are more than {RUNS_KEPT} runs of open {what}; those from {from:#x} on were not kept"
+    )
 }
 
 /// The model-specific registers that do not exit.
@@ -72,23 +86,30 @@ pub fn msrs(
         for nth in 0..MSRS_IN_A_RANGE {
             let bits = map[offset + (nth / 4) as usize] >> (2 * (nth % 4)) & 3;
             let access = Access::new(bits & 1 == 0, bits & 2 == 0, false);
-            add(&mut open, first + nth, access);
+            if !add(&mut open, first + nth, access) {
+                gaps.push(more("MSRs", first + nth));
+                return open;
+            }
         }
     }
     open
 }
 
-fn add(open: &mut Vec<OpenMsrs>, msr: u64, access: Access) {
+/// Adds a register to the last run or as one of its own; false if there is no room for that.
+fn add(open: &mut Vec<OpenMsrs>, msr: u64, access: Access) -> bool {
     if access == Access::NONE {
-        return;
+        return true;
     }
+    let full = open.len() == RUNS_KEPT;
     match open.last_mut() {
         Some(last) if last.span.end() == msr && last.access == access => last.span.size += 1,
+        _ if full => return false,
         _ => open.push(OpenMsrs {
             span: Span::new(msr, 1),
             access,
         }),
     }
+    true
 }
 
 /// A map that the VMCB names; none if that is a gap. Whatever is in it, it is one of the tables.

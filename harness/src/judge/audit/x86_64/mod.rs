@@ -5,7 +5,7 @@ mod nested;
 mod vmcb;
 
 use super::walk;
-use super::{Hint, Machine, Root, Unreadable, Walked};
+use super::{Hint, Machine, Root, Stands, Unreadable, Walked};
 use vmcb::{Vmcb, v};
 
 /// Bits of the host's registers.
@@ -19,7 +19,10 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
     let mut walked = Walked::default();
     match hint.vmcb {
         Some(hpa) => of_vmcb(machine, hint, hpa, &mut walked)?,
-        None if hint.at_entry => walked.gaps.push("where the VMCB lies is not known".into()),
+        None if hint.stands.confines() => {
+            let gap = "where the VMCB lies is not known";
+            walked.gaps.push(gap.into());
+        }
         None => walked.root = hint.root,
     }
     if let Some(Root::X86_64 { n_cr3, levels, nx }) = walked.root {
@@ -70,7 +73,7 @@ fn root(
     n_cr3: u64,
     gaps: &mut Vec<String>,
 ) -> Result<Option<Root>, Unreadable> {
-    if hint.at_vmrun {
+    if hint.stands == Stands::Entering {
         let (Some(cr4), Some(efer)) = (machine.register("cr4")?, machine.register("efer")?) else {
             gaps.push("the machine has no registers cr4 and efer".into());
             return Ok(None);
@@ -89,3 +92,6 @@ fn root(
     };
     Ok(Some(Root::X86_64 { n_cr3, levels, nx }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,9 @@ const READ_LIMIT: u64 = 65_536 * 4096;
 /// The most mappings that are kept, neighbours joined.
 const MAPPINGS_KEPT: usize = 4096;
 
+/// The most places of tables that are kept, neighbours joined.
+const TABLES_KEPT: usize = 4096;
+
 /// The most gaps that are told.
 const GAPS_TOLD: usize = 16;
 
@@ -80,6 +83,12 @@ pub(super) fn walk(machine: &mut dyn Machine, format: &dyn Format, root: Table) 
     walker.table(root);
     let mut found = walker.found;
     found.tables = joined(walker.tables);
+    if found.tables.len() > TABLES_KEPT {
+        found.tables.truncate(TABLES_KEPT);
+        found.gaps.push(format!(
+            "the tables lie in more than {TABLES_KEPT} places, and the rest was not kept"
+        ));
+    }
     found
 }
 
@@ -213,3 +222,6 @@ pub(super) fn joined(pieces: impl IntoIterator<Item = (u64, u64)>) -> Vec<Span> 
     }
     joined
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,6 @@ fn region(line: &str) -> Option<Region> {
 fn hex(digits: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
+
+#[cfg(test)]
+mod tests;

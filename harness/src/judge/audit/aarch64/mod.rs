@@ -55,7 +55,7 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
     };
     let live = (hcr & HCR_VM_OR_DC != 0).then_some(Root::Aarch64 { vttbr, vtcr });
     let root = match live {
-        None if !hint.at_entry => hint.root,
+        None if !hint.stands.confines() => hint.root,
         live => live,
     };
     if let Some(Root::Aarch64 { vttbr, vtcr }) = root {
@@ -235,3 +235,6 @@ impl std::fmt::Display for Stage2 {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

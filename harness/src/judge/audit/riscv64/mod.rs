@@ -2,7 +2,7 @@
 //! Translation").
 
 use super::walk::{self, Entry, Format, Table};
-use super::{Access, Hint, Machine, Root, Unreadable, Walked};
+use super::{Access, Hint, Machine, Root, Stands, Unreadable, Walked};
 
 /// What confines a guest.
 const REGISTERS: [&str; 12] = [
@@ -58,11 +58,11 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
         0 => None,
         _ => Some(Root::Riscv64 {
             hgatp,
-            mxr: machine.register("sstatus")?.unwrap_or(0) & MXR != 0,
+            mxr: mxr(machine, hint)?,
         }),
     };
     let root = match live {
-        None if !hint.at_entry => hint.root,
+        None if !hint.stands.confines() => hint.root,
         live => live,
     };
     if let Some(Root::Riscv64 { hgatp, mxr }) = root {
@@ -70,6 +70,14 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
         tables(machine, hgatp, mxr, &mut walked);
     }
     Ok(walked)
+}
+
+/// While a guest runs, sstatus is its own.
+fn mxr(machine: &mut dyn Machine, hint: &Hint) -> Result<bool, Unreadable> {
+    match (hint.stands, hint.root) {
+        (Stands::InGuest, Some(Root::Riscv64 { mxr, .. })) => Ok(mxr),
+        _ => Ok(machine.register("sstatus")?.unwrap_or(0) & MXR != 0),
+    }
 }
 
 fn mode(hgatp: u64) -> u64 {
@@ -156,3 +164,6 @@ impl GStage {
         Entry::Leaf(page << 12, Access::new(read, has(pte::WRITE), execute))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,15 @@
 //! What a guest may do, as it was declared.
 
 use super::breach::Reach;
+use super::memory::Memory;
 use super::{
-    Access, Breach, Isa, Mapping, OpenMsrs, Owner, RegionKind, Regions, Snapshot, Span, bit_of,
-    names_of, rules,
+    Access, Breach, Isa, Mapping, OpenMsrs, Regions, Snapshot, Span, bit_of, parts_of, rules,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most breaches of a snapshot that are told.
 const BREACHES_TOLD: usize = 64;
-
-/// The most owners of a mapping that are named.
-const OWNERS_NAMED: usize = 4;
 
 /// What a guest may do; all else is a breach. It stands in `story.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,7 +285,7 @@ impl RegisterRule {
                 register: register.into(),
                 found: value,
                 declared,
-                differ: names_of(register, declared ^ value, registers),
+                differ: parts_of(register, declared ^ value, registers),
             });
         }
         let set = self.set.iter().map(|name| (name, true));
@@ -322,69 +319,5 @@ fn texts(snapshot: &Snapshot) -> impl Iterator<Item = Breach> {
     })
 }
 
-/// Whose the machine's memory is.
-struct Memory<'a> {
-    snapshot: &'a Snapshot,
-    regions: &'a Regions,
-}
-
-impl Memory<'_> {
-    fn hypervisors(&self) -> [(Owner, &[Span]); 2] {
-        [
-            (Owner::Image, &self.snapshot.image),
-            (Owner::Tables, &self.snapshot.tables),
-        ]
-    }
-
-    fn reach(&self, mapping: Mapping) -> Reach {
-        Reach {
-            mapping,
-            owners: self.owners(mapping.host()),
-        }
-    }
-
-    /// The parts of a span that are no RAM. Without a memory map that is all of it.
-    fn not_ram(&self, span: Span) -> Vec<Span> {
-        let ram = self
-            .regions
-            .touching(span)
-            .filter(|region| region.kind == RegionKind::Ram);
-        span.without(ram.map(|region| region.span))
-    }
-
-    /// Whose a span is, the hypervisor's first.
-    fn owners(&self, span: Span) -> Vec<Owner> {
-        let mut owners = Vec::new();
-        for (owner, spans) in self.hypervisors() {
-            if spans.iter().any(|of| of.shared(span).is_some()) {
-                owners.push(owner);
-            }
-        }
-        if self.regions.is_empty() {
-            if owners.is_empty() {
-                owners.push(Owner::Unknown);
-            }
-            return owners;
-        }
-        for region in self.regions.touching(span) {
-            let name = region.name.clone();
-            let owner = match region.kind {
-                RegionKind::Ram => Owner::Ram { name },
-                RegionKind::Rom => Owner::Rom { name },
-                RegionKind::Device => Owner::Device { name },
-            };
-            if owners.contains(&owner) {
-                continue;
-            }
-            if owners.len() == OWNERS_NAMED {
-                owners.push(Owner::More);
-                return owners;
-            }
-            owners.push(owner);
-        }
-        if owners.is_empty() {
-            owners.push(Owner::Nothing);
-        }
-        owners
-    }
-}
+#[cfg(test)]
+mod tests;
