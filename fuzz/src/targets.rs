@@ -43,11 +43,7 @@ pub fn qmp(data: &[u8]) {
 pub fn gdb(data: &[u8]) {
     let whole = packets(&[data]);
     for packet in whole.iter().flatten() {
-        assert!(
-            packet.len() <= stub::PACKET_LIMIT,
-            "{} bytes",
-            packet.len()
-        );
+        assert!(packet.len() <= stub::PACKET_LIMIT, "{} bytes", packet.len());
         let _ = stub::Stop::parse(packet);
         let text = String::from_utf8_lossy(packet);
         for name in stub::registers([&*text]).keys() {

@@ -42,7 +42,12 @@ pub(super) fn plan(
     };
     let (entries, releases) = (find(&audit.entry), find(&audit.release));
     let found = |name: &&String| !entries.iter().chain(&releases).any(|(n, _)| n == *name);
-    let lacking: Vec<_> = audit.entry.iter().chain(&audit.release).filter(found).collect();
+    let lacking: Vec<_> = audit
+        .entry
+        .iter()
+        .chain(&audit.release)
+        .filter(found)
+        .collect();
     let note = match lacking.first() {
         Some(name) if own => {
             return Err(Error::Usage(format!(
@@ -110,7 +115,9 @@ impl<'b> Elf<'b> {
         let file = ElfFile64::<Endianness>::parse(bytes).ok()?;
         let endian = file.endian();
         let headers = file.elf_header().program_headers(endian, bytes).ok()?;
-        let segments = headers.iter().filter(|header| header.p_type(endian) == PT_LOAD);
+        let segments = headers
+            .iter()
+            .filter(|header| header.p_type(endian) == PT_LOAD);
         let segments = segments.map(|header| {
             Some(Segment {
                 address: header.p_vaddr(endian),
@@ -142,15 +149,14 @@ impl<'b> Elf<'b> {
 
     /// The lowest physical address of what the file holds: where a flat image begins.
     fn lowest(&self) -> u64 {
-        let held = self.segments.iter().filter(|segment| !segment.bytes.is_empty());
+        let held = self
+            .segments
+            .iter()
+            .filter(|segment| !segment.bytes.is_empty());
         held.map(|segment| segment.physical).min().unwrap_or(0)
     }
 
-    fn texts(
-        &self,
-        of: &str,
-        place: impl Fn(u64) -> Place,
-    ) -> impl Iterator<Item = TextWanted> {
+    fn texts(&self, of: &str, place: impl Fn(u64) -> Place) -> impl Iterator<Item = TextWanted> {
         let executable = |segment: &&Segment| segment.executable && !segment.bytes.is_empty();
         let segments = self.segments.iter().filter(executable);
         segments.map(move |segment| TextWanted {

@@ -25,8 +25,8 @@ use crate::records::version::{StoryFile, VERSION};
 use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
-use images::{Part, Parts};
 pub use command::audited;
+use images::{Part, Parts};
 pub use request::Request;
 use std::fs;
 use std::path::Path;
@@ -108,9 +108,10 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     let one_guest = program.as_ref().filter(|_| scenario.second.is_none());
     let name = guest.as_ref().map(GuestSource::name);
     let one_guest = name.as_deref().zip(one_guest);
-    let planned = scenario.audit.as_ref().map(|audit| {
-        audited::plan(machine.arch, audit, own, &kernel, one_guest)
-    });
+    let planned = scenario
+        .audit
+        .as_ref()
+        .map(|audit| audited::plan(machine.arch, audit, own, &kernel, one_guest));
     let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
     let audit = planned.transpose()?.map(|planned| {
         scenario.story.set_audit(planned.expected);

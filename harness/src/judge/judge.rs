@@ -166,9 +166,7 @@ impl<'s> Judge<'s> {
                 self.look(text);
                 ControlFlow::Continue(())
             }
-            Event::Firmware { .. } | Event::Note { .. } => {
-                ControlFlow::Continue(())
-            }
+            Event::Firmware { .. } | Event::Note { .. } => ControlFlow::Continue(()),
         }
     }
 

@@ -3,17 +3,23 @@
 use super::gdb::{Gdb, GdbError};
 use super::texts::{self, Run};
 use super::view::{Known, PAGE, PAGES, View};
-use super::{AuditPlan, Place, Ram, TextWanted, VMRUN};
+use super::{AuditPlan, Place, Ram, TextWanted, entering};
 use crate::arch::Arch;
-use crate::judge::audit::{self, Hint, Isa, Moment, Regions, Root, Snapshot, Span, Stands, Text, Walked};
+use crate::judge::audit::{
+    self, Hint, Isa, Moment, Regions, Root, Snapshot, Span, Stands, Text, Walked,
+};
 use std::collections::BTreeSet;
 
 /// How often the judge reads one machine again, once for each level of a table that QEMU was asked for.
 const ROUNDS: usize = 512;
 
+/// The longest instruction that enters a guest, in bytes.
+const INSTRUCTION: usize = 4;
+
 /// What is read, and what was found out so far.
 #[derive(Debug)]
 pub(super) struct Reader {
+    arch: Arch,
     isa: Isa,
     registers: Vec<String>,
     image: Vec<Span>,
@@ -52,6 +58,7 @@ impl Reader {
     /// Reads what a plan says, from RAM that the harness shares with QEMU if there is such.
     pub(super) fn new(plan: &AuditPlan, ram: Option<Ram>) -> Self {
         Self {
+            arch: plan.arch,
             isa: match plan.arch {
                 Arch::Riscv64 => Isa::Riscv64,
                 Arch::Aarch64 => Isa::Aarch64,
@@ -86,7 +93,7 @@ impl Reader {
                 Regions::default()
             });
         }
-        let hint = self.hint(gdb, &stand, &mut known).await?;
+        let hint = self.hint(gdb, &stand, &mut known, &mut gaps).await?;
         let mut walked = self.walk(gdb, &mut known, &hint).await?;
         self.root = walked.root.or(self.root);
         if stand.entry.is_some() && self.placed.is_none() {
@@ -96,7 +103,7 @@ impl Reader {
         gaps.append(&mut walked.gaps);
         Ok(Snapshot {
             at: stand.at,
-            at_entry: stand.entry.is_some(),
+            at_entry: hint.stands.confines(),
             registers: walked.registers,
             format: walked.format,
             mappings: walked.mappings,
@@ -125,27 +132,28 @@ impl Reader {
         gdb: &mut Gdb,
         stand: &Stand,
         known: &mut Known,
+        gaps: &mut Vec<String>,
     ) -> Result<Hint, GdbError> {
-        let mut at_vmrun = false;
         self.vmcb = stand.vmcb.or(self.vmcb);
-        if let (Isa::X86_64, Some(pc)) = (self.isa, stand.entry) {
+        let mut stands = Stands::Elsewhere;
+        if let Some(pc) = stand.entry {
             gdb.physical(false).await?;
-            let code = gdb.read_memory(pc, VMRUN.len()).await?;
+            let code = gdb.read_memory(pc, INSTRUCTION).await?;
             gdb.physical(true).await?;
-            at_vmrun = code.is_ok_and(|code| code == VMRUN);
-            if at_vmrun {
-                let rax = BTreeSet::from(["rax".to_owned()]);
-                fetch(gdb, known, &rax, &BTreeSet::new()).await?;
-                let rax = known.registers.get("rax").cloned();
-                self.vmcb = rax.and_then(Result::ok).flatten().or(self.vmcb);
+            match code.map(|code| entering(self.arch, &code)) {
+                Ok(Some(0)) => stands = Stands::Entering,
+                Ok(_) => gaps.push(format!("the instruction at {pc:#x} enters no guest")),
+                Err(why) => gaps.push(format!("the instruction at {pc:#x}: {why}")),
             }
         }
+        if stands == Stands::Entering && self.arch == Arch::X86_64 {
+            let rax = BTreeSet::from(["rax".to_owned()]);
+            fetch(gdb, known, &rax, &BTreeSet::new()).await?;
+            let rax = known.registers.get("rax").cloned();
+            self.vmcb = rax.and_then(Result::ok).flatten().or(self.vmcb);
+        }
         Ok(Hint {
-            stands: match (self.isa, stand.entry) {
-                (_, None) => Stands::Elsewhere,
-                (Isa::X86_64, Some(_)) if !at_vmrun => Stands::Elsewhere,
-                (_, Some(_)) => Stands::Entering,
-            },
+            stands,
             vmcb: self.vmcb.filter(|_| !stand.release),
             root: self.root,
             registers: self.registers.clone(),
