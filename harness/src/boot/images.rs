@@ -1,5 +1,6 @@
 //! The images of a run, made from what its machine and its scenario say, in the run's folder.
 
+use super::known::Guest;
 use super::{examine, image};
 use crate::config::challenge::Challenge;
 use crate::config::disk::{self, Disk, Form};
@@ -78,17 +79,19 @@ impl Part {
     }
 
     pub fn flat(&self) -> Result<Vec<u8>, Error> {
-        image::flatten(&self.bytes).map_err(|error| {
-            Error::Usage(format!("{} cannot be booted: {error}", self.file.display()))
-        })
+        image::flatten(&self.bytes).map_err(|error| self.cannot_boot(&error))
+    }
+
+    pub fn cannot_boot(&self, why: &str) -> Error {
+        Error::Usage(format!("{} cannot be booted: {why}", self.file.display()))
     }
 }
 
 /// All that images are made of.
 pub(super) struct Parts<'a> {
     pub kernel: &'a Part,
-    /// The guests, flat, under their names.
-    pub guests: Vec<(String, Vec<u8>)>,
+    /// The guests.
+    pub guests: &'a [Guest],
     /// The words for the hypervisor.
     pub cmdline: String,
     pub flash: Option<&'a Part>,
@@ -199,7 +202,7 @@ pub(super) fn write(
 /// What lies on a disk that is made.
 fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let guests = parts.guests.iter();
-    let on_disk = |(name, program): &(String, Vec<u8>)| (format!("/sbin/{name}"), program.clone());
+    let on_disk = |guest: &Guest| (format!("/sbin/{}", guest.name), guest.flat.clone());
     let mut files: Vec<_> = guests.map(on_disk).collect();
     files.push(("/boot/cmdline".into(), parts.cmdline.clone().into_bytes()));
     if let Some(flash) = parts.flash.filter(|_| disk.pflash_on_disk == Some(true)) {

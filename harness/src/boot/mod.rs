@@ -10,8 +10,10 @@ pub mod freshness;
 pub mod guard;
 pub mod image;
 mod images;
+mod known;
 pub mod request;
 
+use crate::arch::Arch;
 use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
@@ -64,13 +66,18 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         true => Some(Challenge::of([random()?, random()?])),
         false => None,
     };
+    let mode = match own {
+        true => usual_mode(project, machine.arch)?,
+        false => None,
+    };
     let with = With {
         guest: by_hand,
         foreign: !own,
+        mode: mode.as_deref(),
         challenge,
         not_audited: request.no_audit.then_some("asked for without"),
     };
-    let scenario = definition.resolve(project, &machine, &with)?;
+    let mut scenario = definition.resolve(project, &machine, &with)?;
     examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
@@ -103,8 +110,6 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
-    dir.write_json(records::STORY, &story_file);
     let mut programs = Programs {
         hypervisor: kernel.file.clone(),
         guests: Vec::new(),
@@ -122,12 +127,21 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     ] {
         if let Some((name, program)) = name.zip(program) {
             programs.guests.push((name.clone(), program.file.clone()));
-            guests.push((name, program.flat()?));
+            let flat = program.flat()?;
+            guests.push(known::Guest {
+                name,
+                program,
+                flat,
+            });
         }
     }
+    let known = known::known(&scenario, &kernel, &guests);
+    scenario.story.know(known);
+    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
+    dir.write_json(records::STORY, &story_file);
     let parts = Parts {
         kernel: &kernel,
-        guests,
+        guests: &guests,
         cmdline: cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?,
         flash: flash.as_ref(),
         firmware: firmware.as_ref(),
@@ -153,6 +167,15 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         dir,
         programs,
     })
+}
+
+/// The mode in which the workspace's hypervisor runs a guest if its disk names none.
+fn usual_mode(project: &Project, arch: Arch) -> Result<Option<String>, Error> {
+    // Without the file there may still be a hypervisor, built with another harness.
+    if !project.recipe().is_file() {
+        return Ok(None);
+    }
+    Ok(Recipe::load(project, arch)?.mode)
 }
 
 /// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.

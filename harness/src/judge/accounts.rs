@@ -2,6 +2,7 @@
 //! hypervisor reports, and what QEMU logged.
 
 use super::hvlog::{Access, Fault, GuestEnd, Listener, Totals};
+use super::known::Pc;
 use super::witness::{Account, Address, Class, FILE, LoggedFault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,6 +22,12 @@ pub struct Expected {
     /// Calls from user programs to their kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_call: Option<Wanted>,
+    /// Where the guest's exits may come from.
+    #[serde(default)]
+    pub pc: Pc,
+    /// Whether the guest can print by calls only, each of which prints a line at most.
+    #[serde(default)]
+    pub line_calls: bool,
 }
 
 impl Expected {
@@ -93,6 +100,8 @@ impl fmt::Display for Wanted {
 pub struct Accounts<'a> {
     /// The faults that the story's lines told of, in order.
     pub printed: &'a [Fault],
+    /// How many lines of the guest's the story took.
+    pub guest_lines: u64,
     /// The hypervisor's.
     pub hypervisor: &'a Listener,
     /// QEMU's.
@@ -110,6 +119,9 @@ impl Accounts<'_> {
             self.fault_by_fault(&mut found);
         }
         self.printed_faults(&mut found);
+        if expected.line_calls {
+            self.calls(&mut found);
+        }
         found
     }
 
@@ -149,6 +161,19 @@ impl Accounts<'_> {
         if self.qemu.format.tells_others() {
             let classed = claimed.npf.saturating_add(claimed.hypercalls);
             compare(Class::Other, claimed.exits.saturating_sub(classed));
+        }
+    }
+
+    /// The guest's lines, and its wish to end, have cost it a call each.
+    fn calls(&self, found: &mut Vec<String>) {
+        let (lines, ends) = (self.guest_lines, self.hypervisor.totals().shutdowns);
+        let (logged, least) = (self.qemu.hypercall, lines.saturating_add(ends));
+        if logged < least {
+            let look = self.look(Class::Hypercall);
+            found.push(format!(
+                "hypercall: the guest's {lines} lines and {ends} shutdowns take {least} calls at least, \
+                 QEMU logged {logged} ({look})"
+            ));
         }
     }
 

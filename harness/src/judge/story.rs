@@ -1,6 +1,7 @@
 //! The story that a console must tell: its specification with its patterns ready to be matched.
 
 use super::hvlog::console::KILLED;
+use super::known::Known;
 use super::patterns::{Matches, Patterns};
 use super::spec::{By, Course, Forbidden, HvExpected, Step, StorySpec, Strand};
 use super::verdict::{Blame, EndKind, Verdict};
@@ -83,6 +84,7 @@ impl Story {
             hv: HvExpected::of(end),
             witness: None,
             audit: None,
+            known: Known::default(),
         })
     }
 
@@ -123,6 +125,11 @@ impl Story {
     /// The story as it can be written down.
     pub fn spec(&self) -> &StorySpec {
         &self.spec
+    }
+
+    /// Takes note of what is known of the programs of the run.
+    pub fn know(&mut self, known: Known) {
+        self.spec.known = known;
     }
 
     /// The steps, in order.

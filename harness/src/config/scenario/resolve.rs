@@ -12,7 +12,8 @@ use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
 use crate::judge::verdict::EndKind;
-use crate::judge::{Forbidden, HvExpected, Lines, Step, Story, StorySpec};
+use crate::judge::accounts::Expected;
+use crate::judge::{Forbidden, HvExpected, Known, Lines, Pc, Step, Story, StorySpec};
 use crate::project::Project;
 use crate::suggest;
 use std::path::{Path, PathBuf};
@@ -88,14 +89,16 @@ impl Resolver<'_> {
             context.mode(value)
         });
         let mode = mode.transpose()?;
-        if let Some(mode) = &mode {
+        if let Some(mode) = mode.as_deref().or(self.with.mode) {
             spec.hv.start.insert("mode", mode);
         }
         if let Some(At { value, layer }) = merged.hv {
             spec.hv = value.resolve(spec.hv, &self.context(layer, &values))?;
         }
         if let Some(At { value, layer }) = merged.witness {
-            spec.witness = Some(Witness::resolve(value, &self.context(layer, &values))?);
+            let context = self.context(layer, &values);
+            let usual = self.usual_witness([guest.as_ref(), second.as_ref()]);
+            spec.witness = Some(Witness::resolve(value, &usual, &context)?);
         }
         if let Some(objection) = spec.objection() {
             return Err(self.wrong(objection));
@@ -116,7 +119,7 @@ impl Resolver<'_> {
             Ok(self.path(layer, Path::new(&file)))
         });
         let flash = flash.transpose()?;
-        let (audit, not_audited) = self.audit(merged.audits, &values)?;
+        let (audit, not_audited, guest_at) = self.audit(merged.audits, &values)?;
         spec.audit = audit.as_ref().map(|audit| audit.expected.clone());
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
@@ -135,17 +138,32 @@ impl Resolver<'_> {
             silence,
             audit,
             not_audited,
+            guest_at,
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
         })
     }
 
-    /// What the machine is held against, if it is looked at; or why it is not.
+    /// What holds of QEMU's log without a word. Of the guests of the workspace it is known that they run
+    /// no code but their own, and that they print by calls, a line each at most; of others it is not.
+    fn usual_witness(&self, guests: [Option<&GuestSource>; 2]) -> Expected {
+        let first = self.with.guest.or(guests[0]);
+        let mut guests = [first, guests[1]].into_iter().flatten();
+        let own = !self.with.foreign && guests.all(|guest| matches!(guest, GuestSource::Program(_)));
+        Expected {
+            pc: if own { Pc::Guest } else { Pc::NotHypervisor },
+            line_calls: own,
+            ..Expected::default()
+        }
+    }
+
+    /// What the machine is held against, if it is looked at; or why it is not. And where the guest is
+    /// loaded, which is compared with other accounts as well.
     fn audit(
         &self,
         audits: Vec<(Source, audit::Raw)>,
         values: &Values,
-    ) -> Result<(Option<Audit>, Option<String>), ConfigError> {
+    ) -> Result<(Option<Audit>, Option<String>, Option<u64>), ConfigError> {
         let arch = self.machine.arch;
         let mut layer = self.machine.audit.clone();
         for (source, raw) in audits {
@@ -153,12 +171,13 @@ impl Resolver<'_> {
             layer = Some(own.over(layer.unwrap_or_default()));
         }
         let Some(layer) = layer else {
-            return Ok((None, None));
+            return Ok((None, None, None));
         };
         if let Some(why) = self.with.not_audited.or(layer.is_off()) {
-            return Ok((None, Some(why.to_owned())));
+            return Ok((None, Some(why.to_owned()), layer.guest_at()));
         }
-        Ok((Some(layer.audit(arch)), None))
+        let guest_at = layer.guest_at();
+        Ok((Some(layer.audit(arch)), None, guest_at))
     }
 
     /// A file that the scenario names, as seen from its own. What is not there is looked for in the
@@ -266,6 +285,7 @@ impl Resolver<'_> {
             hv: HvExpected::of(end),
             witness: None,
             audit: None,
+            known: Known::default(),
         };
         spec.hv.start.insert("arch", self.machine.arch.name());
         if self.with.foreign {
