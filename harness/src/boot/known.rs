@@ -28,6 +28,7 @@ pub(super) fn known(scenario: &Scenario, hypervisor: &Part, guests: &[Guest]) ->
     Known {
         guests: guests.collect(),
         hypervisor: code(hypervisor, None),
+        windows: scenario.story.spec().known.windows.clone(),
     }
 }
 

@@ -314,6 +314,11 @@ impl Layer {
         self.guest_at
     }
 
+    /// The windows that a guest may have memory at.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
     /// The audit of a run on an architecture.
     pub fn audit(self, arch: Arch) -> Audit {
         Audit {

@@ -22,6 +22,9 @@ pub struct Known {
     /// Where the hypervisor has its code: virtual addresses, from its ELF file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hypervisor: Vec<Span>,
+    /// The windows that the scenario declares for a guest, whether or not the machine itself is looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
 }
 
 /// What is known of a guest.
@@ -69,12 +72,7 @@ impl Known {
     }
 
     /// What an event of the hypervisor's report tells otherwise than it is, when `ended` guests have ended.
-    pub(super) fn objection(
-        &self,
-        event: &HvEvent,
-        ended: u64,
-        windows: &[Window],
-    ) -> Option<String> {
+    pub(super) fn objection(&self, event: &HvEvent, ended: u64) -> Option<String> {
         match event {
             HvEvent::Load(said) => self.guest(ended)?.objection_to_load(said),
             HvEvent::Enter(said) => {
@@ -82,7 +80,7 @@ impl Known {
                 differs("enter", "pc", said, pc, "the guest begins at")
             }
             HvEvent::Exit { said, .. } if said.get("action") == Some("map") => {
-                objection_to_map(said, windows)
+                objection_to_map(said, &self.windows)
             }
             _ => None,
         }

@@ -14,12 +14,12 @@ mod cause;
 pub mod event;
 pub mod firmware_lines;
 pub mod hvlog;
-mod known;
 #[expect(
     clippy::module_inception,
     reason = "the judge itself is one part of judging"
 )]
 mod judge;
+mod known;
 pub mod lines;
 pub mod observer;
 mod patterns;
@@ -31,8 +31,8 @@ pub mod verdict;
 pub mod witness;
 
 pub use cause::Cause;
-pub use known::{Known, KnownGuest, Pc};
 pub use judge::{AT_THE_END, Judge, Reached};
+pub use known::{Known, KnownGuest, Pc};
 pub use spec::{By, Course, Forbidden, HvExpected, Lines, Step, StorySpec, Strand};
 pub use story::Story;
 pub use strands::Standing;

@@ -351,9 +351,7 @@ impl StorySpec {
             let expected = &self.hv.start;
             return Some(format!("it starts with `{said}` instead of `{expected}`"));
         }
-        let windows = self.audit.as_ref().map(|audit| audit.windows.as_slice());
-        let windows = windows.unwrap_or_default();
-        self.known.objection(event, ended, windows)
+        self.known.objection(event, ended)
     }
 
     /// Says why this story, which anybody may have written, could prove nothing; none if it is fit to

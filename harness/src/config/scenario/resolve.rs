@@ -11,8 +11,8 @@ use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
-use crate::judge::verdict::EndKind;
 use crate::judge::accounts::Expected;
+use crate::judge::verdict::EndKind;
 use crate::judge::{Forbidden, HvExpected, Known, Lines, Pc, Step, Story, StorySpec};
 use crate::project::Project;
 use crate::suggest;
@@ -119,7 +119,12 @@ impl Resolver<'_> {
             Ok(self.path(layer, Path::new(&file)))
         });
         let flash = flash.transpose()?;
-        let (audit, not_audited, guest_at) = self.audit(merged.audits, &values)?;
+        let layer = self.audit_layer(merged.audits, &values)?;
+        let guest_at = layer.as_ref().and_then(audit::Layer::guest_at);
+        spec.known.windows = layer
+            .as_ref()
+            .map_or_else(Vec::new, |l| l.windows().to_vec());
+        let (audit, not_audited) = self.audit(layer);
         spec.audit = audit.as_ref().map(|audit| audit.expected.clone());
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
@@ -149,7 +154,8 @@ impl Resolver<'_> {
     fn usual_witness(&self, guests: [Option<&GuestSource>; 2]) -> Expected {
         let first = self.with.guest.or(guests[0]);
         let mut guests = [first, guests[1]].into_iter().flatten();
-        let own = !self.with.foreign && guests.all(|guest| matches!(guest, GuestSource::Program(_)));
+        let own =
+            !self.with.foreign && guests.all(|guest| matches!(guest, GuestSource::Program(_)));
         Expected {
             pc: if own { Pc::Guest } else { Pc::NotHypervisor },
             line_calls: own,
@@ -157,27 +163,29 @@ impl Resolver<'_> {
         }
     }
 
-    /// What the machine is held against, if it is looked at; or why it is not. And where the guest is
-    /// loaded, which is compared with other accounts as well.
-    fn audit(
+    /// What the machine's file and the scenario's say of the audit.
+    fn audit_layer(
         &self,
         audits: Vec<(Source, audit::Raw)>,
         values: &Values,
-    ) -> Result<(Option<Audit>, Option<String>, Option<u64>), ConfigError> {
-        let arch = self.machine.arch;
+    ) -> Result<Option<audit::Layer>, ConfigError> {
         let mut layer = self.machine.audit.clone();
         for (source, raw) in audits {
             let own = raw.layer(&source, values)?;
             layer = Some(own.over(layer.unwrap_or_default()));
         }
+        Ok(layer)
+    }
+
+    /// What the machine is held against, if it is looked at; or why it is not.
+    fn audit(&self, layer: Option<audit::Layer>) -> (Option<Audit>, Option<String>) {
         let Some(layer) = layer else {
-            return Ok((None, None, None));
+            return (None, None);
         };
         if let Some(why) = self.with.not_audited.or(layer.is_off()) {
-            return Ok((None, Some(why.to_owned()), layer.guest_at()));
+            return (None, Some(why.to_owned()));
         }
-        let guest_at = layer.guest_at();
-        Ok((Some(layer.audit(arch)), None, guest_at))
+        (Some(layer.audit(self.machine.arch)), None)
     }
 
     /// A file that the scenario names, as seen from its own. What is not there is looked for in the
