@@ -168,6 +168,22 @@ fn expectations() -> Vec<(&'static str, Verdict, Blame)> {
             ),
             Blame::Guest,
         ),
+        (
+            "riscv64/assertion-after-ok",
+            Verdict::ForbiddenOutput {
+                line: "fatal: assertion failed".into(),
+                rule: r"^fatal\b|\bFATAL\b|[Aa]ssertion .*failed|[Kk]ernel panic|\bBUG\b".into(),
+            },
+            Blame::GuestOrHypervisor,
+        ),
+        (
+            "x86_64/half-a-line-after-ok",
+            Verdict::ForbiddenOutput {
+                line: "Entering VM".into(),
+                rule: ".".into(),
+            },
+            Blame::GuestOrHypervisor,
+        ),
         ("aarch64/silence", missing("", "start"), Blame::Hypervisor),
         (
             "aarch64/painted-over",

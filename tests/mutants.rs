@@ -28,6 +28,28 @@ fn defects_that_are_put_back_are_seen() {
 }
 
 #[test]
+fn a_hypervisor_that_lies_is_seen() {
+    let lies = ["lie-after-ok", "lie-no-host"];
+    let args = ["mutants", "--arch", "x86_64", "--format", "json"];
+    let ran = harness(&[&args[..], &lies[..]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let table = ran.json();
+    let rows = table["rows"].as_array().expect("rows");
+    let fates: Vec<_> = rows
+        .iter()
+        .map(|row| (&row["mutant"], &row["case"], &row["fate"], &row["verdict"]))
+        .map(|(mutant, case, fate, verdict)| format!("{mutant} {case} {fate} {verdict}"))
+        .collect();
+    assert_eq!(
+        fates,
+        [
+            r#""lie-after-ok" "gkernel" "killed" "forbidden-output""#,
+            r#""lie-no-host" "gkernel" "killed" "broken-report""#,
+        ]
+    );
+}
+
+#[test]
 fn a_case_that_is_not_there_is_a_usage_error() {
     let ran = harness(&["mutants", "no-such-case"]);
     assert_eq!(ran.code, Some(2));

@@ -139,6 +139,13 @@ impl Project {
         self.at("tests/mutants").join(format!("{case}.patch"))
     }
 
+    /// The names of all patches that put a defect back, sorted.
+    pub fn patches(&self) -> Vec<String> {
+        names_in(&self.at("tests/mutants"), |path| {
+            path.extension() == Some(OsStr::new("patch"))
+        })
+    }
+
     /// The page that describes the conformance suite.
     pub fn conformance_page(&self) -> PathBuf {
         self.at("docs/conformance.md")

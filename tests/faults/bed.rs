@@ -8,6 +8,34 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// Where the harness leaves the hypervisors that it builds.
+const OWN_BUILDS: &str = "target/hypervisor/riscv64";
+
+/// Where the two programs are linked.
+const LINKED_GUEST: u64 = 0x8020_0000;
+const LINKED_HYPERVISOR: u64 = 0xffff_ffc0_8020_0000;
+
+/// An ELF file for riscv64 whose only segment is 8 bytes of code, linked at an address.
+fn elf(linked: u64) -> Vec<u8> {
+    const CODE: &[u8; 8] = b"contents";
+    const HEADERS: u64 = 64 + 56;
+    let half = |value: u16| value.to_le_bytes().to_vec();
+    let word = |value: u32| value.to_le_bytes().to_vec();
+    let long = |value: u64| value.to_le_bytes().to_vec();
+    let header = [
+        b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec(),
+        [half(2), half(0xf3), word(1)].concat(), // ET_EXEC, EM_RISCV
+        [long(linked), long(64), long(0), word(0)].concat(), // e_entry, e_phoff
+        [64, 56, 1, 64, 0, 0].map(half).concat(), // e_ehsize, e_phentsize, e_phnum
+    ];
+    let size = CODE.len() as u64;
+    let segment = [
+        [word(1), word(5)].concat(), // PT_LOAD, readable and executable
+        [HEADERS, linked, linked, size, size, 4].map(long).concat(),
+    ];
+    [header.concat(), segment.concat(), CODE.to_vec()].concat()
+}
+
 /// A workspace of its own, whose QEMU is the fake.
 pub struct Bed {
     root: tempfile::TempDir,
@@ -35,12 +63,11 @@ impl Bed {
              [witness]\nformat = 'riscv-trap'\nargs = ['{{trace_log}}']\n"
         );
         fs::write(at("configs/machines/riscv64.toml"), machine)?;
-        let recipe = "[riscv64]\ntarget = 'none'\naxconfig = '../none'\n";
+        let recipe = "[riscv64]\ntarget = 'none'\naxconfig = '../none'\nmode = 'vs'\n";
         fs::write(at("configs/build.toml"), recipe)?;
         fs::write(at("tests/scenarios/story.toml"), case.story)?;
-        for file in ["kernel.bin", "guest.bin"] {
-            fs::write(at(file), "contents")?;
-        }
+        fs::write(at("kernel.bin"), elf(LINKED_HYPERVISOR))?;
+        fs::write(at("guest.bin"), elf(LINKED_GUEST))?;
         Ok(Self {
             root,
             timeout: case.timeout,
@@ -56,6 +83,17 @@ impl Bed {
     pub fn command(&self) -> Command {
         let mut command = self.command_that_builds();
         command.arg("--hypervisor").arg(self.at("kernel.bin"));
+        command
+    }
+
+    /// The same, with a hypervisor that the bed's own workspace is said to have built.
+    pub fn command_of_its_own_hypervisor(&self) -> Command {
+        let folder = self.at(OWN_BUILDS);
+        fs::create_dir_all(&folder).expect("the bed is ours");
+        let hypervisor = folder.join("hypervisor");
+        fs::copy(self.at("kernel.bin"), &hypervisor).expect("the bed is ours");
+        let mut command = self.command_that_builds();
+        command.arg("--hypervisor").arg(hypervisor);
         command
     }
 

@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let others = [("every_case_has_a_name_of_its_own", names_differ as fn())]
         .into_iter()
         .chain(survival::TESTS.iter().copied())
+        .chain(accounts::TESTS.iter().copied())
         .chain(signals::TESTS.iter().copied())
         .chain(speed::TESTS.iter().copied())
         .map(|(name, test)| Trial::test(name, move || story(test)));
@@ -54,6 +55,7 @@ fn table() -> impl Iterator<Item = &'static Case> {
 /// Every machine that the fake can be.
 fn machines() -> impl Iterator<Item = &'static Case> {
     let others = survival::CASES.iter().chain(signals::CASES);
+    let others = others.chain(accounts::OTHERS);
     table().chain(others).chain(speed::CASES)
 }
 

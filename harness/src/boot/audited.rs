@@ -1,8 +1,10 @@
 //! What is read of a run's machine: the symbols, the image and the text of its programs.
 
 use super::images::Part;
+use super::known::Guest;
 use crate::arch::Arch;
 use crate::config::audit::Audit;
+use crate::config::scenario::Scenario;
 use crate::error::Error;
 use crate::judge::audit::{Expected, Span};
 use crate::machine::audit::{AuditPlan, Place, TextWanted};
@@ -14,21 +16,45 @@ use object::{Endianness, Object, ObjectSymbol};
 const HYPERVISOR: &str = "hypervisor";
 
 /// What is read, what has to be found, and what the reader is told besides.
-pub(super) struct Planned {
-    pub plan: AuditPlan,
-    pub expected: Expected,
-    pub note: Option<String>,
+struct Planned {
+    plan: AuditPlan,
+    expected: Expected,
+    note: Option<String>,
 }
 
-/// Plans the audit of a run.
-///
-/// `guest` is the guest's name and program, where one guest only runs: two have the same addresses.
+/// The audit of a run, if its scenario wants one: what is read, and what the story is held against. `notes`
+/// are told to the reader.
+pub(super) fn of_run(
+    scenario: &mut Scenario,
+    arch: Arch,
+    own: bool,
+    hypervisor: &Part,
+    guests: &[Guest],
+    notes: &mut Vec<String>,
+) -> Result<Option<AuditPlan>, Error> {
+    let not = scenario.not_audited.iter();
+    notes.extend(not.map(|why| format!("not audited: {why}")));
+    let Some(audit) = &scenario.audit else {
+        return Ok(None);
+    };
+    // Two guests have the same addresses, and nobody outside knows which of them is there.
+    let guest = match guests {
+        [guest] => Some((guest.name.as_str(), &guest.program)),
+        _ => None,
+    };
+    let planned = plan(arch, audit, own, hypervisor, guest)?;
+    scenario.story.set_audit(planned.expected);
+    notes.extend(planned.note);
+    Ok(Some(planned.plan))
+}
+
+/// Plans it, of a run with this guest.
 ///
 /// # Errors
 ///
 /// The workspace's `own` hypervisor lacks a symbol that is named. An image of somebody else's need not have
 /// them: it is stopped as the guest's exits come.
-pub(super) fn plan(
+fn plan(
     arch: Arch,
     audit: &Audit,
     own: bool,

@@ -63,6 +63,37 @@ pub fn flatten(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(flat)
 }
 
+/// A part of a program that can be executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// The virtual address at which it is linked.
+    pub linked: u64,
+    /// Where it is in the flat image, in bytes from its start.
+    pub offset: u64,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The executable segments of an ELF file of 64 bits; of any other file nothing is known.
+pub fn code(bytes: &[u8]) -> Vec<Code> {
+    let Ok(file) = ElfFile64::<Endianness>::parse(bytes) else {
+        return Vec::new();
+    };
+    let endian = file.endian();
+    let headers = file.elf_program_headers().iter();
+    let loaded = headers.filter(|h| h.p_type(endian) == elf::PT_LOAD && h.p_memsz(endian) > 0);
+    // As `flatten` lays them out.
+    let in_file = loaded.clone().filter(|h| h.p_filesz(endian) > 0);
+    let lowest = in_file.map(|h| h.p_paddr(endian)).min().unwrap_or(0);
+    let executable = loaded.filter(|h| h.p_flags(endian) & elf::PF_X != 0);
+    let code = executable.map(|h| Code {
+        linked: h.p_vaddr(endian),
+        offset: h.p_paddr(endian).saturating_sub(lowest),
+        size: h.p_memsz(endian),
+    });
+    code.collect()
+}
+
 /// The date of every file and folder: FAT's first day. FAT has no date 0, and file systems that are
 /// strict (rust-fatfs in ArceOS 0.2) stop at one; the day a disk was made would make no two alike.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The images of a run, made from what its machine and its scenario say, in the run's folder.
 
+use super::known::Guest;
 use super::{examine, image};
 use crate::config::challenge::Challenge;
 use crate::config::disk::{self, Disk, Form};
@@ -78,17 +79,19 @@ impl Part {
     }
 
     pub fn flat(&self) -> Result<Vec<u8>, Error> {
-        image::flatten(&self.bytes).map_err(|error| {
-            Error::Usage(format!("{} cannot be booted: {error}", self.file.display()))
-        })
+        image::flatten(&self.bytes).map_err(|error| self.cannot_boot(&error))
+    }
+
+    pub fn cannot_boot(&self, why: &str) -> Error {
+        Error::Usage(format!("{} cannot be booted: {why}", self.file.display()))
     }
 }
 
 /// All that images are made of.
 pub(super) struct Parts<'a> {
     pub kernel: &'a Part,
-    /// The guests, flat, under their names.
-    pub guests: Vec<(String, Vec<u8>)>,
+    /// The guests.
+    pub guests: &'a [Guest],
     /// The words for the hypervisor.
     pub cmdline: String,
     pub flash: Option<&'a Part>,
@@ -205,8 +208,8 @@ fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Er
         files.push(("/boot/pflash.img".into(), pages));
     }
     // Last, so that a disk that is cut short has lost a part of them.
-    let guests = parts.guests.iter();
-    files.extend(guests.map(|(name, program)| (format!("/sbin/{name}"), program.clone())));
+    let on_disk = |guest: &Guest| (format!("/sbin/{}", guest.name), guest.flat.clone());
+    files.extend(parts.guests.iter().map(on_disk));
     for file in disk.files.iter().flatten() {
         let part = Part::read(file.from.clone())?;
         let bytes = match file.form {

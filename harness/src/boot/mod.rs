@@ -11,8 +11,10 @@ pub mod freshness;
 pub mod guard;
 pub mod image;
 mod images;
+mod known;
 pub mod request;
 
+use crate::arch::Arch;
 use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
@@ -66,9 +68,14 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         true => Some(Challenge::of([random()?, random()?])),
         false => None,
     };
+    let mode = match own {
+        true => usual_mode(project, machine.arch)?,
+        false => None,
+    };
     let with = With {
         guest: by_hand,
         foreign: !own,
+        mode: mode.as_deref(),
         challenge,
         not_audited: request.no_audit.then_some("asked for without"),
     };
@@ -105,24 +112,6 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let one_guest = program.as_ref().filter(|_| scenario.second.is_none());
-    let name = guest.as_ref().map(GuestSource::name);
-    let one_guest = name.as_deref().zip(one_guest);
-    let planned = scenario
-        .audit
-        .as_ref()
-        .map(|audit| audited::plan(machine.arch, audit, own, &kernel, one_guest));
-    let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
-    let audit = planned.transpose()?.map(|planned| {
-        scenario.story.set_audit(planned.expected);
-        notes.extend(planned.note);
-        planned.plan
-    });
-    if let Some(why) = &scenario.not_audited {
-        notes.push(format!("not audited: {why}"));
-    }
-    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
-    dir.write_json(records::STORY, &story_file);
     let mut programs = Programs {
         hypervisor: kernel.file.clone(),
         guests: Vec::new(),
@@ -140,12 +129,30 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     ] {
         if let Some((name, program)) = name.zip(program) {
             programs.guests.push((name.clone(), program.file.clone()));
-            guests.push((name, program.flat()?));
+            let flat = program.flat()?;
+            guests.push(known::Guest {
+                name,
+                program,
+                flat,
+            });
         }
     }
+    let known = known::known(&scenario, &kernel, &guests);
+    scenario.story.know(known);
+    let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
+    let audit = audited::of_run(
+        &mut scenario,
+        machine.arch,
+        own,
+        &kernel,
+        &guests,
+        &mut notes,
+    )?;
+    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
+    dir.write_json(records::STORY, &story_file);
     let parts = Parts {
         kernel: &kernel,
-        guests,
+        guests: &guests,
         cmdline: cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?,
         flash: flash.as_ref(),
         firmware: firmware.as_ref(),
@@ -174,6 +181,15 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         dir,
         programs,
     })
+}
+
+/// The mode in which the workspace's hypervisor runs a guest if its disk names none.
+fn usual_mode(project: &Project, arch: Arch) -> Result<Option<String>, Error> {
+    // Without the file there may still be a hypervisor, built with another harness.
+    if !project.recipe().is_file() {
+        return Ok(None);
+    }
+    Ok(Recipe::load(project, arch)?.mode)
 }
 
 /// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.

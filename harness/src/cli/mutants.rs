@@ -9,7 +9,7 @@ use clap::Args;
 /// Its options.
 #[derive(Debug, Args)]
 pub(super) struct MutantsArgs {
-    /// The cases whose mutants are tried [default: all, and a case without one is a failure]
+    /// The cases whose mutants are tried, or lies by their names [default: all, and a case without one is a failure]
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// The architecture, or all of them

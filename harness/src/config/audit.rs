@@ -309,6 +309,16 @@ impl Layer {
         self.off.as_ref()?.as_deref()
     }
 
+    /// The guest-physical address at which the guest's image begins, if that is said.
+    pub fn guest_at(&self) -> Option<u64> {
+        self.guest_at
+    }
+
+    /// The windows that a guest may have memory at.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
     /// The audit of a run on an architecture.
     pub fn audit(self, arch: Arch) -> Audit {
         Audit {

@@ -20,6 +20,8 @@ pub struct Recipe {
     pub axconfig: PathBuf,
     /// The guest's platform file, when the guest is an ArceOS program.
     pub guest_axconfig: Option<PathBuf>,
+    /// The mode in which the hypervisor runs a guest if its disk names none.
+    pub mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -28,6 +30,7 @@ struct Raw {
     target: String,
     axconfig: PathBuf,
     guest_axconfig: Option<PathBuf>,
+    mode: Option<String>,
 }
 
 impl Recipe {
@@ -56,6 +59,7 @@ impl Recipe {
             target: raw.target,
             axconfig: folder.join(raw.axconfig),
             guest_axconfig: raw.guest_axconfig.map(|file| folder.join(file)),
+            mode: raw.mode,
         })
     }
 }

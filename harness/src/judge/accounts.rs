@@ -2,6 +2,7 @@
 //! what QEMU logged.
 
 use super::hvlog::{Access, Fault, GuestEnd, Listener, Totals};
+use super::known::Pc;
 use super::witness::{Account, Address, Class, FILE, LoggedFault};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -21,6 +22,12 @@ pub struct Expected {
     /// Calls from user programs to their kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_call: Option<Wanted>,
+    /// Where the guest's exits may come from.
+    #[serde(default)]
+    pub pc: Pc,
+    /// Whether the guest can print by calls only, each of which prints a line at most.
+    #[serde(default)]
+    pub line_calls: bool,
 }
 
 impl Expected {
@@ -94,6 +101,8 @@ impl fmt::Display for Wanted {
 pub struct Accounts<'a> {
     /// The page faults in the story's lines, in order.
     pub printed: &'a [Fault],
+    /// How many lines of the guest's the story took.
+    pub guest_lines: u64,
     /// The hypervisor's.
     pub hypervisor: &'a Listener,
     /// QEMU's.
@@ -111,6 +120,9 @@ impl Accounts<'_> {
             self.fault_by_fault(&mut found);
         }
         self.printed_faults(&mut found);
+        if expected.line_calls {
+            self.calls(&mut found);
+        }
         found
     }
 
@@ -153,7 +165,20 @@ impl Accounts<'_> {
         }
     }
 
-    /// The guest's last exit must be the one that ended it.
+    /// The guest's lines, and its wish to end, have cost it a call each.
+    fn calls(&self, found: &mut Vec<String>) {
+        let (lines, ends) = (self.guest_lines, self.hypervisor.totals().shutdowns);
+        let (logged, least) = (self.qemu.hypercall, lines.saturating_add(ends));
+        if logged < least {
+            let look = self.look(Class::Hypercall);
+            found.push(format!(
+                "hypercall: the guest's {lines} lines and {ends} shutdowns take {least} calls at least, \
+                 QEMU logged {logged} ({look})"
+            ));
+        }
+    }
+
+    /// The guest's last exit is the one that ended it.
     fn last(&self, end: &GuestEnd, found: &mut Vec<String>) {
         let due = match (end.outcome(), end.fault) {
             ("shutdown", _) => Class::Hypercall,

@@ -4,9 +4,9 @@ use super::accounts::Accounts;
 use super::audit::{Regions, Seen, Snapshot};
 use super::cause::{Cause, Suspects};
 use super::event::Event;
-use super::hvlog::console::{KILLED, printed_fault};
-use super::hvlog::{Heard, Listener};
-use super::spec::{Step, Strand};
+use super::hvlog::console::{KILLED, printed_fault, printed_load};
+use super::hvlog::{Heard, HvEvent, Listener};
+use super::spec::{By, Step, Strand};
 use super::story::Story;
 use super::strands::{self, Standing, Strands};
 use super::verdict::{MachineEnd, Verdict};
@@ -36,6 +36,8 @@ pub struct Judge<'s> {
     next: usize,
     seen: u64,
     reached: Vec<Reached>,
+    /// How many lines of the guest's the steps have taken.
+    guest_lines: u64,
     strands: Strands<'s>,
     suspects: Suspects,
     hypervisor: Listener,
@@ -54,6 +56,7 @@ impl<'s> Judge<'s> {
             next: 0,
             seen: 0,
             reached: Vec::new(),
+            guest_lines: 0,
             strands: Strands::new(story),
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
@@ -205,15 +208,20 @@ impl<'s> Judge<'s> {
         !self.surplus(account).is_empty()
     }
 
-    /// The classes with more exits than the scenario allows.
+    /// The exits of which there are more than the scenario allows, and those that are nobody's.
     fn surplus(&self, account: &Account) -> Vec<String> {
-        let expected = self.story.spec().witness.as_ref();
-        expected.map_or(Vec::new(), |expected| expected.surplus(account))
+        let spec = self.story.spec();
+        let Some(expected) = &spec.witness else {
+            return Vec::new();
+        };
+        let mut found = expected.surplus(account);
+        found.extend(spec.known.strangers(expected.pc, account));
+        found
     }
 
     fn line(&mut self, line: &str) -> ControlFlow<Verdict> {
         match self.hypervisor.line(line) {
-            Heard::Event => return ControlFlow::Continue(()),
+            Heard::Event(event) => return self.event(&event),
             Heard::Broken(because) => {
                 return ControlFlow::Break(Verdict::BrokenReport { because });
             }
@@ -234,7 +242,12 @@ impl<'s> Judge<'s> {
         match (due, &early) {
             (Some(index), None) => {
                 self.take(index, line);
-                return ControlFlow::Continue(());
+                let load = printed_load(line);
+                let because = load.and_then(|load| story.spec().known.objection_to_line(&load));
+                return match because {
+                    Some(because) => ControlFlow::Break(Verdict::BrokenReport { because }),
+                    None => ControlFlow::Continue(()),
+                };
             }
             _ if self.strands.take(line, &matches) => return ControlFlow::Continue(()),
             _ => {}
@@ -273,7 +286,16 @@ impl<'s> Judge<'s> {
         }
     }
 
-    /// Checks a line that nothing awaited for signs of a failure.
+    /// Compares what the hypervisor reports with what is known.
+    fn event(&self, event: &HvEvent) -> ControlFlow<Verdict> {
+        let ended = self.hypervisor.totals().guests;
+        match self.story.spec().objection_to_event(event, ended) {
+            Some(because) => ControlFlow::Break(Verdict::BrokenReport { because }),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Looks at a line that nothing awaited for signs of a failure.
     fn look(&mut self, line: &str) {
         let is_the_end = self.story.spec().hv.may_be_killed() && line.starts_with(KILLED);
         if !is_the_end {
@@ -287,6 +309,7 @@ impl<'s> Judge<'s> {
         }
         self.seen += 1;
         let step = &self.story.steps()[index];
+        self.guest_lines += u64::from(step.by == Some(By::Guest));
         if self.seen == step.count {
             self.reached.push(Reached {
                 step: step.name.clone(),
@@ -345,6 +368,7 @@ impl<'s> Judge<'s> {
                     .collect();
                 let accounts = Accounts {
                     printed: &printed,
+                    guest_lines: self.guest_lines + self.strands.lines_of_a_guest(),
                     hypervisor: &self.hypervisor,
                     qemu,
                 };

@@ -18,6 +18,7 @@ pub mod hvlog;
     reason = "the judge itself is one part of judging"
 )]
 mod judge;
+mod known;
 pub mod lines;
 pub mod observer;
 mod patterns;
@@ -30,6 +31,7 @@ pub mod witness;
 
 pub use cause::Cause;
 pub use judge::{AT_THE_END, Judge, Reached};
+pub use known::{Known, KnownGuest, Pc};
 pub use spec::{By, Course, Forbidden, HvExpected, Lines, Step, StorySpec, Strand};
 pub use story::Story;
 pub use strands::Standing;

@@ -3,7 +3,8 @@
 
 use super::accounts;
 use super::audit;
-use super::hvlog::{Fields, GuestLog, Listener};
+use super::hvlog::{Fields, GuestLog, HvEvent, Listener};
+use super::known::Known;
 use super::verdict::{EndKind, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::time::Duration;
@@ -298,12 +299,6 @@ impl HvExpected {
     }
 
     fn objection_to(&self, nth: usize, guest: &GuestLog) -> Option<Verdict> {
-        if !guest.start.agree_with(&self.start) {
-            let (said, expected) = (&guest.start, &self.start);
-            return Some(Verdict::BrokenReport {
-                because: format!("it starts with `{said}` instead of `{expected}`"),
-            });
-        }
         let expected = self.ends.get(nth).or(self.ends.last())?;
         let said = &guest.end.as_ref()?.said;
         if said.agree_with(expected) {
@@ -339,9 +334,26 @@ pub struct StorySpec {
     /// What the machine may hold while a guest runs; none if it is not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<audit::Expected>,
+    /// What the harness itself knows of the programs of the run.
+    #[serde(default)]
+    pub known: Known,
 }
 
 impl StorySpec {
+    /// What an event of the hypervisor's report has against a pass, when `ended` guests have ended.
+    pub(super) fn objection_to_event(&self, event: &HvEvent, ended: u64) -> Option<String> {
+        if self.hv.lines == Lines::Ignored {
+            return None;
+        }
+        if let HvEvent::Start(said) = event
+            && !said.agree_with(&self.hv.start)
+        {
+            let expected = &self.hv.start;
+            return Some(format!("it starts with `{said}` instead of `{expected}`"));
+        }
+        self.known.objection(event, ended)
+    }
+
     /// Says why this story, which anybody may have written, could prove nothing; none if it is fit to
     /// judge by.
     pub fn objection(&self) -> Option<String> {

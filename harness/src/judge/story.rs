@@ -2,6 +2,7 @@
 
 use super::audit;
 use super::hvlog::console::KILLED;
+use super::known::Known;
 use super::patterns::{Matches, Patterns};
 use super::spec::{By, Course, Forbidden, HvExpected, Step, StorySpec, Strand};
 use super::verdict::{Blame, EndKind, Verdict};
@@ -84,6 +85,7 @@ impl Story {
             hv: HvExpected::of(end),
             witness: None,
             audit: None,
+            known: Known::default(),
         })
     }
 
@@ -124,6 +126,11 @@ impl Story {
     /// The specification that it was compiled from.
     pub fn spec(&self) -> &StorySpec {
         &self.spec
+    }
+
+    /// Takes note of what is known of the programs of the run.
+    pub fn know(&mut self, known: Known) {
+        self.spec.known = known;
     }
 
     /// Has the machine held against this; the spec says so too.

@@ -1,7 +1,7 @@
 //! The progress of each strand while a console is judged.
 
 use super::patterns::Matches;
-use super::spec::{Course, Step, Strand};
+use super::spec::{By, Course, Step, Strand};
 use super::story::{Story, StrandPatterns};
 use super::verdict::Verdict;
 use serde::Serialize;
@@ -42,6 +42,7 @@ pub(super) struct Strands<'s> {
     story: &'s Story,
     progress: Vec<Progress>,
     lines: u64,
+    lines_of_a_guest: u64,
 }
 
 /// The step that a line belongs to: the next one, or a later one if all steps between them are
@@ -65,6 +66,7 @@ impl<'s> Strands<'s> {
             story,
             progress: vec![Progress::default(); story.strands().len()],
             lines: 0,
+            lines_of_a_guest: 0,
         }
     }
 
@@ -73,12 +75,18 @@ impl<'s> Strands<'s> {
         self.lines
     }
 
-    /// Gives a line to the first strand in which it is due. Returns whether there is one.
+    /// How many of these a guest has printed.
+    pub(super) fn lines_of_a_guest(&self) -> u64 {
+        self.lines_of_a_guest
+    }
+
+    /// Gives a line to the first strand in which it is due; says whether there is one.
     pub(super) fn take(&mut self, line: &str, matches: &Matches) -> bool {
         for (nth, patterns) in self.story.strands.iter().enumerate() {
             let strand = &self.story.strands()[nth];
             if self.progress[nth].take(strand, patterns, line, matches) {
                 self.lines += 1;
+                self.lines_of_a_guest += u64::from(strand.by == Some(By::Guest));
                 let first = self.progress[nth]
                     .span
                     .map_or(self.lines, |(first, _)| first);

@@ -6,11 +6,11 @@ use crate::judge::StorySpec;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The version that this harness writes, in `run.json` (for `events.jsonl` too), `story.json` and
-/// `verdict.json`. Records without one are older than versions, and are still read. The version goes up
-/// with each change that an older harness would misunderstand: version 2 added strands, and lines that
-/// are forbidden only for a time.
-pub const VERSION: u32 = 2;
+/// The version that is written, in `run.json` (which speaks for `events.jsonl` too), `story.json` and
+/// `verdict.json`. Those without one are from before there were versions, and are read all the same.
+/// It grows with a change that an older harness would misunderstand: with 2 came strands, and lines that are
+/// forbidden only for a time; with 3 what the harness itself knows of the programs.
+pub const VERSION: u32 = 3;
 
 /// The version of a file, whatever else the file holds.
 #[derive(Deserialize)]

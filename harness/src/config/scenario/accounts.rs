@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::hvlog::{Access, Fields, number};
 use crate::judge::witness::Class;
-use crate::judge::{HvExpected, Lines};
+use crate::judge::{HvExpected, Lines, Pc};
 use crate::suggest;
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -60,6 +60,8 @@ pub struct Witness {
     other: Option<Spanned<Count>>,
     timer: Option<Spanned<Count>>,
     user_call: Option<Spanned<Count>>,
+    pc: Option<Pc>,
+    line_calls: Option<bool>,
 }
 
 /// A number, or a text in which `{name}` is filled.
@@ -141,8 +143,12 @@ fn end(words: Words, mut usual: Fields, context: &Context<'_>) -> Result<Fields,
 }
 
 impl Witness {
-    /// What is wanted of QEMU's log.
-    pub fn resolve(raw: Spanned<Self>, context: &Context<'_>) -> Result<Expected, ConfigError> {
+    /// What is wanted of QEMU's log; what is not said is as in `usual`.
+    pub fn resolve(
+        raw: Spanned<Self>,
+        usual: &Expected,
+        context: &Context<'_>,
+    ) -> Result<Expected, ConfigError> {
         let arch = context.machine.arch;
         if context.machine.witness.is_none() {
             let message = format!("the machine file of {arch} does not say how QEMU logs exits");
@@ -154,6 +160,8 @@ impl Witness {
             other,
             timer,
             user_call,
+            pc,
+            line_calls,
         } = raw.into_inner();
         let wanted = |key, class, count: Option<Spanned<Count>>| {
             let count = count.filter(|count| count.get_ref().applies(arch));
@@ -167,6 +175,8 @@ impl Witness {
             other: wanted("other", Class::Other, other)?,
             timer: wanted("timer", Class::Timer, timer)?,
             user_call: wanted("user-call", Class::UserCall, user_call)?,
+            pc: pc.unwrap_or(usual.pc),
+            line_calls: line_calls.unwrap_or(usual.line_calls),
         })
     }
 }

@@ -43,6 +43,8 @@ pub struct Scenario {
     pub audit: Option<Audit>,
     /// Why the machine is not looked at, if the scenario says so.
     pub not_audited: Option<String>,
+    /// The guest-physical address at which a guest's image begins, if it is declared.
+    pub guest_at: Option<u64>,
     /// The story.
     pub story: Story,
 }
@@ -139,6 +141,8 @@ pub struct With<'a> {
     pub guest: Option<&'a GuestSource>,
     /// Whether the hypervisor is not the workspace's own: one that need not report anything.
     pub foreign: bool,
+    /// The mode in which the hypervisor runs a guest if it is told none.
+    pub mode: Option<&'a str>,
     /// The challenge that the machine's flash holds.
     pub challenge: Option<Challenge>,
     /// Why the machine is not to be looked at, whatever the scenario says.

@@ -11,8 +11,9 @@ use crate::config::machine::Machine;
 use crate::config::template::{self, Values};
 use crate::config::{Source, is_word, parse_duration};
 use crate::error::ConfigError;
+use crate::judge::accounts::Expected;
 use crate::judge::verdict::EndKind;
-use crate::judge::{Forbidden, HvExpected, Lines, Step, Story, StorySpec};
+use crate::judge::{Forbidden, HvExpected, Known, Lines, Pc, Step, Story, StorySpec};
 use crate::project::Project;
 use crate::suggest;
 use std::path::{Path, PathBuf};
@@ -88,14 +89,16 @@ impl Resolver<'_> {
             context.mode(value)
         });
         let mode = mode.transpose()?;
-        if let Some(mode) = &mode {
+        if let Some(mode) = mode.as_deref().or(self.with.mode) {
             spec.hv.start.insert("mode", mode);
         }
         if let Some(At { value, layer }) = merged.hv {
             spec.hv = value.resolve(spec.hv, &self.context(layer, &values))?;
         }
         if let Some(At { value, layer }) = merged.witness {
-            spec.witness = Some(Witness::resolve(value, &self.context(layer, &values))?);
+            let context = self.context(layer, &values);
+            let usual = self.usual_witness([guest.as_ref(), second.as_ref()]);
+            spec.witness = Some(Witness::resolve(value, &usual, &context)?);
         }
         if let Some(objection) = spec.objection() {
             return Err(self.wrong(objection));
@@ -116,7 +119,12 @@ impl Resolver<'_> {
             Ok(self.path(layer, Path::new(&file)))
         });
         let flash = flash.transpose()?;
-        let (audit, not_audited) = self.audit(merged.audits, &values)?;
+        let layer = self.audit_layer(merged.audits, &values)?;
+        let guest_at = layer.as_ref().and_then(audit::Layer::guest_at);
+        spec.known.windows = layer
+            .as_ref()
+            .map_or_else(Vec::new, |l| l.windows().to_vec());
+        let (audit, not_audited) = self.audit(layer);
         spec.audit = audit.as_ref().map(|audit| audit.expected.clone());
         let (params, _) = self.params(&merged.params, values)?;
         Ok(Scenario {
@@ -135,30 +143,49 @@ impl Resolver<'_> {
             silence,
             audit,
             not_audited,
+            guest_at,
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
         })
     }
 
-    /// What the machine is held against, if it is looked at; or why it is not.
-    fn audit(
+    /// What holds of QEMU's log without a word. Of the guests of the workspace it is known that they run
+    /// no code but their own, and that they print by calls, a line each at most; of others it is not.
+    fn usual_witness(&self, guests: [Option<&GuestSource>; 2]) -> Expected {
+        let first = self.with.guest.or(guests[0]);
+        let mut guests = [first, guests[1]].into_iter().flatten();
+        let own =
+            !self.with.foreign && guests.all(|guest| matches!(guest, GuestSource::Program(_)));
+        Expected {
+            pc: if own { Pc::Guest } else { Pc::NotHypervisor },
+            line_calls: own,
+            ..Expected::default()
+        }
+    }
+
+    /// What the machine's file and the scenario's say of the audit.
+    fn audit_layer(
         &self,
         audits: Vec<(Source, audit::Raw)>,
         values: &Values,
-    ) -> Result<(Option<Audit>, Option<String>), ConfigError> {
-        let arch = self.machine.arch;
+    ) -> Result<Option<audit::Layer>, ConfigError> {
         let mut layer = self.machine.audit.clone();
         for (source, raw) in audits {
             let own = raw.layer(&source, values)?;
             layer = Some(own.over(layer.unwrap_or_default()));
         }
+        Ok(layer)
+    }
+
+    /// What the machine is held against, if it is looked at; or why it is not.
+    fn audit(&self, layer: Option<audit::Layer>) -> (Option<Audit>, Option<String>) {
         let Some(layer) = layer else {
-            return Ok((None, None));
+            return (None, None);
         };
         if let Some(why) = self.with.not_audited.or(layer.is_off()) {
-            return Ok((None, Some(why.to_owned())));
+            return (None, Some(why.to_owned()));
         }
-        Ok((Some(layer.audit(arch)), None))
+        (Some(layer.audit(self.machine.arch)), None)
     }
 
     /// A file that the scenario names, as seen from its own. What is not there is looked for in the
@@ -266,6 +293,7 @@ impl Resolver<'_> {
             hv: HvExpected::of(end),
             witness: None,
             audit: None,
+            known: Known::default(),
         };
         spec.hv.start.insert("arch", self.machine.arch.name());
         if self.with.foreign {

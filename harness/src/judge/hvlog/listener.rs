@@ -14,9 +14,9 @@ const FORGED_SHOWN: usize = 8;
 pub enum Heard {
     /// No event line, or no nonce to recognise one by.
     Nothing,
-    /// An event line of the hypervisor.
-    Event,
-    /// An event line that somebody else printed.
+    /// An event line of the hypervisor's, and what it tells.
+    Event(HvEvent),
+    /// An event line of somebody else's.
     Forged,
     /// An event line of the hypervisor that is wrong.
     Broken(String),
@@ -42,7 +42,17 @@ fn host_is_well(fields: &Fields) -> Result<(), String> {
     }
 }
 
-/// Whether this harness understands the report's version; a report without one has version 1.
+/// Whether a fault was resolved as a report can tell it.
+fn is_resolved(said: &Fields) -> Result<(), String> {
+    match said.word("action")? {
+        "map" => said.word("window").map(drop),
+        other => Err(format!(
+            "`{other}` is no action by which a fault is resolved; `map` is"
+        )),
+    }
+}
+
+/// Whether a report is of a version that is understood here; one that says none is of the first.
 fn version_is_known(start: &Fields) -> Result<(), String> {
     if start.get("version").is_none() {
         return Ok(());
@@ -71,6 +81,8 @@ pub struct GuestLog {
 pub struct Totals {
     /// Guests that ended.
     pub guests: u64,
+    /// Guests among them that asked for it.
+    pub shutdowns: u64,
     /// Exits, without those for the host's own interrupts.
     pub exits: u64,
     /// Nested page faults among them.
@@ -86,6 +98,8 @@ pub struct Listener {
     next: u64,
     /// How far the report on the current guest is, and the faults reported.
     phase: Phase,
+    loaded: bool,
+    host: bool,
     npf: u64,
     faults: Vec<Fault>,
     guests: Vec<GuestLog>,
@@ -138,12 +152,12 @@ impl Listener {
             return Heard::Forged;
         };
         match self.take(rest) {
-            Ok(()) => Heard::Event,
+            Ok(event) => Heard::Event(event),
             Err(because) => Heard::Broken(format!("{because}: {MARK}… {rest}")),
         }
     }
 
-    fn take(&mut self, rest: &str) -> Result<(), String> {
+    fn take(&mut self, rest: &str) -> Result<HvEvent, String> {
         let (number, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         if number.parse() != Ok(self.next) {
             return Err(format!("event {} was due, not {number}", self.next));
@@ -151,23 +165,33 @@ impl Listener {
         self.next += 1;
         let event = HvEvent::parse(rest)?;
         self.in_turn(&event)?;
-        match event {
-            HvEvent::Start(fields) => {
-                version_is_known(&fields)?;
-                self.guest().start = fields;
+        match &event {
+            HvEvent::Start(said) => {
+                version_is_known(said)?;
+                self.guest().start = said.clone();
             }
-            HvEvent::Load(fields) => {
-                self.guest().path = fields.get("path").map(str::to_owned);
+            HvEvent::Load(said) => {
+                let path = said.word("path")?.to_owned();
+                (said.number("bytes")?, said.number("gpa")?);
+                self.guest().path = Some(path);
+                self.loaded = true;
             }
-            HvEvent::Exit(Some(fault)) => {
-                self.npf += 1;
-                self.keep(fault);
+            HvEvent::Enter(said) => drop(said.number("pc")?),
+            HvEvent::Exit { said, fault } => {
+                if let Some(fault) = fault {
+                    is_resolved(said)?;
+                    self.npf += 1;
+                    self.keep(*fault);
+                }
             }
-            HvEvent::Host(fields) => host_is_well(&fields)?,
-            HvEvent::End(end) => self.ended(end)?,
-            HvEvent::Enter(_) | HvEvent::Exit(None) | HvEvent::Other => {}
+            HvEvent::Host(said) => {
+                host_is_well(said)?;
+                self.host |= self.phase >= Phase::Enter;
+            }
+            HvEvent::End(end) => self.ended(end.clone())?,
+            HvEvent::Other => {}
         }
-        Ok(())
+        Ok(event)
     }
 
     /// Whether an event may follow the earlier events of the same guest.
@@ -176,8 +200,8 @@ impl Listener {
             HvEvent::Start(_) => ("start", Phase::Start, Phase::Nothing),
             HvEvent::Load(_) => ("load", Phase::Load, Phase::Start),
             HvEvent::Enter(_) => ("enter", Phase::Enter, Phase::Start),
-            HvEvent::Exit(_) => ("exit", Phase::Exit, Phase::Enter),
-            // A hypervisor that cannot run a guest may report this at any point.
+            HvEvent::Exit { .. } => ("exit", Phase::Exit, Phase::Enter),
+            // A hypervisor that cannot run a guest may say so at any point.
             HvEvent::End(end) if end.outcome() == "error" => return Ok(()),
             HvEvent::End(_) => ("end", Phase::Exit, Phase::Enter),
             HvEvent::Host(_) | HvEvent::Other => return Ok(()),
@@ -208,13 +232,16 @@ impl Listener {
     }
 
     fn ended(&mut self, end: GuestEnd) -> Result<(), String> {
+        self.is_whole()?;
         self.add_up(&end)?;
         (self.phase, self.npf) = (Phase::Nothing, 0);
+        (self.loaded, self.host) = (false, false);
         if let Some(fault) = end.fault {
             self.keep(fault);
         }
         let totals = &mut self.totals;
         totals.guests += 1;
+        totals.shutdowns += u64::from(end.outcome() == "shutdown");
         totals.exits = totals.exits.saturating_add(end.exits);
         totals.npf = totals.npf.saturating_add(end.npf);
         totals.hypercalls = totals.hypercalls.saturating_add(end.hypercalls);
@@ -222,7 +249,22 @@ impl Listener {
         Ok(())
     }
 
-    /// Whether the summary matches the events.
+    /// Whether nothing is missing of a guest that was entered.
+    fn is_whole(&self) -> Result<(), String> {
+        if self.phase < Phase::Enter {
+            return Ok(());
+        }
+        let due = [
+            (self.loaded, "`load` before its `enter`"),
+            (self.host, "`host` between its `enter` and its `end`"),
+        ];
+        let missing = due.iter().find(|(came, _)| !came);
+        missing.map_or(Ok(()), |(_, what)| {
+            Err(format!("the guest was entered, and there is no {what}"))
+        })
+    }
+
+    /// Whether the summary is that of the events.
     fn add_up(&self, end: &GuestEnd) -> Result<(), String> {
         let reported = self.npf + u64::from(end.fault.is_some());
         if end.npf != reported {

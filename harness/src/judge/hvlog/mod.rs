@@ -1,9 +1,10 @@
 //! The hypervisor's report about itself: lines `@hv <nonce> <number> <kind> key=value …`.
 //!
-//! The nonce is on the run's disk, which no guest can read. So a line with another nonce is forged: it
-//! is counted and otherwise ignored. A line with the right nonce is the hypervisor's, and must fit: the
-//! numbers are 0, 1, 2, …, and the order is `start`, `load`, `enter`, `exit`…, `host`, `end`. If guests
-//! run one after another, the order starts again with each.
+//! The nonce is on the run's disk, which no guest can read. So a line with another one is a forgery:
+//! it is counted, and believed in nothing. A line with the right one is the hypervisor's, and has to
+//! fit in: numbered 0, 1, 2, …, in the order `start`, `load`, `enter`, `exit`…, `host`, `end`, of which
+//! none may be missing of a guest that was entered. Where guests run one after another, the order begins
+//! again with each.
 
 pub mod console;
 mod listener;
@@ -96,6 +97,11 @@ impl Fields {
     /// A field's value.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
+    }
+
+    fn word(&self, key: &str) -> Result<&str, String> {
+        self.get(key)
+            .ok_or_else(|| format!("it has no word `{key}`"))
     }
 
     fn number(&self, key: &str) -> Result<u64, String> {
@@ -210,8 +216,13 @@ pub enum HvEvent {
     Load(Fields),
     /// The guest is about to run.
     Enter(Fields),
-    /// An exit that matters: a nested page fault that was resolved.
-    Exit(Option<Fault>),
+    /// An exit that matters.
+    Exit {
+        /// All its words.
+        said: Fields,
+        /// The nested page fault that was handled, if it was for one.
+        fault: Option<Fault>,
+    },
     /// The state of the host after the guest.
     Host(Fields),
     /// The guest has ended.
@@ -229,7 +240,10 @@ impl HvEvent {
             "start" => Self::Start(fields),
             "load" => Self::Load(fields),
             "enter" => Self::Enter(fields),
-            "exit" => Self::Exit(fields.fault()?),
+            "exit" => Self::Exit {
+                fault: fields.fault()?,
+                said: fields,
+            },
             "host" => Self::Host(fields),
             "end" => Self::End(GuestEnd::new(fields)?),
             _ => Self::Other,

@@ -1,13 +1,14 @@
-use super::console::printed_fault;
+use super::console::{PrintedLoad, printed_fault, printed_load};
 use super::listener::GUESTS_KEPT;
 use super::*;
 
-const GOOD: [&str; 5] = [
+const GOOD: [&str; 6] = [
     "@hv cafe 0 start arch=riscv64 mode=vs",
     "@hv cafe 1 load path=/sbin/gkernel bytes=106560 gpa=0x80200000",
     "@hv cafe 2 enter pc=0x80200000",
     "@hv cafe 3 exit kind=npf gpa=0x22000000 access=read action=map window=pflash",
-    "@hv cafe 4 end outcome=shutdown exits=31 npf=1 hypercalls=30",
+    "@hv cafe 4 host canary=intact pages=0 most=4103",
+    "@hv cafe 5 end outcome=shutdown exits=31 npf=1 hypercalls=30",
 ];
 
 /// A listener that has heard some lines, and what the last one was.
@@ -31,10 +32,14 @@ fn broken(lines: &[&str]) -> String {
     }
 }
 
+fn is_event(heard: &Heard) -> bool {
+    matches!(heard, Heard::Event(_))
+}
+
 #[test]
 fn a_whole_report_is_understood() {
     let (listener, last) = hear(GOOD);
-    assert_eq!(last, Heard::Event);
+    assert!(is_event(&last));
     assert_eq!(listener.guests()[0].start.get("mode"), Some("vs"));
     let fault = Fault {
         gpa: 0x2200_0000,
@@ -54,7 +59,7 @@ fn a_whole_report_is_understood() {
 fn a_report_of_a_later_version_is_refused_by_name() {
     for known in ["", " version=1"] {
         let start = format!("@hv cafe 0 start arch=riscv64 mode=vs{known}");
-        assert_eq!(hear([start.as_str()]).1, Heard::Event);
+        assert!(is_event(&hear([start.as_str()]).1));
     }
     let later = broken(&["@hv cafe 0 start version=2 arch=riscv64 mode=vs"]);
     assert!(
@@ -69,10 +74,11 @@ fn a_report_of_a_later_version_is_refused_by_name() {
 
 #[test]
 fn a_killed_guest_has_the_fault_that_killed_it() {
-    let end = "@hv cafe 3 end outcome=killed kind=npf gpa=0x23000000 access=write why=undeclared \
+    let host = "@hv cafe 3 host canary=intact pages=0 most=4103";
+    let end = "@hv cafe 4 end outcome=killed kind=npf gpa=0x23000000 access=write why=undeclared \
                pc=0x80201234 exits=5 npf=1 hypercalls=4";
-    let (listener, last) = hear(GOOD[..3].iter().copied().chain([end]));
-    assert_eq!(last, Heard::Event);
+    let (listener, last) = hear(GOOD[..3].iter().copied().chain([host, end]));
+    assert!(is_event(&last));
     assert_eq!(listener.faults().len(), 1);
     let said = &listener.end().unwrap().said;
     let wish = |pairs: &[(&str, &str)]| -> Fields {
@@ -102,7 +108,7 @@ fn a_stranger_is_counted_and_changes_nothing() {
     ] {
         let lines = [&GOOD[..1], &[forged], &GOOD[1..]].concat();
         let (listener, last) = hear(lines);
-        assert_eq!(last, Heard::Event, "after {forged:?}");
+        assert!(is_event(&last), "after {forged:?}");
         let pretends = u64::from(forged.starts_with(MARK));
         assert_eq!(listener.forged().count, pretends, "{forged:?}");
     }
@@ -130,9 +136,9 @@ fn a_report_with_a_gap_or_a_repetition_is_broken() {
             vec!["@hv cafe 18446744073709551616 start"],
             "event 0 was due",
         ),
-        ([&GOOD[..], &[GOOD[4]]].concat(), "event 5 was due, not 4"),
+        ([&GOOD[..], &[GOOD[5]]].concat(), "event 6 was due, not 5"),
         (
-            [&GOOD[..], &["@hv cafe 5 exit kind=idle"]].concat(),
+            [&GOOD[..], &["@hv cafe 6 exit kind=idle"]].concat(),
             "no place for `exit`",
         ),
         (
@@ -159,7 +165,7 @@ fn a_report_with_a_gap_or_a_repetition_is_broken() {
 
 #[test]
 fn a_report_that_does_not_add_up_is_broken() {
-    let wrong = |end: &str| broken(&[&GOOD[..4], &[&format!("@hv cafe 4 end {end}")]].concat());
+    let wrong = |end: &str| broken(&[&GOOD[..5], &[&format!("@hv cafe 5 end {end}")]].concat());
     for (end, expected) in [
         (
             "outcome=shutdown exits=31 npf=2 hypercalls=29",
@@ -207,32 +213,33 @@ fn a_report_that_does_not_add_up_is_broken() {
 #[test]
 fn a_hypervisor_that_runs_no_guest_may_say_so() {
     let (listener, last) = hear(["@hv cafe 0 end outcome=error exits=0 npf=0 hypercalls=0"]);
-    assert_eq!(last, Heard::Event);
+    assert!(is_event(&last));
     assert_eq!(listener.end().unwrap().outcome(), "error");
 }
 
 #[test]
 fn without_a_nonce_nothing_is_told_apart() {
     let mut listener = Listener::default();
-    assert_eq!(listener.line(GOOD[4]), Heard::Nothing);
+    assert_eq!(listener.line(GOOD[5]), Heard::Nothing);
     assert!(!listener.can_tell());
 }
 
 #[test]
 fn guests_one_after_another_are_counted_together() {
     let (listener, last) = hear(GOOD.into_iter().chain([
-        "@hv cafe 5 start arch=riscv64 mode=vs",
-        "@hv cafe 6 load path=/sbin/second bytes=1 gpa=0x80200000",
-        "@hv cafe 7 enter pc=0x80200000",
-        "@hv cafe 8 host canary=intact pages=0 most=4103",
-        "@hv cafe 9 end outcome=killed kind=npf gpa=0x0 access=read exits=5 npf=1 hypercalls=4",
+        "@hv cafe 6 start arch=riscv64 mode=vs",
+        "@hv cafe 7 load path=/sbin/second bytes=1 gpa=0x80200000",
+        "@hv cafe 8 enter pc=0x80200000",
+        "@hv cafe 9 host canary=intact pages=0 most=4103",
+        "@hv cafe 10 end outcome=killed kind=npf gpa=0x0 access=read exits=5 npf=1 hypercalls=4",
     ]));
-    assert_eq!(last, Heard::Event);
+    assert!(is_event(&last));
     let ends = listener.guests().iter().map(|guest| guest.end.as_ref());
     let outcomes: Vec<_> = ends.map(|end| end.unwrap().outcome()).collect();
     assert_eq!(outcomes, ["shutdown", "killed"]);
     let totals = Totals {
         guests: 2,
+        shutdowns: 1,
         exits: 36,
         npf: 2,
         hypercalls: 34,
@@ -253,7 +260,7 @@ fn very_many_guests_cost_no_more_than_many() {
     let mut listener = Listener::new("cafe");
     for nth in 0..10_000 {
         let end = format!("@hv cafe {nth} end outcome=error exits=0 npf=0 hypercalls=0");
-        assert_eq!(listener.line(&end), Heard::Event);
+        assert!(is_event(&listener.line(&end)));
     }
     assert_eq!(listener.totals().guests, 10_000);
     assert_eq!(listener.guests().len(), GUESTS_KEPT);
@@ -286,5 +293,88 @@ fn a_line_for_people_tells_its_fault() {
         ("Hypervisor error: unhandled exit: msr", None),
     ] {
         assert_eq!(printed_fault(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn nothing_may_be_missing_of_a_guest_that_was_entered() {
+    let without = |missing: usize| {
+        let rest = GOOD.iter().enumerate().filter(|(nth, _)| *nth != missing);
+        let lines = rest.enumerate().map(|(number, (_, line))| {
+            let (_, said) = line["@hv cafe ".len()..].split_once(' ').unwrap();
+            format!("@hv cafe {number} {said}")
+        });
+        let lines: Vec<_> = lines.collect();
+        broken(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert!(without(1).contains("entered, and there is no `load`"));
+    let host = without(4);
+    assert!(
+        host.contains("entered, and there is no `host` between its `enter` and its `end`"),
+        "{host}"
+    );
+}
+
+#[test]
+fn a_host_before_the_guest_was_entered_is_none_of_that_guests() {
+    let lines = [
+        "@hv cafe 0 start arch=riscv64 mode=vs",
+        "@hv cafe 1 host canary=intact pages=0 most=0",
+        "@hv cafe 2 load path=/sbin/gkernel bytes=106560 gpa=0x80200000",
+        "@hv cafe 3 enter pc=0x80200000",
+        "@hv cafe 4 end outcome=shutdown exits=30 npf=0 hypercalls=30",
+    ];
+    assert!(broken(&lines).contains("there is no `host`"));
+}
+
+#[test]
+fn an_event_without_its_words_is_broken() {
+    for (before, event, expected) in [
+        (1, "load bytes=1 gpa=0x0", "no word `path`"),
+        (1, "load path=/sbin/gkernel gpa=0x0", "no number `bytes`"),
+        (1, "load path=/sbin/gkernel bytes=1", "no number `gpa`"),
+        (2, "enter", "no number `pc`"),
+        (3, "exit kind=npf gpa=0x0 access=read", "no word `action`"),
+        (
+            3,
+            "exit kind=npf gpa=0x0 access=read action=ignored window=nothing",
+            "`ignored` is no action",
+        ),
+        (
+            3,
+            "exit kind=npf gpa=0x0 access=read action=map",
+            "no word `window`",
+        ),
+    ] {
+        let event = format!("@hv cafe {before} {event}");
+        let because = broken(&[&GOOD[..before], &[event.as_str()]].concat());
+        assert!(because.contains(expected), "{event}: {because}");
+    }
+}
+
+#[test]
+fn a_line_for_people_tells_what_was_loaded() {
+    let told = |bytes, pages| {
+        Some(PrintedLoad {
+            bytes,
+            pages,
+            path: "/sbin/gkernel",
+        })
+    };
+    for (line, expected) in [
+        (
+            "Loaded 110656 bytes from /sbin/gkernel",
+            told(110_656, None),
+        ),
+        (
+            "Loaded 24576 bytes (6 pages) from /sbin/gkernel",
+            told(24_576, Some(6)),
+        ),
+        ("Loaded 512 bytes", None),
+        ("Loaded many bytes from /sbin/gkernel", None),
+        ("Loaded 1 bytes (x pages) from /sbin/gkernel", None),
+        ("guest: Loaded 1 bytes from /sbin/gkernel", None),
+    ] {
+        assert_eq!(printed_load(line), expected, "{line}");
     }
 }

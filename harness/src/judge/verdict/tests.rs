@@ -1,5 +1,5 @@
 use super::*;
-use crate::judge::{By, Forbidden, HvExpected, Step, Story, StorySpec};
+use crate::judge::{By, Forbidden, HvExpected, Known, Step, Story, StorySpec};
 
 /// A verdict of each kind; more than one where what it tells decides whose fault it is.
 fn all() -> Vec<Verdict> {
@@ -98,6 +98,7 @@ fn story() -> Story {
         hv: HvExpected::of(EndKind::Shutdown),
         witness: None,
         audit: None,
+        known: Known::default(),
     })
     .unwrap()
 }

@@ -46,11 +46,13 @@ struct Exception {
     from_user_mode: bool,
     esr: u64,
     far: Option<u64>,
+    elr: Option<u64>,
 }
 
 impl Parser {
-    /// Takes a line, and returns the exit that the line completes.
-    pub fn line(&mut self, line: &str) -> Option<Exit> {
+    /// Takes a line; gives the exit whose last line it is, and the address to go on at: that of the
+    /// instruction that caused it, or after a call that of the next one.
+    pub fn line(&mut self, line: &str) -> Option<(Exit, Option<u64>)> {
         if let Some(what) = line.strip_prefix("Taking exception ") {
             let before = self.finish();
             self.taking = Some(Exception {
@@ -69,14 +71,16 @@ impl Parser {
             taking.esr = esr.split_once('/').and_then(|(_, esr)| hex(esr))?.0;
         } else if let Some(far) = detail.strip_prefix("with FAR ") {
             taking.far = Some(hex(far)?.0);
+        } else if let Some(elr) = detail.strip_prefix("with ELR ") {
+            taking.elr = Some(hex(elr)?.0);
         } else if detail.starts_with("to EL") {
             return self.finish();
         }
         None
     }
 
-    /// The exit that the lines so far describe, if they describe one.
-    pub fn finish(&mut self) -> Option<Exit> {
+    /// The exit whose lines have come so far, if they are one's.
+    pub fn finish(&mut self) -> Option<(Exit, Option<u64>)> {
         let Exception {
             interrupt,
             to_the_hypervisor,
@@ -84,20 +88,21 @@ impl Parser {
             from_user_mode,
             esr,
             far,
+            elr,
         } = self.taking.take()?;
         let class = esr >> 26 & 0x3f;
         if to_the_kernel && interrupt {
-            return Some(Exit::Timer);
+            return Some((Exit::Timer, None));
         }
         if to_the_kernel && from_user_mode && class == SVC {
-            return Some(Exit::UserCall);
+            return Some((Exit::UserCall, elr));
         }
         if interrupt || !to_the_hypervisor {
             return None;
         }
         // The fault status of a translation: address size, translation, access flag or permission.
         let of_translation = esr & 0x3f < 0x10;
-        Some(match (class, far) {
+        let exit = match (class, far) {
             (SVC | HVC | SMC, _) => Exit::Hypercall,
             (class @ (INSTRUCTION_ABORT | DATA_ABORT), Some(far)) if of_translation => {
                 Exit::Npf(LoggedFault {
@@ -107,7 +112,8 @@ impl Parser {
                 })
             }
             _ => Exit::Other,
-        })
+        };
+        Some((exit, elr))
     }
 }
 

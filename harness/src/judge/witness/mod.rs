@@ -143,7 +143,23 @@ pub enum Exit {
     UserCall,
 }
 
-/// A summary of QEMU's log.
+/// How many pages with exits are kept; their size is that of the guest's, which the log does not tell.
+pub(super) const PLACES_KEPT: usize = 4096;
+
+const PAGE: u64 = 4096;
+
+/// A page from which exits came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The address at which the guest stood at the first of them.
+    pub pc: u64,
+    /// The class of that one.
+    pub class: Class,
+    /// How many they are.
+    pub exits: u64,
+}
+
+/// What QEMU logged, in sum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// The format of the log.
@@ -164,6 +180,13 @@ pub struct Account {
     pub last: Option<Class>,
     /// The nested page faults in order; only the first [`FAULTS_KEPT`].
     pub faults: Vec<LoggedFault>,
+    /// The pages from which exits came, by their addresses; the first [`PLACES_KEPT`] that came. A fetch
+    /// that faults is none: its address is where the guest was to go on, and not who sent it there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+    /// How many exits came from other pages than these.
+    #[serde(default)]
+    pub elsewhere: u64,
 }
 
 impl Account {
@@ -178,6 +201,8 @@ impl Account {
             user_call: 0,
             last: None,
             faults: Vec::new(),
+            places: Vec::new(),
+            elsewhere: 0,
         }
     }
 
@@ -209,7 +234,7 @@ impl Account {
         self.npf + self.hypercall + self.other
     }
 
-    fn count(&mut self, exit: Exit) {
+    fn count(&mut self, exit: Exit, pc: Option<u64>) {
         let class = match exit {
             Exit::Npf(fault) => {
                 if self.faults.len() < FAULTS_KEPT {
@@ -228,6 +253,26 @@ impl Account {
             _ => self.other += 1,
         }
         self.last = Some(class);
+        let fetch = matches!(exit, Exit::Npf(fault) if fault.access == Access::Execute);
+        if let Some(pc) = pc.filter(|_| !fetch) {
+            self.came_from(pc, class);
+        }
+    }
+
+    fn came_from(&mut self, pc: u64, class: Class) {
+        let page = pc / PAGE;
+        match self.places.binary_search_by_key(&page, |p| p.pc / PAGE) {
+            Ok(known) => self.places[known].exits += 1,
+            Err(_) if self.places.len() == PLACES_KEPT => self.elsewhere += 1,
+            Err(new) => self.places.insert(
+                new,
+                Place {
+                    pc,
+                    class,
+                    exits: 1,
+                },
+            ),
+        }
     }
 }
 
@@ -279,9 +324,9 @@ impl Reader {
     pub fn finish(mut self) -> Account {
         let (parser, account) = (&mut self.parser, &mut self.account);
         if let Parser::Aarch64(parser) = parser
-            && let Some(exit) = parser.finish()
+            && let Some((exit, pc)) = parser.finish()
         {
-            account.count(exit);
+            account.count(exit, pc);
         }
         self.account
     }
@@ -294,8 +339,8 @@ impl Parser {
             Self::Aarch64(parser) => parser.line(line),
             Self::X86_64 => x86_64::exit(line),
         };
-        if let Some(exit) = exit {
-            account.count(exit);
+        if let Some((exit, pc)) = exit {
+            account.count(exit, pc);
         }
     }
 }

@@ -18,32 +18,34 @@ const ECALL_FROM_U: u64 = 8;
 const S_TIMER: &str = "5";
 const VS_TIMER: &str = "6";
 
-/// The exit that a line tells of:
+/// The exit that a line tells of, and the address of the instruction that caused it:
 /// `riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=…`
-pub fn exit(line: &str) -> Option<Exit> {
-    // Some builds put a process number and a time in front.
+pub fn exit(line: &str) -> Option<(Exit, Option<u64>)> {
+    // Some builds put a process number and a time before it.
     let (_, trap) = line.split_once("riscv_trap ")?;
     let field = |name: &str| {
         trap.split(", ")
             .find_map(|field| field.strip_prefix(name)?.strip_prefix(':'))
     };
     if field("async")? != "0" {
-        return matches!(field("cause")?, S_TIMER | VS_TIMER).then_some(Exit::Timer);
+        return matches!(field("cause")?, S_TIMER | VS_TIMER).then_some((Exit::Timer, None));
     }
+    let pc = field("epc").and_then(hex).map(|(pc, _)| pc);
     let access = match field("cause")?.parse().ok()? {
         FETCH_GUEST_PAGE_FAULT => Access::Execute,
         LOAD_GUEST_PAGE_FAULT => Access::Read,
         STORE_GUEST_PAGE_FAULT => Access::Write,
-        ECALL_FROM_U => return Some(Exit::UserCall),
-        ECALL_FROM_VS => return Some(Exit::Hypercall),
-        VIRTUAL_INSTRUCTION => return Some(Exit::Other),
+        ECALL_FROM_U => return Some((Exit::UserCall, pc)),
+        ECALL_FROM_VS => return Some((Exit::Hypercall, pc)),
+        VIRTUAL_INSTRUCTION => return Some((Exit::Other, pc)),
         _ => return None,
     };
     let (tval, _) = hex(field("tval")?)?;
-    Some(Exit::Npf(LoggedFault {
+    let fault = LoggedFault {
         at: Address::Va(tval),
         access,
         // Even for a walk, the log has the address and access to be translated.
         during_walk: None,
-    }))
+    };
+    Some((Exit::Npf(fault), pc))
 }

@@ -17,26 +17,28 @@ const WRITE: u64 = 1 << 1;
 const FETCH: u64 = 1 << 4;
 const DURING_WALK: u64 = 1 << 33;
 
-/// The exit that a line tells of: `vmexit(code, info1, info2, rip)!`
+/// The exit that a line tells of, and the address of the instruction that caused it:
+/// `vmexit(code, info1, info2, rip)!`
 ///
-/// When QEMU logs that it injected an event, it does not end the line, and the exit follows on it.
-pub fn exit(line: &str) -> Option<Exit> {
+/// QEMU leaves the line unfinished in which it says that an event was injected, and the exit follows in it.
+pub fn exit(line: &str) -> Option<(Exit, Option<u64>)> {
     let mut numbers = behind_injection(line)
         .strip_prefix("vmexit(")?
         .strip_suffix(")!")?
         .split(", ");
     let mut number = || hex(numbers.next()?).filter(|(_, rest)| rest.is_empty());
     let ((code, _), (info1, _), (info2, _)) = (number()?, number()?, number()?);
-    match code {
-        INTR | NMI | SMI | INIT => None,
-        VMMCALL => Some(Exit::Hypercall),
-        NPF => Some(Exit::Npf(LoggedFault {
+    let exit = match code {
+        INTR | NMI | SMI | INIT => return None,
+        VMMCALL => Exit::Hypercall,
+        NPF => Exit::Npf(LoggedFault {
             at: Address::Gpa(info2),
             access: access(info1),
             during_walk: Some(info1 & DURING_WALK != 0),
-        })),
-        _ => Some(Exit::Other),
-    }
+        }),
+        _ => Exit::Other,
+    };
+    Some((exit, number().map(|(rip, _)| rip)))
 }
 
 /// What follows `Injecting(flags): KIND`, or the line as it is.

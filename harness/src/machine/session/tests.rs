@@ -7,7 +7,7 @@ use super::*;
 use crate::judge::accounts::{Expected, Wanted};
 use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
-use crate::judge::{By, HvExpected, Lines, Step, Story, StorySpec};
+use crate::judge::{By, HvExpected, Known, Lines, Step, Story, StorySpec};
 use crate::project::Project;
 use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -40,6 +40,7 @@ pub(super) fn story() -> Story {
             ..HvExpected::of(EndKind::Shutdown)
         },
         audit: None,
+        known: Known::default(),
         witness: Some(Expected {
             hypercall: Some(Wanted {
                 min: 0,

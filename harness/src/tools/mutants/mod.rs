@@ -1,11 +1,13 @@
-//! Mutants: each case of the conformance suite exists for a defect, which a patch puts back into a copy
-//! of the workspace. A case that stays green with its defect proves nothing.
+//! Mutants: for each case of the conformance suite the defect that it exists for, put back as a patch
+//! into a copy of the workspace. A case that stays green with its defect proves nothing. Further patches
+//! are lies: a hypervisor that tells what did not happen, and has to fail the case that each names.
 
 mod patch;
 mod tree;
 
 use crate::arch::Arch;
-use crate::error::{ConfigError, Error, Excerpt};
+use crate::config::scenario;
+use crate::error::{ConfigError, Error};
 use crate::machine::process_group::{self, Group};
 use crate::project::Project;
 use crate::records::retention;
@@ -43,6 +45,8 @@ pub enum Fate {
 /// A mutant on an architecture.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
+    /// The mutant: it has the name of its case, or a name of its own.
+    pub mutant: String,
     /// The case.
     pub case: String,
     /// The architecture.
@@ -81,9 +85,9 @@ impl Row {
                 format!("{what}: {}", self.text.trim_end())
             }
         };
-        let Self { case, arch, .. } = self;
+        let Self { mutant, arch, .. } = self;
         let (arch, verdict, seconds) = (arch.name(), &self.verdict, self.seconds);
-        format!("{case:<22} {arch:<8} {seconds:>5.1} s  {verdict:<17} {fate}")
+        format!("{mutant:<22} {arch:<8} {seconds:>5.1} s  {verdict:<17} {fate}")
     }
 }
 
@@ -113,6 +117,7 @@ impl Table {
 
 /// A case with its mutant, and where to try it.
 struct Work {
+    name: String,
     case: String,
     mutant: Mutant,
     arches: Vec<Arch>,
@@ -180,11 +185,13 @@ pub fn check(project: &Project) -> Result<Vec<String>, Error> {
 /// Pairs the cases with their mutants.
 fn plan(project: &Project, named: &[String]) -> Result<(Vec<Work>, Vec<String>), Error> {
     let known = conformance::cases(project)?;
-    if let Some(name) = named
-        .iter()
-        .find(|name| known.iter().all(|case| case.name != **name))
-    {
-        let names: Vec<_> = known.iter().map(|case| case.name.as_str()).collect();
+    let is_case = |name: &String| known.iter().any(|case| case.name == *name);
+    let patches = project.patches().into_iter();
+    let lies: Vec<_> = patches.filter(|name| !is_case(name)).collect();
+    let is_known = |name: &&String| is_case(name) || lies.contains(name);
+    if let Some(name) = named.iter().find(|name| !is_known(name)) {
+        let names = known.iter().map(|case| &case.name).chain(&lies);
+        let names: Vec<_> = names.map(String::as_str).collect();
         let message = format!(
             "there is no case `{name}`; {}",
             suggest::instead(name, &names)
@@ -192,33 +199,43 @@ fn plan(project: &Project, named: &[String]) -> Result<(Vec<Work>, Vec<String>),
         return Err(Error::Usage(message));
     }
     let (mut work, mut without) = (Vec::new(), Vec::new());
-    for case in known {
-        if !named.is_empty() && !named.contains(&case.name) {
-            continue;
-        }
+    let is_wanted = |name: &String| named.is_empty() || named.contains(name);
+    for case in known.iter().filter(|case| is_wanted(&case.name)) {
         let file = project.mutant(&case.name);
         if !file.is_file() {
-            without.push(case.name);
+            without.push(case.name.clone());
             continue;
         }
         let mutant = Mutant::read(&file)?;
-        let arches = mutant.arches.clone().unwrap_or_else(|| case.arches.clone());
-        if let Some(arch) = arches.iter().find(|arch| !case.arches.contains(arch)) {
-            return Err(Error::Config(ConfigError {
-                file,
-                line: 0,
-                key: None,
-                message: format!("the case is not for {arch}"),
-                excerpt: Excerpt::default(),
-            }));
-        }
-        work.push(Work {
-            case: case.name,
-            mutant,
-            arches,
-        });
+        work.push(Work::new(&case.name, mutant, &case.name, &case.arches)?);
+    }
+    for name in lies.iter().filter(|name| is_wanted(name)) {
+        let mutant = Mutant::read(&project.mutant(name))?;
+        let Some(case) = mutant.case.clone() else {
+            let message =
+                "is named after no case, and has no `# case:` that says which one sees it";
+            return Err(mutant.mistake(message.into()).into());
+        };
+        let arches = scenario::summary(project, &case)?.arches;
+        work.push(Work::new(name, mutant, &case, &arches)?);
     }
     Ok((work, without))
+}
+
+impl Work {
+    /// A mutant of a case, which is for some architectures.
+    fn new(name: &str, mutant: Mutant, case: &str, of_case: &[Arch]) -> Result<Self, ConfigError> {
+        let arches = mutant.arches.clone().unwrap_or_else(|| of_case.to_vec());
+        if let Some(arch) = arches.iter().find(|arch| !of_case.contains(arch)) {
+            return Err(mutant.mistake(format!("the case is not for {arch}")));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            case: case.to_owned(),
+            mutant,
+            arches,
+        })
+    }
 }
 
 /// What mutants are tried with.
@@ -289,6 +306,7 @@ impl Bed {
             text += &format!("\n{}", String::from_utf8_lossy(&output.stderr).trim_end());
         }
         Ok(Row {
+            mutant: work.name.clone(),
             case: work.case.clone(),
             arch,
             fate,
@@ -305,6 +323,7 @@ mod tests {
 
     fn table(fates: &[Fate], without: &[&str]) -> Table {
         let row = |&fate| Row {
+            mutant: "npf-outside".into(),
             case: "npf-outside".into(),
             arch: Arch::Riscv64,
             fate,

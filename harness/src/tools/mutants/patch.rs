@@ -31,6 +31,8 @@ pub struct Mutant {
     pub defect: String,
     /// The verdicts that see it: one of these is wanted.
     pub verdicts: Vec<String>,
+    /// The scenario that sees it; none for the case that the file is named after.
+    pub case: Option<String>,
     /// The architectures that can have the defect; none for all.
     pub arches: Option<Vec<Arch>>,
     text: String,
@@ -44,13 +46,14 @@ impl Mutant {
         Ok(Self::parse(file, text)?)
     }
 
-    /// Parses the head of a mutant's file: comment lines, of which `# verdict:` and `# arch:` are
-    /// for the machine.
+    /// Parses the head of a mutant's file: comment lines, of which `# verdict:`, `# case:` and `# arch:`
+    /// are for the machine.
     pub fn parse(file: &Path, text: String) -> Result<Self, ConfigError> {
         let mut mutant = Self {
             file: file.to_owned(),
             defect: String::new(),
             verdicts: Vec::new(),
+            case: None,
             arches: None,
             text: String::new(),
         };
@@ -59,6 +62,8 @@ impl Mutant {
             let wrong = |message: String| mistake(file, index + 1, message, line);
             if let Some(list) = line.strip_prefix("verdict:") {
                 mutant.verdicts = verdicts(list).map_err(wrong)?;
+            } else if let Some(case) = line.strip_prefix("case:") {
+                mutant.case = Some(case.trim().to_owned());
             } else if let Some(list) = line.strip_prefix("arch:") {
                 mutant.arches = Some(arches(list).map_err(wrong)?);
             } else {
@@ -84,31 +89,32 @@ impl Mutant {
     ) -> Result<Vec<(PathBuf, String)>, ConfigError> {
         let mut changed = Vec::new();
         for patch in PatchSet::parse(&self.text, ParseOptions::unidiff()) {
-            let patch = patch.map_err(|error| self.refused(error.to_string()))?;
+            let patch = patch.map_err(|error| self.mistake(error.to_string()))?;
             let path = match patch.operation().strip_prefix(1) {
                 FileOperation::Modify { original, modified } if original == modified => {
                     PathBuf::from(original.into_owned())
                 }
-                other => return Err(self.refused(format!("it may only change files: {other:?}"))),
+                other => return Err(self.mistake(format!("it may only change files: {other:?}"))),
             };
             let shown = path.display();
             let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
             if !plain || !path.starts_with(UNDER_TEST) {
                 let why = format!("it changes {shown}, which is not in {UNDER_TEST}/");
-                return Err(self.refused(why));
+                return Err(self.mistake(why));
             }
             let before = read(&path)
-                .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
+                .map_err(|error| self.mistake(format!("it no longer applies: {shown}: {error}")))?;
             let hunks = patch.patch().as_text();
-            let hunks = hunks.ok_or_else(|| self.refused(format!("{shown}: it is not text")))?;
+            let hunks = hunks.ok_or_else(|| self.mistake(format!("{shown}: it is no text")))?;
             let after = diffy::apply(&before, hunks)
-                .map_err(|error| self.refused(format!("it no longer applies: {shown}: {error}")))?;
+                .map_err(|error| self.mistake(format!("it no longer applies: {shown}: {error}")))?;
             changed.push((path, after));
         }
         Ok(changed)
     }
 
-    fn refused(&self, message: String) -> ConfigError {
+    /// That something is wrong with the file as a whole.
+    pub fn mistake(&self, message: String) -> ConfigError {
         mistake(&self.file, 0, message, "")
     }
 }
@@ -167,6 +173,9 @@ mod tests {
         assert_eq!(read.verdicts, ["wrong-end", "timeout"]);
         assert_eq!(read.arches, Some(vec![Arch::Riscv64, Arch::X86_64]));
         assert_eq!(mutant(&format!("{HEAD}{BODY}")).unwrap().arches, None);
+        assert_eq!(read.case, None);
+        let lie = mutant(&format!("{HEAD}# case: gkernel\n{BODY}")).unwrap();
+        assert_eq!(lie.case.as_deref(), Some("gkernel"));
     }
 
     #[test]
