@@ -11,7 +11,7 @@ use harness::judge::trial::Trial;
 use harness::judge::verdict::{EndKind, MachineEnd, Verdict};
 use harness::judge::witness::{Account, Format, Reader};
 use harness::judge::{By, Forbidden, Step, Story};
-use harness::machine::audit;
+use harness::machine::audit as stub;
 use harness::machine::qmp::{Decoder, Message};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -43,14 +43,10 @@ pub fn qmp(data: &[u8]) {
 pub fn gdb(data: &[u8]) {
     let whole = packets(&[data]);
     for packet in whole.iter().flatten() {
-        assert!(
-            packet.len() <= audit::PACKET_LIMIT,
-            "{} bytes",
-            packet.len()
-        );
-        let _ = audit::Stop::parse(packet);
+        assert!(packet.len() <= stub::PACKET_LIMIT, "{} bytes", packet.len());
+        let _ = stub::Stop::parse(packet);
         let text = String::from_utf8_lossy(packet);
-        for name in audit::registers([&*text]).keys() {
+        for name in stub::registers([&*text]).keys() {
             assert!(text.contains(name.as_str()), "{name}");
         }
     }
@@ -260,7 +256,7 @@ fn messages(pieces: &[&[u8]]) -> Vec<Result<Message, String>> {
 }
 
 fn packets(pieces: &[&[u8]]) -> Vec<Result<Vec<u8>, String>> {
-    let mut decoder = audit::Decoder::default();
+    let mut decoder = stub::Decoder::default();
     let mut packets = Vec::new();
     for piece in pieces {
         decoder.push(piece);
@@ -287,7 +283,7 @@ fn account(format: Format, pieces: &[&[u8]]) -> Account {
 }
 
 fn last_vmrun(pieces: &[&[u8]]) -> Option<u64> {
-    let mut last = audit::LastVmrun::default();
+    let mut last = stub::LastVmrun::default();
     pieces.iter().for_each(|piece| last.push(piece));
     last.vmcb()
 }
