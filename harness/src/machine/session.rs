@@ -9,7 +9,6 @@
 mod audited;
 mod heard;
 
-use super::audit::{LastVmrun, Teller};
 use super::process::{Came, Launch, Qemu};
 use super::pulse::Pulse;
 use super::qmp::Message;
@@ -24,6 +23,7 @@ use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, MachineEnd, Verdict};
 use crate::judge::witness::Reader;
 use crate::records::{self, RunDir};
+use audited::Audited;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -162,32 +162,6 @@ struct Session<'s, 'r> {
     gone: Option<Ended>,
     /// Set once the machine has ended: some of its output may still be on its way.
     drained_by: Option<Instant>,
-}
-
-/// What is known of the auditor, and what it is told.
-struct Audited {
-    teller: Teller,
-    vmrun: LastVmrun,
-    /// Whether it has set the machine going, and QEMU has said that it goes.
-    told_to_go: bool,
-    goes: bool,
-    /// Whether the machine may have been left standing.
-    let_go: bool,
-    /// Since when there is no auditing any more, and why.
-    over: Option<(Instant, String)>,
-}
-
-impl Audited {
-    fn new(teller: Teller) -> Self {
-        Self {
-            teller,
-            vmrun: LastVmrun::default(),
-            told_to_go: false,
-            goes: false,
-            let_go: false,
-            over: None,
-        }
-    }
 }
 
 /// How a machine ended.

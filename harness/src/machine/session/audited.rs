@@ -4,11 +4,37 @@ use super::{DRAIN, Session};
 use crate::judge::audit::{Moment, Snapshot};
 use crate::judge::event::Event;
 use crate::judge::witness::Account;
-use crate::machine::audit::Heard;
+use crate::machine::audit::{Heard, LastVmrun, Teller};
 use crate::machine::process::Qemu;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
+
+/// What is known of the auditor, and what it is told.
+pub(super) struct Audited {
+    pub(super) teller: Teller,
+    vmrun: LastVmrun,
+    /// Whether it has set the machine going, and QEMU has said that it goes.
+    told_to_go: bool,
+    pub(super) goes: bool,
+    /// Whether the machine may have been left standing.
+    let_go: bool,
+    /// Since when there is no auditing any more, and why.
+    over: Option<(Instant, String)>,
+}
+
+impl Audited {
+    pub(super) fn new(teller: Teller) -> Self {
+        Self {
+            teller,
+            vmrun: LastVmrun::default(),
+            told_to_go: false,
+            goes: false,
+            let_go: false,
+            over: None,
+        }
+    }
+}
 
 impl Session<'_, '_> {
     /// Takes what the auditor says.
