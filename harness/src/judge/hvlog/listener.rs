@@ -172,11 +172,14 @@ impl Listener {
             }
             HvEvent::Load(said) => {
                 let path = said.word("path")?.to_owned();
-                (said.number("bytes")?, said.number("gpa")?);
+                said.number("bytes")?;
+                said.number("gpa")?;
                 self.guest().path = Some(path);
                 self.loaded = true;
             }
-            HvEvent::Enter(said) => drop(said.number("pc")?),
+            HvEvent::Enter(said) => {
+                said.number("pc")?;
+            }
             HvEvent::Exit { said, fault } => {
                 if let Some(fault) = fault {
                     is_resolved(said)?;

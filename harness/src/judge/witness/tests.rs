@@ -227,3 +227,31 @@ fn an_account_survives_being_written_down() {
         event
     );
 }
+
+#[test]
+fn an_exit_has_the_place_that_the_log_tells() {
+    let place = |pc, class, exits| Place { pc, class, exits };
+    let riscv64 = "riscv_trap hart:0, async:0, cause:21, epc:0x802000b4, tval:0x22000000, desc=x\n\
+                   riscv_trap hart:0, async:0, cause:10, epc:0x80200fff, tval:0x0, desc=x\n\
+                   riscv_trap hart:0, async:0, cause:10, epc:0x80201000, tval:0x0, desc=x\n\
+                   riscv_trap hart:0, async:0, cause:20, epc:0x22000000, tval:0x22000000, desc=x\n\
+                   riscv_trap hart:0, async:1, cause:5, epc:0x80000000, tval:0x0, desc=x\n";
+    assert_eq!(
+        account(Format::RiscvTrap, riscv64).places,
+        [
+            place(0x8020_00b4, Class::Npf, 2),
+            place(0x8020_1000, Class::Hypercall, 1)
+        ]
+    );
+    let aarch64 = exception("Hypervisor Call", "EL1 to EL2", 0x16 << 26, false);
+    assert_eq!(
+        account(Format::Aarch64Int, &aarch64).places,
+        [place(0x4020_1000, Class::Hypercall, 1)]
+    );
+    let x86_64 = "vmexit(00000400, 0000000000000004, 00000000ffc00000, ffffffff80010123)!\n\
+                  vmexit(00000060, 0000000000000000, 0000000000000000, ffff800000200000)!\n";
+    assert_eq!(
+        account(Format::X86Svm, x86_64).places,
+        [place(0xffff_ffff_8001_0123, Class::Npf, 1)]
+    );
+}

@@ -1,10 +1,10 @@
 use crate::arch::Arch;
 use crate::config::machine::Machine;
-use crate::config::scenario::{Scenario, With};
+use crate::config::scenario::{GuestSource, Scenario, With};
 use crate::judge::accounts::Wanted;
 use crate::judge::hvlog::Access;
 use crate::judge::verdict::EndKind;
-use crate::judge::{HvExpected, Lines, StorySpec};
+use crate::judge::{HvExpected, Lines, Pc, StorySpec};
 use crate::project::Project;
 use std::path::Path;
 
@@ -227,4 +227,70 @@ fn what_a_log_does_not_tell_cannot_be_asked_for() {
     let old_name = "[witness]\nhypercall = 3\n";
     let witness = resolve(Arch::X86_64, old_name).unwrap().witness.unwrap();
     assert_eq!(witness.hypercall.map(|wanted| wanted.max), Some(3));
+}
+
+#[test]
+fn where_exits_come_from_is_known_of_the_workspaces_own_programs() {
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let of = |witness: &str, with: &With<'_>| {
+        let text = format!("{HEAD}[witness]\n{witness}{STEP}");
+        let scenario = Scenario::from_text("s", text);
+        let scenario = scenario.resolve(&project, &machine, with).unwrap();
+        let witness = scenario.story.spec().witness.clone().unwrap();
+        (witness.pc, witness.line_calls)
+    };
+    let (own, file) = (With::default(), GuestSource::File("kernel.elf".into()));
+    let foreign = With {
+        foreign: true,
+        ..With::default()
+    };
+    let by_hand = With {
+        guest: Some(&file),
+        ..With::default()
+    };
+    assert_eq!(of("", &own), (Pc::Guest, true));
+    assert_eq!(of("", &foreign), (Pc::NotHypervisor, false));
+    assert_eq!(of("", &by_hand), (Pc::NotHypervisor, false));
+    let said = "pc = 'any'\nline-calls = false\n";
+    assert_eq!(of(said, &own), (Pc::Any, false));
+    let said = "pc = 'guest'\nline-calls = true\n";
+    assert_eq!(of(said, &foreign), (Pc::Guest, true));
+}
+
+#[test]
+fn without_a_word_the_mode_is_the_usual_one() {
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let with = With {
+        mode: Some("vs"),
+        ..With::default()
+    };
+    for (said, expected) in [("", "vs"), ("mode = 'other'\n", "other")] {
+        let scenario = Scenario::from_text("s", format!("{HEAD}{said}{STEP}"));
+        let scenario = scenario.resolve(&project, &machine, &with).unwrap();
+        let start = &scenario.story.spec().hv.start;
+        assert_eq!(start.get("mode"), Some(expected));
+    }
+}
+
+#[test]
+fn windows_and_the_guests_place_are_compared_without_an_audit() {
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let audit = "[audit]\noff = 'asked for without'\nguest-at = '0x80200000'\n\
+                 [[audit.window]]\nname = 'pflash'\ngpa = '{pflash}'\nsize = '32M'\naccess = 'r'\n";
+    let scenario = Scenario::from_text("s", format!("{HEAD}{audit}{STEP}"));
+    let scenario = scenario.resolve(&project, &machine, &With::default());
+    let scenario = scenario.unwrap();
+    assert_eq!(scenario.guest_at, Some(0x8020_0000));
+    let spec = scenario.story.spec();
+    assert!(spec.audit.is_none());
+    let [window] = spec.known.windows.as_slice() else {
+        panic!("{:?}", spec.known.windows);
+    };
+    assert_eq!(
+        (&*window.name, window.guest.start, window.guest.size),
+        ("pflash", 0x2200_0000, 32 << 20)
+    );
 }
