@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod bench;
 mod doctor;
 mod explain;
@@ -84,6 +85,8 @@ enum Command {
     },
     /// Judge a recorded run or console, without a machine
     Judge(judge::JudgeArgs),
+    /// Show what the machine of a recorded run held while its guest ran: memory, registers, ports
+    Audit(audit::AuditArgs),
     /// Write a scenario from the recorded console of a run that went well, to standard output
     New(new::NewArgs),
     /// Say what a key, a word or a verdict means
@@ -298,6 +301,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     if let Command::Explain(args) = cli.command {
         return explain::explain(&args);
     }
+    if let Command::Audit(args) = cli.command {
+        return audit::audit(&args);
+    }
     let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
@@ -307,7 +313,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
-        Command::Judge(_) | Command::Explain(_) => unreachable!("it was taken above"),
+        Command::Judge(_) | Command::Explain(_) | Command::Audit(_) => {
+            unreachable!("it was taken above")
+        }
         Command::New(args) => new::new(&project, &args),
         Command::Mutants(args) => mutants::mutants(&project, args).await,
         Command::Doctor(args) => doctor::doctor(&project, &args).await,

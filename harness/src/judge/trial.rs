@@ -1,5 +1,6 @@
 //! One console on trial: the judge, and what a report needs besides the verdict.
 
+use crate::judge::audit::Seen;
 use crate::judge::event::{Event, Record};
 use crate::judge::hvlog::Listener;
 use crate::judge::lines::LineAssembler;
@@ -150,6 +151,11 @@ impl<'s> Trial<'s> {
         self.judge.hypervisor()
     }
 
+    /// What was seen of the machine itself.
+    pub fn audited(&self) -> &Seen {
+        self.judge.audited()
+    }
+
     /// What QEMU logged, if it was asked.
     pub fn witness(&self) -> Option<&Account> {
         self.judge.witness()
@@ -192,32 +198,38 @@ impl<'s> Trial<'s> {
     /// Judges a recorded run again, and returns the time at which the record ends. A record that was
     /// cut off, for example by `kill -9` or a full disk, counts up to its last whole line. Anybody may
     /// have written it.
-    pub fn replay_events(&mut self, mut events: impl BufRead) -> io::Result<Duration> {
-        let mut last = Duration::ZERO;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if events
-                .by_ref()
-                .take(RECORD_LIMIT)
-                .read_until(b'\n', &mut line)?
-                == 0
-            {
-                return Ok(last);
+    pub fn replay_events(&mut self, events: impl BufRead) -> io::Result<Duration> {
+        each_event(events, |at, event| {
+            self.feed(at, event);
+        })
+    }
+}
+
+/// Reads the events of a recorded run, as [`Trial::replay_events`] does; returns the time of the last one.
+pub fn each_event(
+    mut events: impl BufRead,
+    mut take: impl FnMut(Duration, &Event<'_>),
+) -> io::Result<Duration> {
+    let mut last = Duration::ZERO;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let mut rest = events.by_ref().take(RECORD_LIMIT);
+        if rest.read_until(b'\n', &mut line)? == 0 {
+            return Ok(last);
+        }
+        if line.len() as u64 == RECORD_LIMIT {
+            return Err(io::Error::other(
+                "an event is longer than any that is written",
+            ));
+        }
+        match serde_json::from_slice::<Record<'_>>(&line) {
+            Ok(record) => {
+                last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
+                take(last, &record.event.made_safe());
             }
-            if line.len() as u64 == RECORD_LIMIT {
-                return Err(io::Error::other(
-                    "an event is longer than any that is written",
-                ));
-            }
-            match serde_json::from_slice::<Record<'_>>(&line) {
-                Ok(record) => {
-                    last = Duration::from_secs_f64(record.t.clamp(0.0, 1e9));
-                    self.feed(last, &record.event.made_safe());
-                }
-                Err(_) if events.fill_buf()?.is_empty() => return Ok(last),
-                Err(error) => return Err(io::Error::other(error)),
-            }
+            Err(_) if events.fill_buf()?.is_empty() => return Ok(last),
+            Err(error) => return Err(io::Error::other(error)),
         }
     }
 }

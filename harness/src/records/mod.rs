@@ -2,6 +2,7 @@
 //!
 //! This folder starts no process and waits for nothing.
 
+pub mod audits;
 pub mod dir;
 mod head_and_tail;
 pub mod memory;

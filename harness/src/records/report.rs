@@ -57,6 +57,8 @@ pub struct Report {
     pub forged: Forged,
     /// What QEMU logged of the guest's exits, if it was asked.
     pub witness: Option<Account>,
+    /// How often the machine itself was looked at, if it was.
+    pub audit: Option<AuditSummary>,
     /// Where the processors were when a clock ran out, if QEMU answered.
     pub stopped_at: Vec<Whereabouts>,
     /// Seconds from the machine's start to the verdict.
@@ -70,6 +72,30 @@ pub struct Report {
     pub memory_kib: Option<u64>,
     /// Further remarks for the user.
     pub notes: Vec<String>,
+}
+
+/// How often the machine itself was looked at.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[non_exhaustive]
+pub struct AuditSummary {
+    /// How often.
+    pub snapshots: u64,
+    /// How long it stood still for one at most, in milliseconds.
+    pub longest_ms: f64,
+    /// How long for all of them.
+    pub total_ms: f64,
+}
+
+impl AuditSummary {
+    fn of(trial: &Trial<'_>) -> Option<Self> {
+        let seen = trial.audited();
+        let (longest_ms, total_ms) = seen.stood_still_ms();
+        (seen.snapshots() > 0).then(|| Self {
+            snapshots: seen.snapshots(),
+            longest_ms,
+            total_ms,
+        })
+    }
 }
 
 /// A step that did not come.
@@ -112,6 +138,7 @@ impl Report {
             hypervisor_end: trial.hypervisor().end().cloned(),
             forged: trial.hypervisor().forged().clone(),
             witness: trial.witness().cloned(),
+            audit: AuditSummary::of(trial),
             stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
@@ -148,6 +175,7 @@ impl Report {
             hypervisor_end: None,
             forged: Forged::default(),
             witness: None,
+            audit: None,
             stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
@@ -229,8 +257,11 @@ impl Report {
             let (npf, calls) = (qemu.npf, qemu.hypercall);
             format!(", QEMU's log agrees (npf {npf}, hypercall {calls})")
         });
+        let audit = self.audit.map_or(String::new(), |audit| {
+            format!(", as declared in {} audits", audit.snapshots)
+        });
         format!(
-            "{} of {} steps in order, end of the machine: {end}{witness}, {:.2} s",
+            "{} of {} steps in order, end of the machine: {end}{witness}{audit}, {:.2} s",
             self.steps.len(),
             self.steps_total,
             self.seconds

@@ -79,17 +79,31 @@ pub struct RegisterRule {
 }
 
 /// What the snapshots of a run were of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
     snapshots: u64,
+    longest_ms: f64,
+    total_ms: f64,
     symbols: BTreeSet<String>,
     texts: BTreeSet<String>,
 }
 
 impl Seen {
+    /// How often the machine was looked at.
+    pub fn snapshots(&self) -> u64 {
+        self.snapshots
+    }
+
+    /// How long it stood still for that at most, and all in all, in milliseconds.
+    pub fn stood_still_ms(&self) -> (f64, f64) {
+        (self.longest_ms, self.total_ms)
+    }
+
     /// Takes note of a snapshot.
     pub fn note(&mut self, snapshot: &Snapshot) {
         self.snapshots += 1;
+        self.longest_ms = self.longest_ms.max(snapshot.took_ms);
+        self.total_ms += snapshot.took_ms;
         if let super::Moment::Symbol { name, .. } = &snapshot.at {
             self.symbols.insert(name.clone());
         }
