@@ -3,8 +3,10 @@
 
 use super::guard::Guard;
 use crate::error::Error;
+use crate::judge::lines::LineAssembler;
 use crate::machine::process_group;
 use crate::shown;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -12,7 +14,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -21,6 +23,9 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// How often a lock is tried that somebody else holds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// How many bytes of cargo's output are read at once.
+const PIECE: usize = 8 << 10;
 
 /// How many lines of cargo's are kept for an error, where nobody was told them.
 const KEPT: usize = 60;
@@ -116,16 +121,18 @@ pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Resu
         .stderr(Stdio::piped())
         .spawn()
         .map_err(cannot_start)?;
-    let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    let mut output = child.stderr.take().expect("stderr is piped");
     let program = label.split(' ').next().unwrap_or(label);
     let tell = |line: &str| progress.tell(&format!("  {program}: {line}"));
     let mut said = Said::default();
     let mut held: Vec<String> = Vec::new();
     let tell_from = Instant::now() + QUIET;
     let mut told = false;
+    // The output may be anything, and cargo waits for whoever does not read all of it.
+    let (mut lines, mut piece) = (LineAssembler::default(), vec![0; PIECE]);
     loop {
-        let line = tokio::select! {
-            line = lines.next_line() => line.ok().flatten(),
+        let read = tokio::select! {
+            read = output.read(&mut piece) => read,
             () = tokio::time::sleep_until(tell_from), if !told => {
                 progress.tell(&format!("building {label} ..."));
                 held.drain(..).for_each(|line| tell(&line));
@@ -133,16 +140,27 @@ pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Resu
                 continue;
             }
         };
-        let Some(line) = line else { break };
-        // The two builds take turns at cargo's own bookkeeping; that is no news.
-        if line.contains("file lock on package cache") {
-            continue;
+        let read = read.map_err(|e| {
+            let what = format!("what cargo says of {label} could not be read: {e}");
+            Error::infrastructure(what, "run it again")
+        })?;
+        let mut keep = |line: Cow<'_, str>| {
+            // The two builds take turns at cargo's own bookkeeping; that is no news.
+            if !line.contains("file lock on package cache") {
+                said.line(&line);
+                held.push(line.into_owned());
+            }
+            true
+        };
+        match read {
+            0 => lines.finish(&mut keep),
+            read => lines.push(&piece[..read], &mut keep),
         }
-        said.line(&line);
         if told {
-            tell(&line);
-        } else {
-            held.push(line);
+            held.drain(..).for_each(|line| tell(&line));
+        }
+        if read == 0 {
+            break;
         }
     }
     let status = child.wait().await.map_err(|e| {
@@ -221,6 +239,20 @@ mod tests {
     #[test]
     fn a_build_that_succeeds_at_once_says_nothing() {
         assert_eq!(build("echo warning >&2", true), (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_do_not_end_what_is_read() {
+        // More follows than a pipe holds: whoever stops reading leaves cargo waiting for ever.
+        let script = "{ printf '\\351\\n'; head -c 200000 /dev/zero | tr '\\0' x; echo; \
+                      echo 'error: no such crate'; printf 'last \\351'; } >&2; exit 101";
+        let (built, told) = build(script, true);
+        assert!(built.is_err());
+        assert_eq!(told[0], r"  guest: \xe9");
+        assert!(told[1].starts_with("  guest: xxx"), "{:.40}", told[1]);
+        assert!(told[1].ends_with(" more bytes]"), "it has no bound");
+        let last = ["  guest: error: no such crate", r"  guest: last \xe9"];
+        assert_eq!(told[2..], last);
     }
 
     #[test]
