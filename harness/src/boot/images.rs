@@ -213,13 +213,10 @@ fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Er
             Form::Raw => part.bytes,
             Form::Flat => part.flat()?,
         };
-        if files
-            .iter()
-            .any(|(path, _)| path.eq_ignore_ascii_case(&file.path))
-        {
+        let others = files.iter().map(|(path, _)| &**path);
+        if let Some(why) = disk::clash(&file.path, others) {
             return Err(Error::Usage(format!(
-                "[[disk.file]] {}: the run itself puts a file of that name on the disk; give it another \
-                 name",
+                "[[disk.file]] {}: {why}; the run itself puts files on the disk, so give it another name",
                 file.path
             )));
         }
