@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    memory::addr::{Gpa, Gva, Hpa},
+    memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
     memory::mapping::MapError,
     memory::stage2,
