@@ -1,5 +1,5 @@
-//! Cargo, as the harness starts it: alone in its target folder, heard only when it has something to
-//! say, and gone when the harness is.
+//! Runs cargo for the harness: one at a time in a target folder, quiet unless a build is slow or fails,
+//! and ended when the harness ends.
 
 use super::guard::Guard;
 use crate::error::Error;
@@ -18,19 +18,19 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-/// What takes longer than this is told.
+/// A build that takes longer than this is announced.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How often a lock is tried that somebody else holds.
+/// The time between two attempts to get a lock that somebody else holds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// How many bytes of cargo's output are read at once.
 const PIECE: usize = 8 << 10;
 
-/// How many lines of cargo's are kept for an error, where nobody was told them.
+/// How many of cargo's lines an error holds if nobody listened to them.
 const KEPT: usize = 60;
 
-/// Who is told how builds go, a line at a time: nobody, unless somebody asks for it.
+/// Listens to how builds go, a line at a time. By default nobody does.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Listener>>);
 
@@ -42,7 +42,7 @@ impl Progress {
         Self(Some(Arc::new(listener)))
     }
 
-    /// Nobody is told anything. What cargo says of a build that fails is in its error.
+    /// Tells nobody. If a build fails, the error holds what cargo said.
     pub fn nobody() -> Self {
         Self(None)
     }
@@ -60,7 +60,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// What cargo has said: as far as it matters, from the first error on, and else its last lines.
+/// The lines of cargo's that matter: those from the first error on, or else the last ones.
 #[derive(Default)]
 struct Said {
     lines: VecDeque<String>,
@@ -83,7 +83,7 @@ impl Said {
     }
 }
 
-/// Waits until no other harness builds in a target folder; while the file is open, none does.
+/// Waits until no other harness builds in a target folder. None does while the returned file is open.
 pub async fn alone_in(folder: &Path, label: &str, progress: &Progress) -> Result<File, Error> {
     let path = folder.join(".harness-builds");
     let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
@@ -106,8 +106,8 @@ pub async fn alone_in(folder: &Path, label: &str, progress: &Progress) -> Result
     }
 }
 
-/// Runs cargo. Its output is told once that takes long, and if it fails; where nobody is told, what
-/// matters of it is in the error.
+/// Runs cargo. The listener gets its output once the build takes long, or if it fails. If nobody
+/// listens, the error holds the lines that matter.
 pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Result<(), Error> {
     let cannot_start =
         |e| Error::infrastructure(format!("cargo could not be started: {e}"), "run ./x setup");
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// What comes of a build that is a shell's script, and what was told.
+    /// Runs a shell script as the build. Returns the result and the lines that the listener got.
     fn build(script: &str, listens: bool) -> (Result<(), String>, Vec<String>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&told);

@@ -241,8 +241,8 @@ pub fn write_flash(path: &Path, size: u64, contents: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Copies an image of somebody's own, which is not written to. Where the file system can share the bytes
-/// it does, and what the image leaves out takes up nothing in the copy either.
+/// Copies an image that belongs to the user, and never writes to it. The file system shares the bytes if
+/// it can, and holes stay holes in the copy.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut from = std::fs::File::open(from)?;
     write_whole(to, |to| {
@@ -259,7 +259,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
-/// Where the next bytes are that a file has, or has not; none behind its end.
+/// The offset of the next data, or of the next hole, of a file; none behind its end.
 fn next(file: &std::fs::File, what: rustix::fs::SeekFrom) -> io::Result<Option<u64>> {
     match rustix::fs::seek(file, what) {
         Ok(at) => Ok(Some(at)),

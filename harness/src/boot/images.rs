@@ -84,7 +84,7 @@ impl Part {
     }
 }
 
-/// All that images are made of.
+/// Everything that images are made of.
 pub(super) struct Parts<'a> {
     pub kernel: &'a Part,
     /// The guests, flat, under their names.
@@ -144,7 +144,7 @@ pub(super) fn disk(
     )))
 }
 
-/// Writes the images into the run's directory; the values of QEMU's placeholders.
+/// Writes the images into the run's directory. Returns the values of QEMU's placeholders.
 pub(super) fn write(
     machine: &Machine,
     disk: Option<&Disk>,
@@ -196,7 +196,7 @@ pub(super) fn write(
     Ok(values)
 }
 
-/// What lies on a disk that is made.
+/// The files on a disk that is made for the run.
 fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let guests = parts.guests.iter();
     let on_disk = |(name, program): &(String, Vec<u8>)| (format!("/sbin/{name}"), program.clone());

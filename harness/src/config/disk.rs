@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-/// The size of a disk, in bytes, where nothing says another one.
+/// The size of a disk, in bytes, unless a file says otherwise.
 pub const USUAL_SIZE: u64 = 64 << 20;
 
-/// What is said of a disk. What is not said is left to the [machine](Disk::over), and then to what is
-/// usual: a FAT disk of 64 MiB, with the guests and the words of the run on it.
+/// What a file says of a disk. For the rest, the [machine](Disk::over) decides, and then the default: a
+/// FAT disk of 64 MiB that holds the guests and the words of the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Disk {
     /// An image that is copied for the run, and never written to.
@@ -48,8 +48,8 @@ pub enum Form {
 }
 
 impl Disk {
-    /// What is said here, and for the rest what is said in `base`. A list stands in for the other one.
-    /// An image and a disk that is made exclude each other: who says one of them means that one.
+    /// Takes what is missing here from `base`. A list replaces the other list. An image excludes a disk
+    /// that is made, so the one that this file names replaces both.
     pub fn over(self, base: Self) -> Self {
         if self.image.is_some() {
             return self;
@@ -89,7 +89,7 @@ pub struct RawFile {
 pub type Fill<'a> = &'a dyn Fn(&str, &Spanned<String>) -> Result<String, ConfigError>;
 
 impl Raw {
-    /// What its files lack: where such a file is written, and the key.
+    /// The keys that its files lack, each with the place where that file is written.
     pub fn lacking(&self) -> impl Iterator<Item = (Range<usize>, &'static str)> {
         self.files.iter().flatten().flat_map(|file| {
             let raw = file.get_ref();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// Values for placeholders.
 pub type Values = BTreeMap<String, String>;
 
-/// Replaces every `{name}` in a text, the value passed through `quote`.
+/// Replaces every `{name}` in a text by its value, passed through `quote`.
 ///
 /// A name starts with a lower-case letter and goes on with those, digits and `_`; any other braces,
 /// such as a regular expression's `{2}` or `\p{alpha}`, stay. The error is the unknown name.
@@ -31,7 +31,7 @@ pub fn fill(text: &str, values: &Values, quote: impl Fn(&str) -> String) -> Resu
     Ok(out + rest)
 }
 
-/// The name of the placeholder that a text begins with. It reads no further than that goes.
+/// The name of the placeholder that a text begins with. Reads no further than the name goes.
 fn name_in_braces(text: &str) -> Option<&str> {
     let inside = text.strip_prefix('{')?;
     let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
