@@ -341,7 +341,7 @@ fn a_recorded_console_may_come_on_standard_input_and_a_missing_one_is_told_first
     assert_eq!(result.code, Some(0), "{result:#?}");
     refused(
         &harness(&["judge", "nothing.log"]),
-        &["nothing.log", "No such file"],
+        &["there is no file or folder nothing.log"],
     );
     refused(&harness(&["judge", GOOD]), &["add --arch"]);
     refused(&harness(&["judge", "-"]), &["add --arch"]);

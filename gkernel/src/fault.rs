@@ -5,7 +5,7 @@ use core::{
     sync::atomic::{AtomicPtr, AtomicU64, Ordering},
 };
 
-/// Gets the address that faulted; says whether the access can be tried again.
+/// Takes the address that faulted. Returns whether the access can be tried again.
 pub type Handler = fn(address: u64) -> bool;
 
 static HANDLER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
@@ -30,7 +30,7 @@ pub fn expect_exception(then: fn()) {
     EXPECTED.store(then as *mut (), Ordering::Relaxed);
 }
 
-/// Called by the architecture on any exception that it does not handle; says whether to go on.
+/// The architecture calls this on each exception that it does not handle. Returns whether to go on.
 #[cfg_attr(
     target_arch = "riscv64",
     expect(dead_code, reason = "ArceOS has the vectors there")
@@ -45,7 +45,7 @@ pub(crate) fn is_expected() -> bool {
     !then.is_null()
 }
 
-/// Called by the architecture on a page fault.
+/// The architecture calls this on a page fault.
 pub(crate) fn handle(address: u64) -> bool {
     COUNT.fetch_add(1, Ordering::Relaxed);
     let handler = HANDLER.load(Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! What the guests share: a console, the flash, a banner, page faults of their own, the way out; over
-//! a small layer for each architecture.
+//! What the guests share: the console, the flash, a banner, page faults of their own and the shutdown,
+//! over a small layer for each architecture.
 //!
 //! A guest is a program of `src/bin/` with a function that [`guest!`] makes its entry. On riscv64 it
 //! is an ArceOS application; on aarch64 and x86_64 a bare program on the hypervisor's calls

@@ -23,8 +23,8 @@ pub struct Probe {
     pub expect: Fate,
 }
 
-/// Tries all of `probes` by `attempt`, prints each that ends otherwise than it should, and gives the number
-/// of those; `None` if there are no probes, which proves nothing.
+/// Tries all of `probes` by `attempt` and prints each that does not end as it should. Returns the number of
+/// those, or `None` if there are no probes, which proves nothing.
 pub fn sweep(probes: &[Probe], attempt: fn(&[u8]) -> Fate) -> Option<usize> {
     let wrong = probes.iter().filter(|probe| {
         let found = attempt(probe.code);

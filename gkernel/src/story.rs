@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::{arch, greet, println};
 
-/// Tells it.
+/// Tells the story.
 pub fn story() {
     greet();
     println!(
@@ -22,8 +22,8 @@ pub fn story() {
     answer_challenge();
 }
 
-/// The challenge: behind the magic, at this offset, the flash says where in it a word lies that is another
-/// one in each run. Whoever knows the word has read that page of that flash. Without a challenge there is 0.
+/// The challenge: at this offset, behind the magic, the flash holds the offset of a word that differs in
+/// each run. Whoever knows the word has read that page of that flash. Without a challenge it holds 0.
 const CHALLENGE: u64 = 8;
 
 fn answer_challenge() {

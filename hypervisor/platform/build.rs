@@ -1,5 +1,5 @@
-//! Has the crate built again when the platform file changes: the macro that reads it does not tell
-//! cargo.
+//! Builds the crate again when the platform file changes, because the macro that reads the file does not
+//! tell cargo.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

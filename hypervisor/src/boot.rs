@@ -1,6 +1,6 @@
 //! Takes a running machine to the end of its guests.
 
-use alloc::format;
+use alloc::{borrow::ToOwned, format};
 
 use crate::{
     error::Error,
@@ -15,7 +15,7 @@ use crate::{
     vm::exit::{Outcome, Reason},
     vm::hostcheck::{self, HostCheck},
     vm::layout::{Flash, Layout},
-    vm::params::Params,
+    vm::params::{self, Params},
     vm::run::run,
     vm::vcpu::{Cpu, Loaded, Vcpu},
 };
@@ -24,9 +24,14 @@ use crate::{
 /// machine is powered off when this returns.
 pub fn boot<A: Arch>() {
     let mut cpu = Cpu::take().expect("nobody else runs guests yet");
-    let params = loader::params();
-    let mut events = Events::new(Serial, params.nonce.clone());
+    let words = loader::words();
+    let nonce = words.as_deref().ok().and_then(params::nonce);
+    let mut events = Events::new(Serial, nonce.map(ToOwned::to_owned));
     events.line(format_args!("Hypervisor ..."));
+    let params = match words.and_then(|words| Params::parse(&words)) {
+        Ok(params) => params,
+        Err(error) => return events.failed(&error),
+    };
     let mut all_well = true;
     let first = (0..params.runs).map(|run| (&params.guest, params.arg.wrapping_add(run)));
     for (guest, arg) in first.chain(params.then.iter().map(|guest| (guest, params.arg))) {

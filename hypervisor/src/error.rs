@@ -21,6 +21,13 @@ pub enum Error {
         /// What it was needed for.
         purpose: &'static str,
     },
+    /// A word of `/boot/cmdline` cannot be obeyed.
+    Word {
+        /// The word, safe to show.
+        word: alloc::string::String,
+        /// What is wrong with it.
+        why: alloc::string::String,
+    },
     /// The disk asks for a mode that the architecture does not have.
     Mode {
         /// The mode.
@@ -55,6 +62,7 @@ impl fmt::Display for Error {
             Self::Disk => f.write_str("the disk holds no FAT32 file system"),
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
+            Self::Word { word, why } => write!(f, "{}: `{word}`: {why}", crate::vm::params::PATH),
             Self::Mode { asked, known } => {
                 write!(
                     f,

@@ -48,8 +48,8 @@ fn main() -> ExitCode {
 
 /// The cases whose verdict is all that is looked at.
 fn table() -> impl Iterator<Item = &'static Case> {
-    let cases = cases::CASES.iter();
-    cases.chain(accounts::CASES).chain(clocks::CASES)
+    let topics = cases::TOPICS.into_iter().chain(accounts::TOPICS);
+    topics.flatten().chain(clocks::CASES)
 }
 
 /// Every machine that the fake can be.

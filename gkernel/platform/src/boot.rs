@@ -50,12 +50,12 @@ const STATE_WORDS: usize = CSRS + 12;
 static STATE: [AtomicU64; STATE_WORDS] = [const { AtomicU64::new(0) }; STATE_WORDS];
 
 /// The registers as the guest's first instruction found them: x0 to x31, f0 to f31 and some CSRs. Of
-/// x11, which the entry works with, it tells whether it was zero.
+/// x11, with which the entry works, it tells only whether it was zero.
 pub fn start_state() -> [u64; STATE_WORDS] {
     core::array::from_fn(|n| STATE[n].load(Ordering::Relaxed))
 }
 
-/// Translation on. Runs at physical addresses, on the boot stack.
+/// Turns translation on. Runs at physical addresses, on the boot stack.
 unsafe extern "C" fn enable_translation() {
     let root = pa!(&raw const BOOT_TABLE as usize);
     // SAFETY: the table maps where we run, at the same addresses, and the high half.

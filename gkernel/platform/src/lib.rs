@@ -1,8 +1,8 @@
 //! ArceOS platform of a riscv64 guest.
 //!
-//! The platform crate for QEMU's `virt` drives the UART itself. A guest has no UART: it was not
-//! declared for it, and a touch would end it. So this platform speaks SBI for the console and for
-//! power, and has nothing else. It maps the flash window as a device.
+//! The platform crate for QEMU's `virt` drives the UART itself. No UART is declared for a guest, so an
+//! access to one would end it. So this platform uses SBI for the console and for power, and has nothing
+//! else. It maps the flash window as a device.
 #![no_std]
 
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
-/// What to do when the compiler is not what it has to be.
+/// What to do if the compiler is not the right one.
 const SETUP: &str = "run ./x setup, which installs the toolchain, its targets and QEMU";
 
 /// Something that cargo builds.
@@ -63,7 +63,7 @@ pub enum Ask {
     Always,
 }
 
-/// Builds some targets at the same time; the ELF files, in their order.
+/// Builds some targets at the same time. Returns their ELF files, in the same order.
 pub async fn build(
     project: &Project,
     recipe: &Recipe,
@@ -82,7 +82,7 @@ pub async fn build(
         .collect())
 }
 
-/// Whether a target is certainly what cargo would make of it now.
+/// Whether cargo would certainly build the same again.
 fn is_fresh(project: &Project, recipe: &Recipe, target: &Target) -> bool {
     let Some(stamp) = Stamp::read(&elf_path(project, recipe, target)) else {
         return false;
@@ -193,7 +193,7 @@ fn command(project: &Project, recipe: &Recipe, target: &Target, core: Core) -> C
     command
 }
 
-/// Cargo's variables that say how to reach things, not what to build.
+/// Whether a variable tells cargo how to reach things, not what to build.
 fn is_users_own(name: &str) -> bool {
     const KEPT: [&str; 5] = [
         "CARGO_HOME",
@@ -210,7 +210,7 @@ fn is_users_own(name: &str) -> bool {
 pub enum Core {
     /// The target is installed.
     Installed,
-    /// They are built from the source that comes with the toolchain.
+    /// They are built from the toolchain's own source.
     Source,
 }
 

@@ -1,10 +1,12 @@
-//! Cargo, as the harness starts it: alone in its target folder, heard only when it has something to
-//! say, and gone when the harness is.
+//! Runs cargo for the harness: one at a time in a target folder, quiet unless a build is slow or fails,
+//! and ended when the harness ends.
 
 use super::guard::Guard;
 use crate::error::Error;
+use crate::judge::lines::LineAssembler;
 use crate::machine::process_group;
 use crate::shown;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -12,20 +14,23 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
 
-/// What takes longer than this is told.
+/// A build that takes longer than this is announced.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How often a lock is tried that somebody else holds.
+/// The time between two attempts to get a lock that somebody else holds.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// How many lines of cargo's are kept for an error, where nobody was told them.
+/// How many bytes of cargo's output are read at once.
+const PIECE: usize = 8 << 10;
+
+/// How many of cargo's lines an error holds if nobody listened to them.
 const KEPT: usize = 60;
 
-/// Who is told how builds go, a line at a time: nobody, unless somebody asks for it.
+/// Listens to how builds go, a line at a time. By default nobody does.
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Listener>>);
 
@@ -37,7 +42,7 @@ impl Progress {
         Self(Some(Arc::new(listener)))
     }
 
-    /// Nobody is told anything. What cargo says of a build that fails is in its error.
+    /// Tells nobody. If a build fails, the error holds what cargo said.
     pub fn nobody() -> Self {
         Self(None)
     }
@@ -55,7 +60,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// What cargo has said: as far as it matters, from the first error on, and else its last lines.
+/// The lines of cargo's that matter: those from the first error on, or else the last ones.
 #[derive(Default)]
 struct Said {
     lines: VecDeque<String>,
@@ -78,7 +83,7 @@ impl Said {
     }
 }
 
-/// Waits until no other harness builds in a target folder; while the file is open, none does.
+/// Waits until no other harness builds in a target folder. None does while the returned file is open.
 pub async fn alone_in(folder: &Path, label: &str, progress: &Progress) -> Result<File, Error> {
     let path = folder.join(".harness-builds");
     let lock = std::fs::create_dir_all(folder).and_then(|()| File::create(&path));
@@ -101,8 +106,8 @@ pub async fn alone_in(folder: &Path, label: &str, progress: &Progress) -> Result
     }
 }
 
-/// Runs cargo. Its output is told once that takes long, and if it fails; where nobody is told, what
-/// matters of it is in the error.
+/// Runs cargo. The listener gets its output once the build takes long, or if it fails. If nobody
+/// listens, the error holds the lines that matter.
 pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Result<(), Error> {
     let cannot_start =
         |e| Error::infrastructure(format!("cargo could not be started: {e}"), "run ./x setup");
@@ -116,16 +121,18 @@ pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Resu
         .stderr(Stdio::piped())
         .spawn()
         .map_err(cannot_start)?;
-    let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+    let mut output = child.stderr.take().expect("stderr is piped");
     let program = label.split(' ').next().unwrap_or(label);
     let tell = |line: &str| progress.tell(&format!("  {program}: {line}"));
     let mut said = Said::default();
     let mut held: Vec<String> = Vec::new();
     let tell_from = Instant::now() + QUIET;
     let mut told = false;
+    // The output may be anything, and cargo waits for whoever does not read all of it.
+    let (mut lines, mut piece) = (LineAssembler::default(), vec![0; PIECE]);
     loop {
-        let line = tokio::select! {
-            line = lines.next_line() => line.ok().flatten(),
+        let read = tokio::select! {
+            read = output.read(&mut piece) => read,
             () = tokio::time::sleep_until(tell_from), if !told => {
                 progress.tell(&format!("building {label} ..."));
                 held.drain(..).for_each(|line| tell(&line));
@@ -133,16 +140,27 @@ pub async fn run(mut command: Command, label: &str, progress: &Progress) -> Resu
                 continue;
             }
         };
-        let Some(line) = line else { break };
-        // The two builds take turns at cargo's own bookkeeping; that is no news.
-        if line.contains("file lock on package cache") {
-            continue;
+        let read = read.map_err(|e| {
+            let what = format!("what cargo says of {label} could not be read: {e}");
+            Error::infrastructure(what, "run it again")
+        })?;
+        let mut keep = |line: Cow<'_, str>| {
+            // The two builds take turns at cargo's own bookkeeping; that is no news.
+            if !line.contains("file lock on package cache") {
+                said.line(&line);
+                held.push(line.into_owned());
+            }
+            true
+        };
+        match read {
+            0 => lines.finish(&mut keep),
+            read => lines.push(&piece[..read], &mut keep),
         }
-        said.line(&line);
         if told {
-            tell(&line);
-        } else {
-            held.push(line);
+            held.drain(..).for_each(|line| tell(&line));
+        }
+        if read == 0 {
+            break;
         }
     }
     let status = child.wait().await.map_err(|e| {
@@ -171,7 +189,7 @@ mod tests {
     use super::*;
     use std::sync::Mutex;
 
-    /// What comes of a build that is a shell's script, and what was told.
+    /// Runs a shell script as the build. Returns the result and the lines that the listener got.
     fn build(script: &str, listens: bool) -> (Result<(), String>, Vec<String>) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let listener = Arc::clone(&told);
@@ -221,6 +239,20 @@ mod tests {
     #[test]
     fn a_build_that_succeeds_at_once_says_nothing() {
         assert_eq!(build("echo warning >&2", true), (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_do_not_end_what_is_read() {
+        // More follows than a pipe holds: whoever stops reading leaves cargo waiting for ever.
+        let script = "{ printf '\\351\\n'; head -c 200000 /dev/zero | tr '\\0' x; echo; \
+                      echo 'error: no such crate'; printf 'last \\351'; } >&2; exit 101";
+        let (built, told) = build(script, true);
+        assert!(built.is_err());
+        assert_eq!(told[0], r"  guest: \xe9");
+        assert!(told[1].starts_with("  guest: xxx"), "{:.40}", told[1]);
+        assert!(told[1].ends_with(" more bytes]"), "it has no bound");
+        let last = ["  guest: error: no such crate", r"  guest: last \xe9"];
+        assert_eq!(told[2..], last);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::error::Error;
 /// How much of the file the hypervisor reads.
 const LIMIT: usize = 4096;
 
-/// The words of a run.
+/// Returns the words of a run. A value that is not one plain word is an error.
 pub fn cmdline(nonce: &str, guest: Option<&str>, scenario: &Scenario) -> Result<String, Error> {
     let second = scenario.second.as_ref().map(GuestSource::name);
     let known = [

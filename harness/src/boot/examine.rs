@@ -1,7 +1,7 @@
-//! What kind of file it is that is to be booted: known before anything is built, made or started, so
-//! that a wrong one is a message and not a guest that fails.
+//! Detects the kind of a file that is to be booted, before anything is built or started. So a wrong file
+//! is an error message, not a guest that fails.
 //!
-//! A flat binary has no mark of its own. So what is nothing else is taken for one.
+//! A flat binary has no mark of its own, so a file of no other kind is taken for one.
 
 use crate::arch::Arch;
 use crate::config::machine::{KernelFormat, Machine};
@@ -65,8 +65,8 @@ const OTHERS: [(&[u8], &str); 11] = [
 ];
 
 impl Kind {
-    /// Tells by a file's contents; an ELF file that is cut short or not laid out as it has to be is
-    /// the error.
+    /// Detects the kind by the file's contents. An ELF file that is cut short or malformed is an
+    /// error.
     pub fn of(bytes: &[u8]) -> Result<Self, String> {
         let at = |offset: usize, mark: &[u8]| {
             bytes
@@ -272,7 +272,7 @@ fn has_multiboot_header(bytes: &[u8]) -> bool {
         })
 }
 
-/// Whether it reads as text. A few printable bytes may be instructions as well.
+/// Whether the bytes read as text. A few printable bytes may be instructions as well.
 fn is_text(bytes: &[u8]) -> bool {
     const LOOKED_AT: usize = 4096;
     let head = &bytes[..bytes.len().min(LOOKED_AT)];

@@ -1,4 +1,4 @@
-//! A process group that dies with the harness, however that ends.
+//! A process group that dies with the harness, however the harness ends.
 //!
 //! The kernel can be asked to kill a process when its parent dies, but not that one's children: a
 //! cargo that is killed leaves its compilers running. So a shell leads the group and reads from a pipe that
@@ -43,8 +43,8 @@ impl Guard {
         self.leader.id().cast_signed()
     }
 
-    /// Ends the leader only, and leaves alone what others have left in the group on purpose, such as
-    /// a compiler cache.
+    /// Ends only the leader. A process that was left in the group on purpose, such as a compiler cache,
+    /// goes on.
     pub fn release(mut self) {
         self.group = None;
     }

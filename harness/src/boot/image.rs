@@ -125,6 +125,12 @@ impl TimeProvider for FirstDay {
 
 const MIB: u64 = 1 << 20;
 
+/// The bytes of a sector.
+const SECTOR: usize = 512;
+
+/// How many bytes of a disk are read at once.
+const PIECE: usize = 1 << 20;
+
 /// The kind of FAT of a disk so large, and the bytes of its clusters, if not as is usual. What decides
 /// the kind is the number of clusters (Microsoft's FAT specification, section 3.5): 65,525 of one sector
 /// are some 33 MiB. So a disk is FAT32 from 34 MiB on, which is what guests expect that know one kind only.
@@ -206,34 +212,51 @@ pub fn break_disk(path: &Path, fault: DiskFault) -> io::Result<()> {
     }
 }
 
-/// Where the first bytes of the disk's last file are, and the end of the last one that is not zero.
+/// Where the first bytes of the disk's last file are, and the end of the last sector that is not zero.
+/// What the file leaves out is not read.
 fn data_end(file: &mut std::fs::File) -> io::Result<std::ops::Range<u64>> {
-    const SECTOR: usize = 512;
-    let mut bytes = Vec::new();
+    let mut boot = [0; SECTOR];
     file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut bytes)?;
-    let field = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-    let long = |at: usize| {
-        u64::from(u32::from_le_bytes([
-            bytes[at],
-            bytes[at + 1],
-            bytes[at + 2],
-            bytes[at + 3],
-        ]))
-    };
+    file.read_exact(&mut boot)?;
+    let field = |at: usize| u64::from(u16::from_le_bytes([boot[at], boot[at + 1]]));
     // BPB: reserved sectors, number of FATs, sectors of one (of 16 bits, or 0 and of 32 bits), and the
     // root folder's entries of 32 bytes, where that has a place of its own.
     let table = match field(22) {
-        0 => long(36),
+        0 => field(36) | field(38) << 16,
         sectors => sectors,
     };
     let root = (field(17) * 32).div_ceil(SECTOR as u64);
-    let start = (field(14) + u64::from(bytes[16]) * table + root) * SECTOR as u64;
-    let used = bytes
-        .chunks(SECTOR)
-        .rposition(|sector| sector.iter().any(|&byte| byte != 0));
-    let end = used.map_or(0, |sector| (sector as u64 + 1) * SECTOR as u64);
+    let start = (field(14) + u64::from(boot[16]) * table + root) * SECTOR as u64;
+    let (mut end, mut at) = (0, 0);
+    while let Some(data) = next(file, rustix::fs::SeekFrom::Data(at))? {
+        at = next(file, rustix::fs::SeekFrom::Hole(data))?.unwrap_or(data);
+        if let Some(last) = last_written(file, data..at)? {
+            end = last.next_multiple_of(SECTOR as u64);
+        }
+        if at == data {
+            break;
+        }
+    }
     Ok(start..end.max(start))
+}
+
+/// The end of the last byte of a part of a file that is not zero.
+fn last_written(mut file: &std::fs::File, part: std::ops::Range<u64>) -> io::Result<Option<u64>> {
+    let mut piece = vec![0; PIECE];
+    let (mut at, mut last) = (part.start, None);
+    file.seek(SeekFrom::Start(at))?;
+    while at < part.end {
+        let room = piece.len().min((part.end - at) as usize);
+        let read = file.read(&mut piece[..room])?;
+        if read == 0 {
+            break;
+        }
+        if let Some(byte) = piece[..read].iter().rposition(|&byte| byte != 0) {
+            last = Some(at + byte as u64 + 1);
+        }
+        at += read as u64;
+    }
+    Ok(last)
 }
 
 /// Makes a flash image of a size that begins with some contents.
@@ -249,8 +272,8 @@ pub fn write_flash(path: &Path, size: u64, contents: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Copies an image of somebody's own, which is not written to. Where the file system can share the bytes
-/// it does, and what the image leaves out takes up nothing in the copy either.
+/// Copies an image that belongs to the user, and never writes to it. The file system shares the bytes if
+/// it can, and holes stay holes in the copy.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut from = std::fs::File::open(from)?;
     write_whole(to, |to| {
@@ -267,7 +290,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
-/// Where the next bytes are that a file has, or has not; none behind its end.
+/// The offset of the next data, or of the next hole, of a file; none behind its end.
 fn next(file: &std::fs::File, what: rustix::fs::SeekFrom) -> io::Result<Option<u64>> {
     match rustix::fs::seek(file, what) {
         Ok(at) => Ok(Some(at)),

@@ -87,7 +87,7 @@ impl Part {
     }
 }
 
-/// All that images are made of.
+/// Everything that images are made of.
 pub(super) struct Parts<'a> {
     pub kernel: &'a Part,
     /// The guests.
@@ -147,7 +147,7 @@ pub(super) fn disk(
     )))
 }
 
-/// Writes the images into the run's directory; the values of QEMU's placeholders.
+/// Writes the images into the run's directory. Returns the values of QEMU's placeholders.
 pub(super) fn write(
     machine: &Machine,
     disk: Option<&Disk>,
@@ -199,7 +199,7 @@ pub(super) fn write(
     Ok(values)
 }
 
-/// What lies on a disk that is made.
+/// The files on a disk that is made for the run.
 fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let mut files = vec![("/boot/cmdline".into(), parts.cmdline.clone().into_bytes())];
     if let Some(flash) = parts.flash.filter(|_| disk.pflash_on_disk == Some(true)) {
@@ -216,13 +216,10 @@ fn files_on(disk: &Disk, parts: &Parts<'_>) -> Result<Vec<(String, Vec<u8>)>, Er
             Form::Raw => part.bytes,
             Form::Flat => part.flat()?,
         };
-        if files
-            .iter()
-            .any(|(path, _)| path.eq_ignore_ascii_case(&file.path))
-        {
+        let others = files.iter().map(|(path, _)| &**path);
+        if let Some(why) = disk::clash(&file.path, others) {
             return Err(Error::Usage(format!(
-                "[[disk.file]] {}: the run itself puts a file of that name on the disk; give it another \
-                 name",
+                "[[disk.file]] {}: {why}; the run itself puts files on the disk, so give it another name",
                 file.path
             )));
         }

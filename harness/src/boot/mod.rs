@@ -1,4 +1,4 @@
-//! From what the user asks for to a machine that can be started: builds, images, the command.
+//! Turns a user's request into a machine that can be started: builds, images, the command.
 
 mod audited;
 pub mod build;
@@ -50,11 +50,11 @@ pub struct Prepared {
     pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
-    /// The programs in it, to look up addresses in.
+    /// Its programs, in which addresses are looked up.
     pub programs: Programs,
 }
 
-/// Builds and writes all that a run needs.
+/// Builds and writes everything that a run needs.
 pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
     let by_hand = request.guest.as_ref();
     let by_hand = by_hand

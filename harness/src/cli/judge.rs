@@ -69,6 +69,10 @@ pub(super) fn open(log: &Path) -> Result<Box<dyn Read>, Error> {
     }
     match files::open(log) {
         Ok(file) => Ok(Box::new(file)),
+        Err(error) if is_missing(&error) => Err(Error::Usage(format!(
+            "there is no file or folder {}; name a recorded console, or the folder of a run's records",
+            log.display()
+        ))),
         Err(error) => {
             let hint = match error.kind() {
                 io::ErrorKind::Other => {
@@ -81,5 +85,29 @@ pub(super) fn open(log: &Path) -> Result<Box<dyn Read>, Error> {
                 log.display()
             )))
         }
+    }
+}
+
+/// Whether an error says that there is nothing of that name.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_said_not_to_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for path in [folder.path().join("none"), file.join("in-a-file")] {
+            let error = open(&path).err().unwrap().to_string();
+            let expected = format!("there is no file or folder {}", path.display());
+            assert!(error.contains(&expected), "{error}");
+        }
+        assert!(open(&file).is_ok());
     }
 }

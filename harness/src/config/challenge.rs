@@ -1,6 +1,6 @@
-//! The flash's challenge: a word that is another one in each run, on a page of the flash that is another
-//! one too. A guest that tells it has read that page of that flash: no constant says it, no copy that was
-//! made beforehand, no other page.
+//! The flash's challenge: a word that differs in each run, on a page of the flash that differs too. A guest
+//! that prints the word has read that page of that flash. No constant, no copy that was made beforehand and
+//! no other page holds it.
 //!
 //! | offset | bytes |
 //! |---|---|
@@ -19,7 +19,7 @@ const PAGE: u64 = 4096;
 /// Where the flash says at which offset the word lies.
 const POINTER: usize = 8;
 
-/// What a pattern says where it is not known, for the console of an earlier run.
+/// The pattern for a challenge that is not known, as in the console of an earlier run.
 const ANY: [(&str, &str); 2] = [
     ("{challenge}", "0x[0-9a-f]{16} at offset 0x[0-9a-f]+"),
     ("{challenge_gpa}", "0x[0-9A-F]{8,}"),
@@ -33,7 +33,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Made of random bytes: where, and what.
+    /// Makes a challenge from random bytes, which choose its place and its word.
     pub fn of([place, word]: [u64; 2]) -> Self {
         let page = PAGES.start + place % (PAGES.end - PAGES.start);
         let in_page = (place >> 32) % (PAGE / 8) * 8;

@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
-/// The size of a disk, in bytes, where nothing says another one.
+/// The size of a disk, in bytes, unless a file says otherwise.
 pub const USUAL_SIZE: u64 = 64 << 20;
 
-/// What is said of a disk. What is not said is left to the [machine](Disk::over), and then to what is
-/// usual: a FAT disk of 64 MiB, with the guests and the words of the run on it.
+/// What a file says of a disk. For the rest, the [machine](Disk::over) decides, and then the default: a
+/// FAT disk of 64 MiB that holds the guests and the words of the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Disk {
     /// An image that is copied for the run, and never written to.
@@ -48,8 +48,8 @@ pub enum Form {
 }
 
 impl Disk {
-    /// What is said here, and for the rest what is said in `base`. A list stands in for the other one.
-    /// An image and a disk that is made exclude each other: who says one of them means that one.
+    /// Takes what is missing here from `base`. A list replaces the other list. An image excludes a disk
+    /// that is made, so the one that this file names replaces both.
     pub fn over(self, base: Self) -> Self {
         if self.image.is_some() {
             return self;
@@ -89,7 +89,7 @@ pub struct RawFile {
 pub type Fill<'a> = &'a dyn Fn(&str, &Spanned<String>) -> Result<String, ConfigError>;
 
 impl Raw {
-    /// What its files lack: where such a file is written, and the key.
+    /// The keys that its files lack, each with the place where that file is written.
     pub fn lacking(&self) -> impl Iterator<Item = (Range<usize>, &'static str)> {
         self.files.iter().flatten().flat_map(|file| {
             let raw = file.get_ref();
@@ -147,12 +147,8 @@ fn files(
         if let Some(why) = objection(&path) {
             return Err(source.bad_value("path", &raw_path, why));
         }
-        // FAT names of different case are one name.
-        if files
-            .iter()
-            .any(|other| other.path.eq_ignore_ascii_case(&path))
-        {
-            return Err(source.bad_value("path", &raw_path, "is there twice"));
+        if let Some(why) = clash(&path, files.iter().map(|other| &*other.path)) {
+            return Err(source.bad_value("path", &raw_path, why));
         }
         files.push(DiskFile {
             path,
@@ -161,6 +157,42 @@ fn files(
         });
     }
     Ok(files)
+}
+
+/// The folders that a disk has, whatever is put on it: the guests and the words of the run lie in the
+/// first two, and ArceOS mounts file systems of its own at the others.
+const FOLDERS: [&str; 4] = ["/sbin", "/boot", "/proc", "/sys"];
+
+/// Why a file of this path cannot be on a disk together with some others, if it cannot.
+pub fn clash<'a>(path: &str, mut others: impl Iterator<Item = &'a str>) -> Option<String> {
+    let folded = folded(path);
+    let lies_in = |file: &str, folder: &str| {
+        let rest = file.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    others.find_map(|original| {
+        let other = self::folded(original);
+        if other == folded {
+            Some("is there twice".to_owned())
+        } else if lies_in(&folded, &other) {
+            Some(format!("lies in `{original}`, and `{original}` is a file"))
+        } else if lies_in(&other, &folded) {
+            Some(format!("is a folder: `{original}` lies in it"))
+        } else {
+            None
+        }
+    })
+}
+
+/// A path in the form in which FAT compares it: names of different case are one name.
+fn folded(path: &str) -> String {
+    path.chars().flat_map(char::to_uppercase).collect()
+}
+
+/// Whether FAT might make up such a name as the short one of another file.
+fn is_short_name(name: &str) -> bool {
+    let mut parts = name.split('~').skip(1);
+    name.len() <= 12 && parts.any(|part| part.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Why a path cannot be one of a file on a FAT disk, if it cannot.
@@ -175,10 +207,15 @@ fn objection(path: &str) -> Option<&'static str> {
             || name.contains(forbidden)
             || name.ends_with(['.', ' '])
     };
-    names
-        .split('/')
-        .any(wrong)
-        .then_some("is not a file's path as FAT has them, such as `/sbin/origin.bin`")
+    if names.split('/').any(wrong) {
+        return Some("is not a file's path as FAT has them, such as `/sbin/origin.bin`");
+    }
+    let folded = folded(path);
+    if FOLDERS.iter().any(|folder| folded == folder.to_uppercase()) {
+        return Some("is a folder of every disk");
+    }
+    let short = names.split('/').any(is_short_name);
+    short.then_some("is a short name, as FAT makes them up for other files; give it another name")
 }
 
 #[cfg(test)]
@@ -233,11 +270,53 @@ mod tests {
             (&file("/../a"), "is not a file's path"),
             (&file("/a:b"), "is not a file's path"),
             (&twice, "d.toml:6: key `path`: is there twice"),
+            (
+                &(file("/\u{c4}.txt") + &file("/\u{e4}.txt")),
+                "d.toml:6: key `path`: is there twice",
+            ),
+            (
+                &(file("/a") + &file("/A/b")),
+                "d.toml:6: key `path`: lies in `/a`, and `/a` is a file",
+            ),
+            (
+                &(file("/a/b/c") + &file("/A/b")),
+                "d.toml:6: key `path`: is a folder: `/a/b/c` lies in it",
+            ),
+            (
+                &file("/proc"),
+                "d.toml:3: key `path`: is a folder of every disk",
+            ),
+            (
+                &file("/SYS"),
+                "d.toml:3: key `path`: is a folder of every disk",
+            ),
+            (
+                &file("/boot"),
+                "d.toml:3: key `path`: is a folder of every disk",
+            ),
+            (
+                &file("/sbin"),
+                "d.toml:3: key `path`: is a folder of every disk",
+            ),
+            (
+                &file("/LONGNA~1.TXT"),
+                "d.toml:3: key `path`: is a short name",
+            ),
             ("nonsense = 1", "d.toml:2: key `nonsense`"),
         ] {
             let error = disk(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_two_files() {
+        let file = |path: &str| format!("[[disk.file]]\npath = '{path}'\nfrom = 'x'\n");
+        let paths = [
+            "/a", "/ab", "/b/a", "/b/ab", "/boot/a", "/proc/a", "/x~y", "/\u{e9}",
+        ];
+        let files = disk(&paths.map(file).concat()).unwrap().files.unwrap();
+        assert_eq!(files.len(), paths.len());
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Whether a value is one word of `/boot/cmdline`, and one that the hypervisor takes: letters, digits, `-`, `_` and `.`,
-/// the last not at its beginning. Others it would pass over, or take for further words.
+/// the last not at its beginning. The hypervisor refuses others, or takes them for further words.
 pub fn is_word(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     !value.is_empty() && !value.starts_with('.') && value.chars().all(plain)

@@ -12,10 +12,12 @@ use std::time::{Duration, SystemTime};
 /// How many of the earlier runs that passed are kept.
 pub const PASSED_KEPT: usize = 40;
 
-/// How many of those that did not pass are kept, and how much of the disk they may take up: a run whose
-/// console was flooded takes some hundred MiB.
+/// How many of those that did not pass are kept.
 pub const FAILED_KEPT: usize = 200;
-const FAILED_BYTES: u64 = 4 << 30;
+
+/// How many bytes of the disk each of the two kinds may take up. A run whose console was flooded takes some
+/// hundred MiB, and one with a disk image of its own as much as that.
+const ROOM: u64 = 4 << 30;
 
 /// The environment variable by which a program that starts several runs keeps all of them: the [stamp]
 /// of its own start.
@@ -30,7 +32,7 @@ pub fn stamp() -> String {
 /// Removes surplus runs. It touches only directories that look like runs, that no other harness is
 /// using, and that are older than `since`.
 pub(super) fn prune(parent: &Path, since: Option<&str>) {
-    prune_within(parent, since, FAILED_BYTES);
+    prune_within(parent, since, ROOM);
 }
 
 fn prune_within(parent: &Path, since: Option<&str>, room: u64) {
@@ -42,23 +44,48 @@ fn prune_within(parent: &Path, since: Option<&str>, room: u64) {
         .filter(|name| since.is_none_or(|since| name.as_str() < since))
         .collect();
     runs.sort_unstable_by(|a, b| b.cmp(a));
-    let (mut passed, mut failed, mut bytes) = (0, 0, 0);
+    let mut passed = Kept::new(PASSED_KEPT, room);
+    let mut failed = Kept::new(FAILED_KEPT, room);
     for run in runs.into_iter().map(|name| parent.join(name)) {
         if !run.join(EVENTS).is_file() || in_use(&run) {
             continue;
         }
-        let kept = if has_passed(&run) {
-            passed += 1;
-            passed <= PASSED_KEPT
+        let kind = if has_passed(&run) {
+            &mut passed
         } else {
-            failed += 1;
-            bytes += size(&run);
-            failed <= FAILED_KEPT && (bytes <= room || failed == 1)
+            &mut failed
         };
-        if !kept {
+        if !kind.takes(size(&run)) {
             // Another harness may be removing runs too; the second one finds nothing.
             let _ = fs::remove_dir_all(run);
         }
+    }
+}
+
+/// The runs of a kind that are kept, from the newest on.
+struct Kept {
+    most: usize,
+    room: u64,
+    runs: usize,
+    bytes: u64,
+}
+
+impl Kept {
+    /// None yet, of `most` runs that may take up `room` bytes.
+    fn new(most: usize, room: u64) -> Self {
+        Self {
+            most,
+            room,
+            runs: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Whether the next run, of `size` bytes, is kept too. The newest is, whatever its size.
+    fn takes(&mut self, size: u64) -> bool {
+        self.runs += 1;
+        self.bytes += size;
+        self.runs <= self.most && (self.bytes <= self.room || self.runs == 1)
     }
 }
 
@@ -224,13 +251,27 @@ mod tests {
     }
 
     #[test]
-    fn failures_may_not_fill_the_disk() {
+    fn neither_failures_nor_passes_may_fill_the_disk() {
         let runs = Runs::new();
         let failed = runs.add(1, 3, FAIL);
-        let all: u64 = failed.iter().map(|run| size(run)).sum();
-        assert!(all > 0);
-        // This is the size of one run; there is room for only one of three.
-        prune_within(runs.0.path(), None, size(&failed[2]));
+        let passed = runs.add(2, 3, PASS);
+        let of_one = size(&failed[2]).max(size(&passed[2]));
+        assert!(of_one > 0);
+        // There is room for one run of each kind.
+        prune_within(runs.0.path(), None, of_one);
         left(&failed, 1);
+        left(&passed, 1);
+    }
+
+    #[test]
+    fn a_sparse_file_counts_as_what_it_takes_up() {
+        let runs = Runs::new();
+        let passed = runs.add(1, 3, PASS);
+        for run in &passed {
+            let disk = File::create(run.join("disk.img")).unwrap();
+            disk.set_len(ROOM).unwrap();
+        }
+        runs.prune(None);
+        left(&passed, 3);
     }
 }

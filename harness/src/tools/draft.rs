@@ -15,6 +15,7 @@ use crate::judge::verdict::Verdict;
 use crate::project::Project;
 use crate::shown;
 use regex::{Regex, RegexSet};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The most steps that a draft has; a console may have thousands of lines.
@@ -22,6 +23,9 @@ const STEPS: usize = 12;
 
 /// How much of a long line a pattern covers, in characters.
 const PATTERN: usize = 120;
+
+/// The most lines that a line is compared with.
+const COMPARED: usize = 1000;
 
 /// What no good run prints, and why it is forbidden.
 const FORBIDDEN: [(&str, &str); 3] = [
@@ -105,13 +109,12 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
     let failed = failures();
     let judged = lines.iter().filter(|line| !firmware.takes(line));
     let judged = judged.filter(|line| !failed.is_match(line));
+    let index = Index::new(lines);
     let mut candidates = Vec::new();
     for line in judged.filter(|line| !line.starts_with(MARK) && has_words(line)) {
         let pattern = pattern(line);
         // Nothing distinguishes two lines of one pattern; on another run, the second might come first.
-        let regex = Regex::new(&pattern).expect("it is made of escaped text and classes");
-        let alike = lines.iter().filter(|line| regex.is_match(line)).take(2);
-        if alike.count() == 1 {
+        if index.has_one_of(line, &pattern) {
             candidates.push(Candidate {
                 needed: line.starts_with(KILLED),
                 line: line.clone(),
@@ -120,6 +123,45 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// The lines of a console, in an order in which those that one pattern may match lie together.
+struct Index<'l> {
+    /// Each line after its [constant](constant) part.
+    lines: Vec<(String, &'l str)>,
+}
+
+impl<'l> Index<'l> {
+    fn new(lines: &'l [String]) -> Self {
+        let mut lines: Vec<_> = lines.iter().map(|line| (constant(line), &**line)).collect();
+        lines.sort_unstable();
+        Self { lines }
+    }
+
+    /// Whether the pattern of a line certainly matches no other line. It is compared with a bounded
+    /// number: a line that so many resemble is not worth asking for.
+    fn has_one_of(&self, line: &str, pattern: &str) -> bool {
+        let (beginning, is_cut) = beginning(line);
+        let constant = constant(beginning);
+        let from = self.lines.partition_point(|(other, _)| *other < constant);
+        let alike = self.lines[from..]
+            .iter()
+            .take_while(|(other, _)| other == &constant || is_cut && other.starts_with(&constant));
+        let alike: Vec<_> = alike.take(COMPARED + 1).collect();
+        if alike.len() > COMPARED {
+            return false;
+        }
+        let regex = Regex::new(pattern).expect("it is made of escaped text and classes");
+        let matching = alike.iter().filter(|(_, line)| regex.is_match(line));
+        matching.take(2).count() == 1
+    }
+}
+
+/// What is left of a text without the characters that the classes of a [pattern] match. If the pattern of
+/// one line matches another line, this is the same of both, or of a cut line the beginning.
+fn constant(text: &str) -> String {
+    let varies = |c: &char| c.is_ascii_hexdigit() || " .xX".contains(*c);
+    text.chars().filter(|c| !varies(c)).collect()
 }
 
 /// What no good run prints.
@@ -144,10 +186,17 @@ fn chosen(candidates: Vec<Candidate>) -> Option<Vec<Candidate>> {
     Some(kept.map(|(_, one)| one).collect())
 }
 
+/// The part of a line that its pattern covers, and whether that is not all of it.
+fn beginning(line: &str) -> (&str, bool) {
+    match line.char_indices().nth(PATTERN) {
+        Some((end, _)) => (&line[..end], true),
+        None => (line, false),
+    }
+}
+
 /// A pattern for a line, which also matches lines with other numbers and addresses.
 fn pattern(line: &str) -> String {
-    let cut = line.char_indices().nth(PATTERN).map(|(at, _)| at);
-    let mut rest = &line[..cut.unwrap_or(line.len())];
+    let (mut rest, is_cut) = beginning(line);
     let mut pattern = String::from("^");
     let mut before = ' ';
     while let Some(first) = rest.chars().next() {
@@ -166,7 +215,7 @@ fn pattern(line: &str) -> String {
         before = rest[..length].chars().next_back().unwrap_or(before);
         rest = &rest[length..];
     }
-    if cut.is_none() {
+    if !is_cut {
         pattern.push('$');
     }
     pattern
@@ -226,14 +275,13 @@ fn written(arch: Arch, name: &str, lines: &[String], steps: &[Candidate]) -> Str
     }
     text += "\n# The steps come in this order. `unique`: not a second time. Add `by = \"guest\"` or\n\
              # `by = \"hypervisor\"` where you know whose line it is, and failures will say whose they are.\n";
-    let mut names = Vec::new();
+    let mut names: HashMap<String, usize> = HashMap::new();
     for step in steps {
-        let name = step_name(&step.line, &names);
+        let name = step_name(&step.line, &mut names);
         text += &format!(
             "[[step]]\nname    = \"{name}\"\npattern = {}\nunique  = true\n\n",
             quoted(&step.pattern)
         );
-        names.push(name);
     }
     for (pattern, why) in FORBIDDEN {
         let regex = Regex::new(pattern).expect("it is one of ours");
@@ -253,8 +301,8 @@ fn written(arch: Arch, name: &str, lines: &[String], steps: &[Candidate]) -> Str
     text
 }
 
-/// A unique name for a step, from the first words of its line.
-fn step_name(line: &str, taken: &[String]) -> String {
+/// A unique name for a step, from the first words of its line; `taken` counts how often these were taken.
+fn step_name(line: &str, taken: &mut HashMap<String, usize>) -> String {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric());
     let words = words.filter(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()));
     let words: Vec<_> = words.take(3).map(str::to_ascii_lowercase).collect();
@@ -262,10 +310,13 @@ fn step_name(line: &str, taken: &[String]) -> String {
         name if name.is_empty() => "line".to_owned(),
         name => name.chars().take(40).collect(),
     };
-    let numbered = (2..).map(|nth| format!("{name}-{nth}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    let free = names.find(|name| !taken.contains(name));
-    free.expect("there are more numbers than names")
+    let count = taken.entry(name.clone()).or_default();
+    *count += 1;
+    // No word begins with a digit, so a name with a number is not another line's own.
+    match count {
+        1 => name,
+        nth => format!("{name}-{nth}"),
+    }
 }
 
 /// A TOML string: between `'` if possible.

@@ -42,7 +42,7 @@ pub fn machine_has_el2() -> bool {
     MACHINE_HAS_EL2.load(Ordering::Relaxed)
 }
 
-/// Settles the exception level. Runs with translation off.
+/// Chooses the exception level. Runs with translation off.
 unsafe extern "C" fn settle_exception_level() {
     MACHINE_HAS_EL2.store(host_is_at_el2(), Ordering::Relaxed);
     let has_vhe = ID_AA64MMFR1_EL1.read(ID_AA64MMFR1_EL1::VH) != 0;

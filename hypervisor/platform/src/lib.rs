@@ -4,7 +4,7 @@
 //! one stays at EL2 with the Virtualization Host Extensions: with HCR_EL2.E2H set, what is written
 //! for `*_EL1` registers reaches their EL2 counterparts (Arm ARM, D8.9 and D17), and ArceOS runs
 //! there unchanged. Where the machine starts at EL1, or the CPU lacks the extensions, it runs at
-//! EL1 as ever, and the hypervisor says what it is missing.
+//! EL1 as usual, and the hypervisor says what is missing.
 //!
 //! The drivers are those of `axplat-aarch64-peripherals`.
 #![no_std]

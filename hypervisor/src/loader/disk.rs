@@ -14,19 +14,31 @@ use crate::{
     memory::addr::Gpa,
     memory::guest_memory::GuestMemory,
     memory::mapping::Translation,
-    vm::params::Params,
+    vm::params::PATH,
 };
 
 /// A larger flash image is refused: it would not fit its window.
 const FLASH_LIMIT: u64 = 4 << 20;
 
-const PARAMS_LIMIT: u64 = 4096;
+/// The most bytes of words that are read.
+const WORDS_LIMIT: u64 = 4096;
 
-/// The words of `/boot/cmdline`, or the defaults if the file does not exist.
-pub fn params() -> Params {
-    match whole("/boot/cmdline", PARAMS_LIMIT) {
-        Ok(bytes) => Params::parse(&String::from_utf8_lossy(&bytes)),
-        Err(_) => Params::default(),
+/// The words of the run ([`PATH`]); none if the file does not exist. A disk that cannot be read gives
+/// none either: the error is reported for the guest's image, which is on the same disk.
+///
+/// # Errors
+///
+/// The file has more than 4 KiB. Half of its words could mean another run.
+pub fn words() -> Result<String, Error> {
+    match whole(PATH, WORDS_LIMIT) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(
+            error @ Error::File {
+                what: FileFault::TooLarge { .. },
+                ..
+            },
+        ) => Err(error),
+        Err(_) => Ok(String::new()),
     }
 }
 

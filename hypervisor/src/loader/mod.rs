@@ -5,4 +5,4 @@ pub mod copy;
 mod disk;
 
 #[cfg(target_os = "none")]
-pub use disk::{flash, load, params};
+pub use disk::{flash, load, words};

@@ -33,6 +33,8 @@ pub struct Events<C> {
     printer: Printer<C>,
     log: Log,
     counts: Counts,
+    /// The guests that have ended.
+    guests: u64,
 }
 
 impl<C: Console> Events<C> {
@@ -42,6 +44,7 @@ impl<C: Console> Events<C> {
             printer: Printer::new(console),
             log: Log::new(nonce),
             counts: Counts::default(),
+            guests: 0,
         }
     }
 
@@ -144,6 +147,7 @@ impl<C: Console> Events<C> {
 
     /// The guest ended.
     pub fn ended(&mut self, outcome: &Outcome) {
+        self.guests += 1;
         self.printer.finish_guest_line();
         let Counts {
             exits,
@@ -177,9 +181,12 @@ impl<C: Console> Events<C> {
         }
     }
 
-    /// All guests have ended as they should. Only this function claims success.
+    /// All guests have ended as they should. Only this function claims success, and only if a guest has
+    /// run.
     pub fn ok(&mut self) {
-        self.line(format_args!("Hypervisor ok!"));
+        if self.guests > 0 {
+            self.line(format_args!("Hypervisor ok!"));
+        }
     }
 
     /// No guest ran.

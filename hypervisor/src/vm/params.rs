@@ -1,14 +1,41 @@
 //! The parameters of a run: `key=value` words that the harness puts on the disk.
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::{borrow::ToOwned, format, string::String};
 
-use crate::vm::{budget::Budgets, run::Refusals};
+use crate::{
+    error::Error,
+    vm::{budget::Budgets, run::Refusals},
+};
 
-/// The words of `/boot/cmdline`.
+/// The file that holds the words.
+pub const PATH: &str = "/boot/cmdline";
+
+/// The keys of the words.
+const KEYS: [&str; 14] = [
+    "nonce",
+    "guest",
+    "then",
+    "mode",
+    "arg",
+    "runs",
+    "check",
+    "refused",
+    "cpu-ms",
+    "stalled-exits",
+    "total-cpu-ms",
+    "total-exits",
+    "total-bytes",
+    "wall-ms",
+];
+
+/// How many characters of a word an error shows.
+const SHOWN: usize = 60;
+
+const NUMBER: &str = "the value has to be a number below 2^64, decimal or 0x...";
+
+/// The words of [`PATH`], except the [nonce].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Params {
-    /// The secret of this run: with it, event lines are printed (`nonce=`).
-    pub nonce: Option<String>,
     /// The guest to run, a file of `/sbin` (`guest=`).
     pub guest: String,
     /// A second guest, which runs after the first has ended, however it ended (`then=`).
@@ -31,7 +58,6 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            nonce: None,
             guest: "gkernel".to_owned(),
             then: None,
             mode: None,
@@ -45,98 +71,209 @@ impl Default for Params {
 }
 
 impl Params {
-    /// Parses the words of `text`. Unknown words, and values that cannot be a plain file name or
-    /// number, are skipped: the disk may come from another version.
-    pub fn parse(text: &str) -> Self {
+    /// Parses the words of `text`.
+    ///
+    /// # Errors
+    ///
+    /// The first word that cannot be obeyed: it is not `key=value`, its key is unknown or was there
+    /// before, or its value is not one that the key takes. A run that ignored it would prove less than
+    /// was asked for.
+    pub fn parse(text: &str) -> Result<Self, Error> {
         let mut params = Self::default();
-        for (key, value) in text
-            .split_whitespace()
-            .filter_map(|word| word.split_once('='))
-        {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            if value.is_empty() || value.starts_with('.') || !value.chars().all(plain) {
-                continue;
+        let mut before: [bool; KEYS.len()] = [false; KEYS.len()];
+        for word in text.split_whitespace() {
+            let fail = |why: &str| Error::Word {
+                word: shown(word),
+                why: why.to_owned(),
+            };
+            let (key, value) = word
+                .split_once('=')
+                .ok_or_else(|| fail("is not `key=value`"))?;
+            let Some(place) = KEYS.iter().position(|known| *known == key) else {
+                let (key, keys) = (shown(key), KEYS.join(", "));
+                return Err(fail(&format!(
+                    "there is no key `{key}`; the keys are {keys}"
+                )));
+            };
+            if core::mem::replace(&mut before[place], true) {
+                return Err(fail("the key is there twice"));
             }
-            params.set(key, value);
+            params.set(key, value).map_err(fail)?;
         }
-        params
+        Ok(params)
     }
 
-    fn set(&mut self, key: &str, value: &str) {
+    /// Sets one of the [`KEYS`]. The error says which values it takes.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        if !is_plain(value) {
+            return Err(
+                "the value has to be letters, digits, `-`, `_` and `.`, and not begin with `.`",
+            );
+        }
         match key {
-            "nonce" => self.nonce = Some(value.to_owned()),
             "guest" => self.guest = value.to_owned(),
             "then" => self.then = Some(value.to_owned()),
             "mode" => self.mode = Some(value.to_owned()),
-            "check" => self.check_host = value == "host",
-            "arg" => set_number(&mut self.arg, value),
-            "runs" => set_number(&mut self.runs, value),
-            "refused" => self.refusals = refusals(value).unwrap_or(self.refusals),
-            "cpu-ms" => set_number(&mut self.budgets.cpu_ms, value),
-            "stalled-exits" => set_number(&mut self.budgets.stalled_exits, value),
-            "total-cpu-ms" => set_number(&mut self.budgets.total_cpu_ms, value),
-            "total-exits" => set_number(&mut self.budgets.total_exits, value),
-            "total-bytes" => set_number(&mut self.budgets.total_bytes, value),
-            "wall-ms" => set_number(&mut self.budgets.wall_ms, value),
+            "arg" => self.arg = number(value)?,
+            "runs" => self.runs = runs(value)?,
+            "check" => self.check_host = check(value)?,
+            "refused" => self.refusals = refusals(value)?,
+            "cpu-ms" => self.budgets.cpu_ms = number(value)?,
+            "stalled-exits" => self.budgets.stalled_exits = number(value)?,
+            "total-cpu-ms" => self.budgets.total_cpu_ms = number(value)?,
+            "total-exits" => self.budgets.total_exits = number(value)?,
+            "total-bytes" => self.budgets.total_bytes = number(value)?,
+            "wall-ms" => self.budgets.wall_ms = number(value)?,
+            // The nonce is found before everything else.
             _ => {}
         }
+        Ok(())
     }
 }
 
-fn refusals(word: &str) -> Option<Refusals> {
+/// The secret of this run (`nonce=`), if `text` has one: with it, event lines are printed. It is found
+/// even if [`Params::parse`] refuses another word, so that the error is reported with it.
+pub fn nonce(text: &str) -> Option<&str> {
+    let mut words = text.split_whitespace();
+    let nonce = words.find_map(|word| word.strip_prefix("nonce="))?;
+    is_plain(nonce).then_some(nonce)
+}
+
+/// Whether a value is a plain file name or a number.
+fn is_plain(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    !value.is_empty() && !value.starts_with('.') && value.chars().all(plain)
+}
+
+fn runs(word: &str) -> Result<u64, &'static str> {
+    match number(word)? {
+        0 => Err("no guest would run; the value has to be 1 or more"),
+        runs => Ok(runs),
+    }
+}
+
+fn check(word: &str) -> Result<bool, &'static str> {
     match word {
-        "kill" => Some(Refusals::Kill),
-        "inject" => Some(Refusals::Inject),
-        _ => None,
+        "host" => Ok(true),
+        _ => Err("the value has to be `host`"),
     }
 }
 
-fn set_number(number: &mut u64, text: &str) {
+fn refusals(word: &str) -> Result<Refusals, &'static str> {
+    match word {
+        "kill" => Ok(Refusals::Kill),
+        "inject" => Ok(Refusals::Inject),
+        _ => Err("the value has to be `kill` or `inject`"),
+    }
+}
+
+fn number(text: &str) -> Result<u64, &'static str> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
         None => text.parse(),
     };
-    if let Ok(parsed) = parsed {
-        *number = parsed;
-    }
+    parsed.map_err(|_| NUMBER)
+}
+
+/// The beginning of a text from the disk, safe to show.
+fn shown(text: &str) -> String {
+    let end = text
+        .char_indices()
+        .nth(SHOWN)
+        .map_or(text.len(), |(end, _)| end);
+    let cut = if end < text.len() { "..." } else { "" };
+    format!("{}{cut}", text[..end].escape_debug())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
-    #[test]
-    fn parameters_are_words() {
-        let params = Params::parse("nonce=00ff guest=npf-outside later=1 junk\n");
-        assert_eq!(params.nonce.as_deref(), Some("00ff"));
-        assert_eq!(params.guest, "npf-outside");
+    fn refused(text: &str) -> String {
+        Params::parse(text).unwrap_err().to_string()
     }
 
     #[test]
-    fn numbers_are_decimal_or_hexadecimal_and_nonsense_is_passed_over() {
-        let params = Params::parse("arg=0x80 cpu-ms=20 stalled-exits=many check=host then=two");
+    fn parameters_are_words() {
+        let text = "nonce=00ff guest=npf-outside arg=0x80 cpu-ms=20 check=host then=two\n";
+        let params = Params::parse(text).unwrap();
+        assert_eq!(nonce(text), Some("00ff"));
+        assert_eq!(params.guest, "npf-outside");
+        assert_eq!(params.then.as_deref(), Some("two"));
         assert_eq!(
             (params.arg, params.runs, params.budgets.cpu_ms),
             (0x80, 1, 20)
         );
-        assert_eq!(
-            params.budgets.stalled_exits,
-            Params::default().budgets.stalled_exits
-        );
         assert!(params.check_host);
-        assert_eq!(params.then.as_deref(), Some("two"));
+        assert_eq!(Params::parse(""), Ok(Params::default()));
     }
 
     #[test]
-    fn a_guest_outside_its_folder_is_not_taken() {
-        for word in [
-            "guest=../boot/cmdline",
-            "guest=a/b",
-            "guest=",
-            "guest=.hidden",
-            "nonce=a\u{1b}b",
+    fn every_key_has_values_that_are_taken() {
+        for key in KEYS {
+            let value = match key {
+                "check" => "host",
+                "refused" => "inject",
+                _ => "7",
+            };
+            let params = Params::parse(&format!("{key}={value}"));
+            let params = params.unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(params == Params::default(), key == "nonce", "{key}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_obeyed_is_an_error_that_names_the_word() {
+        for (word, why) in [
+            ("junk", "is not `key=value`"),
+            (
+                "later=1",
+                "there is no key `later`; the keys are nonce, guest,",
+            ),
+            ("check=hosts", "the value has to be `host`"),
+            ("refused=injekt", "the value has to be `kill` or `inject`"),
+            ("runs=x", "the value has to be a number"),
+            ("arg=0x", "the value has to be a number"),
+            (
+                "cpu-ms=18446744073709551616",
+                "the value has to be a number",
+            ),
+            ("wall-ms=-1", "the value has to be a number"),
+            ("runs=0", "no guest would run"),
+            ("guest=../boot/cmdline", "the value has to be letters"),
+            ("guest=a/b", "the value has to be letters"),
+            ("guest=", "the value has to be letters"),
+            ("guest=.hidden", "the value has to be letters"),
         ] {
-            assert_eq!(Params::parse(word), Params::default(), "{word}");
+            let error = refused(&format!("nonce=1 mode=vs {word} arg=1"));
+            let expected = format!("/boot/cmdline: `{word}`: {why}");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_there_once() {
+        let expected = "/boot/cmdline: `guest=b`: the key is there twice";
+        assert_eq!(refused("guest=a guest=b"), expected);
+    }
+
+    #[test]
+    fn a_word_is_shown_safely_and_not_at_any_length() {
+        let error = refused("nonce=a\u{1b}b");
+        assert!(
+            error.starts_with(r"/boot/cmdline: `nonce=a\u{1b}b`: "),
+            "{error}"
+        );
+        assert!(refused(&"x".repeat(4096)).len() < 200);
+    }
+
+    /// The judge is to hear of the error, so the nonce counts whatever else is wrong.
+    #[test]
+    fn the_nonce_is_found_among_other_words() {
+        assert_eq!(nonce("junk check=hosts nonce=00ff"), Some("00ff"));
+        for none in ["", "guest=a", "nonce=", "nonce=a\u{1b}b"] {
+            assert_eq!(nonce(none), None, "{none}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The lines on the console, for people and for the harness.
 
 use super::*;
+use hypervisor::error::Error;
 
 #[test]
 fn the_story() {
@@ -136,4 +137,16 @@ fn the_end_of_a_killed_guest_is_an_event_too() {
         "@hv n0nce 0 end outcome=killed kind=npf gpa=0x1000 access=execute why=undeclared \
          pc=0x80200000 exits=1 npf=1 hypercalls=0\n"
     ));
+}
+
+#[test]
+fn without_a_guest_that_ran_there_is_no_claim_of_success() {
+    let mut events = Events::new(Buffer::default(), None);
+    events.ok();
+    assert!(events.into_console().0.is_empty());
+    let mut events = Events::new(Buffer::default(), None);
+    events.failed(&Error::Disk);
+    events.ok();
+    let console = String::from_utf8(events.into_console().0).unwrap();
+    assert!(!console.contains("Hypervisor ok!"), "{console}");
 }

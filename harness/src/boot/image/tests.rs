@@ -236,6 +236,27 @@ fn a_small_disk_is_cut_within_its_file_too() {
     }
 }
 
+/// The bytes that this thread has read from files.
+fn bytes_read() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    let read = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+    read.unwrap().parse().unwrap()
+}
+
+#[test]
+fn of_a_large_disk_only_what_is_written_is_read_to_cut_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk.img");
+    let files = [("/sbin/guest.bin".to_owned(), vec![0x5a; 1 << 20])];
+    write_disk(&path, 4 << 30, &files).unwrap();
+    let before = bytes_read();
+    break_disk(&path, DiskFault::Truncated).unwrap();
+    let read = bytes_read() - before;
+    assert!(read < 32 << 20, "{read} bytes");
+    let left = std::fs::metadata(&path).unwrap().len();
+    assert!(left < 32 << 20, "{left} bytes");
+}
+
 #[test]
 fn what_an_image_leaves_out_takes_up_nothing_in_its_copy() {
     let folder = tempfile::tempdir().unwrap();

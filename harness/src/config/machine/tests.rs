@@ -1,3 +1,5 @@
+mod page;
+
 use super::*;
 use std::fs;
 
@@ -308,78 +310,6 @@ fn the_built_in_machines_are_those_of_the_workspace() {
         let content = built_in.flash.unwrap().content;
         assert_eq!(content, FlashContent::Text("pfld".into()), "{name}");
         assert!(name.starts_with(built_in.arch.name()));
-    }
-}
-
-/// The page that explains every key.
-const PAGE: &str = include_str!("../../../docs/machine.md");
-
-/// The keys that a table has, as the code itself lists them when it meets one that it does not know.
-fn keys_of(table: &str) -> Vec<String> {
-    let text = format!("{table}\nno-key-at-all = 1\n");
-    let error = Machine::from_text(&workspace(), Path::new("m.toml"), text).unwrap_err();
-    let error = error.to_string();
-    let (_, listed) = error
-        .split_once("expected ")
-        .expect("it lists what it knows");
-    let listed = listed.lines().next().unwrap();
-    let names = listed.split('`').skip(1).step_by(2);
-    names.map(str::to_owned).collect()
-}
-
-#[test]
-fn every_key_has_its_paragraph_and_every_paragraph_its_key() {
-    let tables = ["qemu", "disk", "disk.file", "firmware", "flash", "witness"];
-    // What is refused with a word on where it went.
-    let gone = ["build", "qemu.control", "qemu.by-hand"];
-    let mut keys = keys_of("");
-    for table in tables {
-        let head = match table {
-            "disk.file" => "[[disk.file]]\npath = '/a'\nfrom = 'a'".to_owned(),
-            _ => format!("[{table}]"),
-        };
-        let of_table = keys_of(&head);
-        assert!(of_table.len() > 1, "[{table}]: {of_table:?}");
-        keys.extend(of_table.iter().map(|key| format!("{table}.{key}")));
-    }
-    keys.retain(|key| !gone.contains(&&**key) && !tables.contains(&&**key));
-    keys.sort();
-    let headings = PAGE.lines().filter_map(|line| line.strip_prefix("### `"));
-    let mut explained: Vec<_> = headings.map(|line| line.trim_end_matches('`')).collect();
-    explained.sort_unstable();
-    assert_eq!(keys, explained);
-}
-
-/// Every example is right: alone or over another machine. And each key's paragraph has one.
-#[test]
-fn the_examples_of_the_page_are_machine_files() {
-    for paragraph in PAGE.split("\n### ").skip(1) {
-        let (key, text) = paragraph.split_once('\n').unwrap();
-        let key = key.trim_matches('`');
-        let (_, rest) = text
-            .split_once("```toml\n")
-            .unwrap_or_else(|| panic!("{key}"));
-        let (example, _) = rest.split_once("```").unwrap();
-        let name = key.rsplit('.').next().unwrap();
-        assert!(example.contains(name), "{key}: {example}");
-        let file = match key {
-            "extends" => example.to_owned(),
-            _ => format!("extends = 'riscv64'\n{example}"),
-        };
-        let machine = Machine::from_text(&workspace(), Path::new("m.toml"), file);
-        assert!(machine.is_ok(), "{key}: {}", machine.unwrap_err());
-    }
-    let (_, rest) = PAGE.split_once("```toml\n").unwrap();
-    let (first, _) = rest.split_once("```").unwrap();
-    let machine = Machine::from_text(&workspace(), Path::new("m.toml"), first.to_owned()).unwrap();
-    assert!(machine.qemu.machine.ends_with(&["-smp".into(), "2".into()]));
-}
-
-/// The page names every machine that is built in.
-#[test]
-fn the_page_names_every_built_in_machine() {
-    for (name, _) in find::BUILT_IN {
-        assert!(PAGE.contains(&format!("| `{name}` | ")), "{name}");
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::judge::audit::{Breach, Moment};
 use crate::judge::{By, Forbidden, HvExpected, Known, Step, Story, StorySpec};
 
 /// A verdict of each kind; more than one where what it tells decides whose fault it is.
@@ -24,6 +25,13 @@ fn all() -> Vec<Verdict> {
         Verdict::WrongEnd {
             expected: name(),
             said: name(),
+        },
+        Verdict::IsolationBroken {
+            at: Moment::Exits { count: 1 },
+            breaches: vec![Breach::NoSecondStage],
+        },
+        Verdict::NotAudited {
+            because: vec!["no snapshot was taken".into()],
         },
         Verdict::WitnessDisagrees {
             because: vec![name()],

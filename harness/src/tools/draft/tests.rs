@@ -121,3 +121,60 @@ proptest! {
         }
     }
 }
+
+/// Compared each with each, these lines would take hours.
+#[test]
+fn very_many_lines_take_no_longer_than_their_number() {
+    let machine = machine(Arch::Riscv64);
+    let word = |nth: u32| -> String {
+        let letter = |place: u32| char::from(b'g' + ((nth >> (4 * place)) & 15) as u8);
+        (0..5).map(letter).collect()
+    };
+    // No two have the same words; in the second console all have the same, but for what may vary.
+    let different: Vec<_> = (0..100_000)
+        .map(|nth| format!("line {}", word(nth)))
+        .collect();
+    assert_eq!(candidates(&machine, &different).len(), different.len());
+    let of_hex = |nth: u32| {
+        let digits = word(nth)
+            .bytes()
+            .map(|b| (b'a' + (b & 3)) as char)
+            .collect::<String>();
+        format!("we go {digits} {}", "a".repeat(nth as usize % 60))
+    };
+    let alike: Vec<_> = (0..100_000).map(of_hex).collect();
+    assert!(candidates(&machine, &alike).len() <= alike.len());
+    let errors: Vec<_> = (0..20_000)
+        .map(|nth| format!("{KILLED} {}", word(nth)))
+        .collect();
+    let steps = chosen(candidates(&machine, &errors)).unwrap();
+    let text = written(machine.arch, "x", &errors, &steps);
+    assert_eq!(text.matches("[[step]]").count(), errors.len());
+}
+
+/// What is compared is what could be alike: all that a pattern matches is found.
+#[test]
+fn a_line_that_another_ones_pattern_matches_is_found() {
+    let machine = machine(Arch::Riscv64);
+    let long = "word ".repeat(30);
+    for (one, two) in [
+        ("exit 10 of all", "exit 5 of all"),
+        ("took 1.25 of it", "took 17 of it"),
+        ("at 0x1f there", "at 0XFFFF there"),
+        ("root ffffffc080200000 here", "root 12345 here"),
+        ("many   blanks", "many  blanks"),
+        (&*format!("{long} one"), &*format!("{long} two")),
+        (
+            &*format!("n 12 {long} one"),
+            &*format!("n 123456 {long} two"),
+        ),
+    ] {
+        let lines = [one.to_owned(), two.to_owned()];
+        let regex = Regex::new(&pattern(one)).unwrap();
+        assert!(regex.is_match(two), "{one} {two}");
+        let of_one = candidates(&machine, &lines)
+            .into_iter()
+            .filter(|c| c.line == one);
+        assert_eq!(of_one.count(), 0, "{one}");
+    }
+}

@@ -13,14 +13,8 @@ use super::{
     vcpu::Vcpu,
 };
 use crate::{
-    error::Error,
-    memory::addr::{Gpa, Gva, Hpa},
-    memory::guest_memory::GuestMemory,
-    memory::mapping::MapError,
-    vm::arch::Arch,
-    vm::hostcheck::Registers,
-    vm::layout::Layout,
-    vm::vcpu::Cpu,
+    error::Error, memory::addr::Gva, memory::guest_memory::GuestMemory, memory::mapping::MapError,
+    vm::arch::Arch, vm::hostcheck::Registers, vm::layout::Layout, vm::vcpu::Cpu,
 };
 
 /// A CPU with ArceOS at EL2, or at EL1 for guests at EL0.

@@ -3,7 +3,7 @@
 use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
 use crate::{
     error::Error,
-    memory::addr::{Gpa, Gva, Hpa},
+    memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
     memory::mapping::MapError,
     memory::stage2,
