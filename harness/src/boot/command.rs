@@ -196,8 +196,8 @@ mod tests {
         let args = launch.args.join(" ");
         assert_eq!(
             args,
-            "-machine virt -m 1G -chardev socket,id=gdb,fd=6 -gdb chardev:gdb -object \
-             memory-backend-file,id=audited-ram,size=1073741824,mem-path=/dev/fd/7,share=on \
+            "-machine virt -m 1G -chardev socket,id=gdb,fd=103 -gdb chardev:gdb -object \
+             memory-backend-file,id=audited-ram,size=1073741824,mem-path=/dev/fd/104,share=on \
              -machine memory-backend=audited-ram"
         );
         assert_eq!(launch.audit.unwrap().ram, Some(1 << 30));

@@ -8,8 +8,10 @@ use std::io;
 use std::mem::ManuallyDrop;
 use tokio::process::{Child, Command};
 
-/// The number of the first inherited descriptor in the child; the others follow.
-pub const FIRST_INHERITED: RawFd = 3;
+/// The number of the first inherited descriptor in the child; the others follow. It is higher than those
+/// that a process with few open files has: the pipe over which a child reports that it could not become
+/// the program gets the lowest free number, also one that another thread has closed just then.
+pub const FIRST_INHERITED: RawFd = 100;
 
 /// Makes a command lead its own process group, end with the harness, and inherit descriptors under the
 /// numbers from [`FIRST_INHERITED`] on. The command holds them until it is dropped.
@@ -124,7 +126,10 @@ mod tests {
             ends.rotate_left(rotated);
             expected.rotate_left(rotated);
             let mut command = Command::new("sh");
-            command.args(["-c", "cat <&3 && echo && cat <&4 && echo && cat <&5"]);
+            command.args([
+                "-c",
+                "cat /dev/fd/100 && echo && cat /dev/fd/101 && echo && cat /dev/fd/102",
+            ]);
             lead(command.stdout(Stdio::piped()), ends);
             let mut child = command.spawn().unwrap();
             let said = child.stdout.take().unwrap().into_owned_fd().unwrap();
