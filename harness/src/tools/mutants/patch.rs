@@ -7,7 +7,7 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The verdicts that a defect may be seen by, besides `timeout`, which only a defect that hangs has.
-const RED: [&str; 9] = [
+const RED: [&str; 13] = [
     "missing-marker",
     "diverged",
     "forbidden-output",
@@ -17,6 +17,10 @@ const RED: [&str; 9] = [
     "broken-report",
     "wrong-end",
     "witness-disagrees",
+    "strand-broken",
+    "exit-flood",
+    "isolation-broken",
+    "not-audited",
 ];
 
 /// What a mutant may change: the thing under test, and nothing that judges it.
