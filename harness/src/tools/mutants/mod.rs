@@ -1,6 +1,8 @@
 //! Mutants: each case of the conformance suite exists for a defect, which a patch puts back into a copy
 //! of the workspace. A case that stays green with its defect proves nothing.
 
+#[cfg(feature = "cli")]
+pub mod generate;
 mod patch;
 mod tree;
 
