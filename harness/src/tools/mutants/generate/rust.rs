@@ -18,8 +18,13 @@ const WRITES: [&str; 2] = ["csr_write", "sysreg_write"];
 /// Macros that read one.
 const READS: [&str; 3] = ["csr_read", "sysreg_read", "read_if_present"];
 
-/// Instruments of the suite and of people, which confine nothing.
-const INSTRUMENTS: [&str; 2] = ["host_registers", "fmt"];
+/// What confines nothing: instruments of the suite, words, and the tables that a guest gets of its own.
+const APART: [&str; 4] = [
+    "host_registers",
+    "hv_guest_release",
+    "fmt",
+    "write_identity_tables",
+];
 
 /// Finds the sites of a file. In a file of an architecture these are its bits, tables, registers and
 /// statements; everywhere, bounds and statements. An error says where the file cannot be parsed.
@@ -136,13 +141,14 @@ impl Finder<'_> {
         slug(self.of(term))
     }
 
-    /// A constant of an architecture: nothing instead of it, and the bits that must stay clear.
+    /// A constant of an architecture: nothing instead of its one field, and the bits that must stay clear.
     fn constant(&mut self, name: &syn::Ident, kind: &Type, value: &Expr) {
         let is_number = matches!(self.of(kind), "u8" | "u16" | "u32" | "u64");
         if self.arch.is_none() || !is_number {
             return;
         }
-        if matches!(value, Expr::Lit(_) | Expr::Binary(_)) && self.of(value) != "0" {
+        // Where there are several bits, each is dropped by itself.
+        if matches!(value, Expr::Binary(shift) if matches!(shift.op, BinOp::Shl(_))) {
             self.replace(Kind::Bit, value, "0", "zeroed".to_owned());
         }
         for bit in clear_bits(self.text, name.span().byte_range().start) {
@@ -268,14 +274,14 @@ impl<'ast> Visit<'ast> for Finder<'_> {
     }
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if !INSTRUMENTS.contains(&item.sig.ident.to_string().as_str()) {
+        if !APART.contains(&item.sig.ident.to_string().as_str()) {
             self.item(item, &item.sig.ident);
             visit::visit_item_fn(self, item);
         }
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
-        if !INSTRUMENTS.contains(&item.sig.ident.to_string().as_str()) {
+        if !APART.contains(&item.sig.ident.to_string().as_str()) {
             self.item(item, &item.sig.ident);
             visit::visit_impl_item_fn(self, item);
         }

@@ -138,11 +138,24 @@ fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
-/// A text as a part of an ID: its letters and digits, and `-` for whatever is between them.
+/// How long a part of an ID may be.
+const LONGEST: usize = 48;
+
+/// A text as a part of an ID: its letters and digits, and `-` for whatever is between them. Of a long text
+/// it is the first words.
 pub fn slug(text: &str) -> String {
     let kept = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.');
-    let kept: Vec<_> = kept.filter(|part| !part.is_empty()).collect();
-    kept.join("-")
+    let mut slug = String::new();
+    for part in kept.filter(|part| !part.is_empty()) {
+        if !slug.is_empty() && slug.len() + part.len() > LONGEST {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.push_str(part);
+    }
+    slug
 }
 
 #[cfg(test)]
@@ -180,5 +193,6 @@ mod tests {
     fn a_slug_is_made_of_words() {
         assert_eq!(slug("mov    {}, dr0"), "mov-dr0");
         assert_eq!(slug("Self::P | x.y"), "Self-P-x.y");
+        assert_eq!(slug(&"word ".repeat(20)).len(), 49);
     }
 }
