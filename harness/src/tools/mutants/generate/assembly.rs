@@ -147,7 +147,7 @@ mod tests {
         let sites = named(Path::new(&file), text, &items, found);
         sites
             .iter()
-            .map(|site| (site.id.clone(), site.apply(text)))
+            .map(|site| (site.id.clone(), site.apply(text).unwrap()))
             .collect()
     }
 

@@ -67,8 +67,19 @@ impl Bed {
 
     /// Tries a mutant: builds it, and runs scenarios until one fails.
     pub async fn attempt(&self, site: &Site, arch: Arch) -> Result<Row, Error> {
-        let original = self.tree.replace(&site.file, "")?;
-        self.tree.replace(&site.file, &site.apply(&original))?;
+        let path = self.tree.path().join(&site.file);
+        let original = self
+            .tree
+            .read(&site.file)
+            .map_err(|e| Error::io("read", &path, &e))?;
+        let mutant = site.apply(&original).ok_or_else(|| {
+            let what = format!(
+                "{} has changed since the mutants were made",
+                site.file.display()
+            );
+            Error::infrastructure(what, "run it again")
+        })?;
+        self.tree.replace(&site.file, &mutant)?;
         let started = Instant::now();
         let mut row = self.tried(site, arch, &original).await;
         self.tree.replace(&site.file, &original)?;

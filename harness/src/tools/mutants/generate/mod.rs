@@ -117,10 +117,12 @@ pub async fn run(
     let queue: VecDeque<_> = queue.cloned().collect();
     let (results, mut incoming) = mpsc::unbounded_channel();
     let workers = wanted.jobs.min(queue.len());
+    let passed = kept.greens.iter().filter(|green| green.verdict == "pass");
     let shared = Arc::new(Shared {
         project: project.clone(),
         scenarios: scenarios(project)?,
-        greens: Mutex::new(kept.greens.clone()),
+        // What failed without a mutant may have been the machine's fault, and is tried again.
+        greens: Mutex::new(passed.cloned().collect()),
         results,
     });
     let queue = Arc::new(Mutex::new(queue));
@@ -188,7 +190,11 @@ fn table(
     let excused = rows.iter().filter(|row| row.fate == Fate::Survived);
     let excused =
         excused.filter_map(|row| Some((row.id.clone(), equivalents.reason(&row.id)?.to_owned())));
-    let not_green = kept.greens.iter().filter(|green| green.verdict != "pass");
+    let is_here = |wanted: Arch| all.iter().any(|(_, arch)| *arch == wanted);
+    let not_green = kept
+        .greens
+        .iter()
+        .filter(|green| green.verdict != "pass" && is_here(green.arch));
     Ok(Table {
         equivalents: excused.collect(),
         mistakes: equivalents.mistakes(sites, &rows),

@@ -1,5 +1,9 @@
 //! Sites in a Rust file, found by the shape of its code.
 
+mod syntax;
+#[cfg(test)]
+mod tests;
+
 use super::site::{Found, Items, Kind, slug};
 use super::tokens;
 use crate::arch::Arch;
@@ -9,9 +13,10 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Block, Expr, Lit, Pat, Stmt, Token, Type};
-
-/// A marker in front of a constant: bits that must stay clear, each of which is set once.
-const CLEAR: &str = "// mutants: clear bits ";
+use syntax::{
+    assigned, chain, clear_bits, first_literal, has_let, inner, is_assignment, is_one_of, name_of,
+    shifted,
+};
 
 /// Macros that write a register, as a statement.
 const WRITES: [&str; 2] = ["csr_write", "sysreg_write"];
@@ -438,88 +443,3 @@ impl Finder<'_> {
         }
     }
 }
-
-/// The operands of operators of one kind that are joined.
-fn chain<'e>(binary: &'e syn::ExprBinary, same: impl Fn(&BinOp) -> bool + Copy) -> Vec<&'e Expr> {
-    let mut terms = match &*binary.left {
-        Expr::Binary(left) if same(&left.op) => chain(left, same),
-        left => vec![left],
-    };
-    terms.push(&binary.right);
-    terms
-}
-
-/// The statement in an `unsafe` block that holds nothing else.
-fn inner(expression: &Expr) -> &Expr {
-    match expression {
-        Expr::Unsafe(block) => match &block.block.stmts[..] {
-            [Stmt::Expr(only, _)] => inner(only),
-            _ => expression,
-        },
-        _ => expression,
-    }
-}
-
-fn assigned(left: &str) -> String {
-    left.strip_prefix("self.").unwrap_or(left).to_owned()
-}
-
-fn is_assignment(op: &BinOp) -> bool {
-    matches!(
-        op,
-        BinOp::BitOrAssign(_) | BinOp::BitAndAssign(_) | BinOp::AddAssign(_)
-    )
-}
-
-/// The comparison whose bound is one further.
-fn shifted(op: &BinOp) -> Option<&'static str> {
-    Some(match op {
-        BinOp::Lt(_) => "<=",
-        BinOp::Le(_) => "<",
-        BinOp::Gt(_) => ">=",
-        BinOp::Ge(_) => ">",
-        _ => return None,
-    })
-}
-
-fn name_of(op: &str) -> &'static str {
-    match op {
-        "<" => "less",
-        "<=" => "at-most",
-        ">" => "more",
-        _ => "at-least",
-    }
-}
-
-fn has_let(expression: &Expr) -> bool {
-    match expression {
-        Expr::Let(_) => true,
-        Expr::Binary(binary) => has_let(&binary.left) || has_let(&binary.right),
-        _ => false,
-    }
-}
-
-fn is_one_of(call: &syn::Macro, names: &[&str]) -> bool {
-    let name = call.path.get_ident().map(ToString::to_string);
-    name.is_some_and(|name| names.contains(&name.as_str()))
-}
-
-fn first_literal(call: &syn::Macro) -> Option<String> {
-    let first = call.tokens.clone().into_iter().next()?;
-    let text = first.to_string();
-    Some(text.strip_prefix('"')?.strip_suffix('"')?.to_owned())
-}
-
-/// The bits that the marker in front of a constant names; its name is at byte `at`.
-fn clear_bits(text: &str, at: usize) -> Vec<u32> {
-    let mut above = text[..at].lines().rev().skip(1).map(str::trim_start);
-    let marker = above
-        .by_ref()
-        .take_while(|line| line.starts_with("//"))
-        .find_map(|line| line.strip_prefix(CLEAR));
-    let bits = marker.unwrap_or_default().split(',');
-    bits.filter_map(|bit| bit.trim().parse().ok()).collect()
-}
-
-#[cfg(test)]
-mod tests;

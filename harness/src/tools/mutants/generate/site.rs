@@ -57,11 +57,15 @@ pub struct Site {
 }
 
 impl Site {
-    /// The file's text with the defect in it.
-    pub fn apply(&self, text: &str) -> String {
+    /// The file's text with the defect in it; none if the text is not the one that the site was found in.
+    pub fn apply(&self, text: &str) -> Option<String> {
+        let before = text.get(self.range.clone())?;
+        if one_line(before) != self.before {
+            return None;
+        }
         let mut mutant = text.to_owned();
         mutant.replace_range(self.range.clone(), &self.replacement);
-        mutant
+        Some(mutant)
     }
 
     /// The file's name without its ending.
@@ -179,7 +183,10 @@ mod tests {
         let first = "x86_64/pages/Region.drop/fill-dropped";
         assert_eq!(ids, [first, &format!("{first}-2")]);
         assert_eq!((sites[1].line, sites[1].arch), (2, Some(Arch::X86_64)));
-        assert_eq!(sites[1].apply(text), "fill();\n();\n");
+        assert_eq!(sites[1].apply(text).as_deref(), Some("fill();\n();\n"));
+        for other in ["fill();\n", "fill();\ngone();\n"] {
+            assert_eq!(sites[1].apply(other), None, "another text");
+        }
         let shared = named(
             Path::new("hypervisor/src/memory/a.rs"),
             text,

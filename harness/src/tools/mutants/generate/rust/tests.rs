@@ -14,7 +14,7 @@ fn mutants_in(file: &str, text: &str) -> Vec<(String, String)> {
     let short = |id: &str| id.splitn(3, '/').nth(2).unwrap().to_owned();
     sites
         .iter()
-        .map(|site| (short(&site.id), site.apply(text)))
+        .map(|site| (short(&site.id), site.apply(text).unwrap()))
         .collect()
 }
 
