@@ -219,10 +219,7 @@ impl Finder<'_> {
                 let name = match call {
                     Expr::Assign(assign) => assigned(self.of(&assign.left)),
                     Expr::Binary(binary) if is_assignment(&binary.op) => self.of(inner).to_owned(),
-                    Expr::Call(call) => self.of(&call.func).to_owned(),
-                    Expr::MethodCall(call) => {
-                        format!("{}.{}", self.of(&call.receiver), call.method)
-                    }
+                    Expr::Call(_) | Expr::MethodCall(_) => self.of(call).to_owned(),
                     _ => return,
                 };
                 // A block that is left empty stays: it may have an `unsafe` of its own.

@@ -116,7 +116,7 @@ fn steps_are_left_out() {
         "impl Drop for Region<T> { fn drop(&mut self) { self.bytes().fill(0); a.b = 1; a()?; unsafe { b() }; c() } }",
         &[
             (
-                "Region.drop/self.bytes-.fill-dropped",
+                "Region.drop/self.bytes-.fill-0-dropped",
                 "impl Drop for Region<T> { fn drop(&mut self) { (); a.b = 1; a()?; unsafe { b() }; c() } }",
             ),
             (
