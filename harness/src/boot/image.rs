@@ -167,42 +167,39 @@ pub fn break_disk(path: &Path, fault: DiskFault) -> io::Result<()> {
     match fault {
         // The boot sector goes, and with it all that says where things are.
         DiskFault::NotFat => file.write_all(&[0; 512]),
-        // What the files' clusters hold comes last; the half of it goes.
         DiskFault::Truncated => {
-            let data = data_end(&mut file)?;
-            file.set_len(data.start + (data.end - data.start) / 2)
+            let half = half_of_a_guest(path)?;
+            file.set_len(half)
         }
     }
 }
 
-/// Where the first bytes of the disk's last file are, and the end of the last one that is not zero.
-fn data_end(file: &mut std::fs::File) -> io::Result<std::ops::Range<u64>> {
+/// Where half of the first guest's image is on a disk. The files are as they were written: each in one
+/// piece.
+fn half_of_a_guest(disk: &Path) -> io::Result<u64> {
     const SECTOR: usize = 512;
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut bytes)?;
-    let field = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
-    let long = |at: usize| {
-        u64::from(u32::from_le_bytes([
-            bytes[at],
-            bytes[at + 1],
-            bytes[at + 2],
-            bytes[at + 3],
-        ]))
-    };
-    // BPB: reserved sectors, number of FATs, sectors of one (of 16 bits, or 0 and of 32 bits), and the
-    // root folder's entries of 32 bytes, where that has a place of its own.
-    let table = match field(22) {
-        0 => long(36),
-        sectors => sectors,
-    };
-    let root = (field(17) * 32).div_ceil(SECTOR as u64);
-    let start = (field(14) + u64::from(bytes[16]) * table + root) * SECTOR as u64;
-    let used = bytes
-        .chunks(SECTOR)
-        .rposition(|sector| sector.iter().any(|&byte| byte != 0));
-    let end = used.map_or(0, |sector| (sector as u64 + 1) * SECTOR as u64);
-    Ok(start..end.max(start))
+    let no_guest = || io::Error::other("the disk holds no guest that could be cut");
+    let file = std::fs::File::options().read(true).write(true).open(disk)?;
+    let volume = FileSystem::new(fscommon::BufStream::new(file), FsOptions::new())?;
+    let folder = volume.root_dir().open_dir("sbin")?;
+    let mut files = folder
+        .iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.is_file());
+    let mut guest = Vec::new();
+    files
+        .next()
+        .ok_or_else(no_guest)?
+        .to_file()
+        .read_to_end(&mut guest)?;
+    let bytes = std::fs::read(disk)?;
+    // A file begins where a sector does.
+    let is_it = |sector: &usize| bytes[sector * SECTOR..].starts_with(&guest);
+    let first = (0..bytes.len() / SECTOR)
+        .find(is_it)
+        .filter(|_| !guest.is_empty());
+    let start = first.ok_or_else(no_guest)? * SECTOR;
+    Ok((start + (guest.len() / 2).next_multiple_of(SECTOR)) as u64)
 }
 
 /// Makes a flash image of a size that begins with some contents.

@@ -237,6 +237,27 @@ fn a_small_disk_is_cut_within_its_file_too() {
 }
 
 #[test]
+fn a_truncated_disk_ends_within_the_guest_whatever_comes_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk.img");
+    let guest = vec![0x5a; 22_264];
+    for last in [0, 100_000, 1 << 20] {
+        let mut flash = vec![0; (1 << 20) + 1];
+        flash[last] = 1;
+        let files = [
+            ("/sbin/guest.bin", guest.clone()),
+            ("/boot/pflash.img", flash),
+        ];
+        let files = files.map(|(name, bytes)| (name.to_owned(), bytes));
+        write_disk(&path, 5 << 20, &files).unwrap();
+        break_disk(&path, DiskFault::Truncated).unwrap();
+        let left = std::fs::read(&path).unwrap();
+        let of_guest = left.iter().filter(|&&byte| byte == 0x5a).count();
+        assert!((11_000..12_000).contains(&of_guest), "{last}: {of_guest}");
+    }
+}
+
+#[test]
 fn an_image_of_ones_own_is_copied_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let [own, copied] = ["own.img", "disk.img"].map(|name| folder.path().join(name));
