@@ -211,7 +211,7 @@ fn x86_64_tells_the_story_with_an_emulated_flash_too() {
 fn accounts(arch: &str) {
     let boot = boot(arch, &[], 0);
     let (end, witness) = (&boot.report["hypervisor_end"], &boot.report["witness"]);
-    assert_eq!((&end["npf"], &witness["npf"]), (&1.into(), &1.into()));
+    assert_eq!((&end["npf"], &witness["npf"]), (&2.into(), &2.into()));
     assert_eq!(end["hypercalls"], witness["hypercall"]);
     assert_eq!(witness["faults"][0]["access"], "read");
     assert_eq!(boot.report["forged"]["count"], 0);

@@ -13,7 +13,7 @@ fn recorded(arch: &str) -> String {
 /// What the machine held, and what is wrong with that.
 fn audit(arch: &str) -> String {
     let ran = harness(&["audit", &recorded(arch)]);
-    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""), "{ran:#?}");
     ran.stdout
 }
 

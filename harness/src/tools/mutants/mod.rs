@@ -2,6 +2,8 @@
 //! into a copy of the workspace. A case that stays green with its defect proves nothing. Further patches
 //! are lies: a hypervisor that tells what did not happen, and has to fail the case that each names.
 
+#[cfg(feature = "cli")]
+pub mod generate;
 mod patch;
 mod tree;
 
