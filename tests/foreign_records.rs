@@ -76,8 +76,8 @@ fn a_record_that_cannot_be_a_runs_is_refused() {
         ),
         (
             "run.json",
-            with(r#""version":1"#, r#""version":3"#),
-            "run.json: it is of version 3 of the records",
+            with(r#""version":1"#, r#""version":4"#),
+            "run.json: it is of version 4 of the records",
         ),
         (
             "story.json",
@@ -127,7 +127,7 @@ fn a_record_that_is_whole_gets_its_verdict() {
     let dir = folder.path().to_string_lossy();
     let report = harness(&["judge", &dir, "--format", "json"]).json();
     assert_eq!(report["verdict"]["kind"], "pass", "{report}");
-    assert_eq!(report["version"], 2, "{report}");
+    assert_eq!(report["version"], 3, "{report}");
 }
 
 #[test]
