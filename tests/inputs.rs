@@ -391,7 +391,7 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
     };
     let [booted, story, verdict] = ["run.json", "story.json", "verdict.json"].map(json);
     for json in [&booted, &story, &verdict] {
-        assert_eq!(json["version"], 2, "{json}");
+        assert_eq!(json["version"], 3, "{json}");
     }
     assert_eq!(story["timeout"]["nanos"], 250_000_000);
     assert_eq!(story["silence"]["secs"], 20);

@@ -27,7 +27,8 @@ fn defects_that_are_put_back_are_seen() {
         assert_eq!(row["case"], case);
         assert_eq!(row["arch"], "riscv64");
         assert_eq!(row["fate"], "killed");
-        assert_eq!(row["verdict"], "forbidden-output");
+        let seen_by = row["verdict"].as_str().unwrap();
+        assert!(["forbidden-output", "isolation-broken"].contains(&seen_by));
     }
 }
 
