@@ -7,9 +7,10 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The verdicts that a defect may be seen by, besides `timeout`, which only a defect that hangs has.
-const RED: [&str; 9] = [
+const RED: [&str; 11] = [
     "missing-marker",
     "diverged",
+    "results-wrong",
     "forbidden-output",
     "guest-killed",
     "early-exit",
@@ -17,6 +18,7 @@ const RED: [&str; 9] = [
     "broken-report",
     "wrong-end",
     "witness-disagrees",
+    "isolation-broken",
 ];
 
 /// What a mutant may change: the thing under test, and nothing that judges it.
