@@ -18,6 +18,8 @@ pub mod probe;
 #[cfg(target_os = "none")]
 mod story;
 #[cfg(target_os = "none")]
+pub mod sweep;
+#[cfg(target_os = "none")]
 pub mod touch;
 
 /// The architecture's layer: for one guest program, the same names everywhere.

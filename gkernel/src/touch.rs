@@ -7,6 +7,53 @@ use core::{
 
 use crate::arch::{self, map_physical};
 
+/// If the run's number is odd, loads from the flash first: a legal fault, behind which whatever is not allowed
+/// has to be refused as before. Gives the number without that bit.
+pub fn target() -> u64 {
+    let number = arch::argument();
+    if number & 1 != 0 {
+        load(arch::FLASH);
+    }
+    number & !1
+}
+
+/// A form of access to memory, tried by an instruction of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// How assemblers write it.
+    pub name: &'static str,
+    /// Whether it may be split over two pages: it has more than a byte, and need not be aligned.
+    pub splits: bool,
+    /// Makes it, at a virtual address.
+    pub make: fn(u64),
+}
+
+/// A table of [`Form`]s, a line each: a name, `splits` or `whole`, and the instructions. `{a}` in these is the
+/// address; they may change the registers that are named behind them.
+#[macro_export]
+macro_rules! forms {
+    ($($name:literal, $how:ident, [$($text:literal),+] $(, $out:tt)*;)*) => {
+        &[$($crate::touch::Form {
+            name: $name,
+            splits: $crate::forms!(@$how),
+            make: |address| {
+                // SAFETY: whether the hypervisor lets it through is what the guest is for. If it does, it
+                // changes nothing of the guest's own: these are no addresses of Rust's.
+                unsafe {
+                    ::core::arch::asm!($($text),+, a = in(reg) address $(, out($out) _)*);
+                }
+            },
+        }),*]
+    };
+    (@splits) => { true };
+    (@whole) => { false };
+}
+
+/// The virtual address of a guest-physical one, for an access of the caller's own.
+pub fn at(physical: u64) -> u64 {
+    map_physical(physical)
+}
+
 /// Loads a byte.
 pub fn load(physical: u64) -> u8 {
     let address = map_physical(physical);

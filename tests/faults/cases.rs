@@ -63,6 +63,26 @@ pattern = 'panicked at'
 except = 'panicked at test'
 ";
 
+/// A story with the results of three cases.
+const SWEPT: &str = "\
+end = 'shutdown'
+[hv]
+lines = false
+[[step]]
+name = 'one'
+pattern = '^step one$'
+[[result]]
+name = 'ports'
+[[result]]
+name = 'msrs'
+[[result]]
+name = 'sieve'
+pattern = '^PASS: sieve'
+failed = '^FAIL: sieve'
+[[forbid]]
+pattern = '^CASE .*FAILED'
+";
+
 /// Something that the fake QEMU does.
 pub enum Act {
     /// Greet, and obey until the machine is set going.

@@ -6,6 +6,7 @@ use super::cause::{Cause, Suspects};
 use super::event::Event;
 use super::hvlog::console::{KILLED, printed_fault, printed_load};
 use super::hvlog::{Heard, HvEvent, Listener};
+use super::results::{CaseOutcome, CaseResult, Results};
 use super::spec::{By, Step, Strand};
 use super::story::Story;
 use super::strands::{self, Standing, Strands};
@@ -39,6 +40,7 @@ pub struct Judge<'s> {
     /// How many lines of the guest's the steps have taken.
     guest_lines: u64,
     strands: Strands<'s>,
+    results: Results<'s>,
     suspects: Suspects,
     hypervisor: Listener,
     witness: Option<Account>,
@@ -58,6 +60,7 @@ impl<'s> Judge<'s> {
             reached: Vec::new(),
             guest_lines: 0,
             strands: Strands::new(story),
+            results: Results::new(story),
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
             witness: None,
@@ -86,9 +89,14 @@ impl<'s> Judge<'s> {
         self.strands.standing()
     }
 
-    /// How often the story has moved on: by a step, or by a line of a strand.
+    /// The result of each case so far.
+    pub fn results(&self) -> &[CaseOutcome] {
+        self.results.found()
+    }
+
+    /// How often the story has moved on: by a step, by a line of a strand, or by a result.
     pub fn progress(&self) -> u64 {
-        self.reached.len() as u64 + self.strands.lines()
+        self.reached.len() as u64 + self.strands.lines() + self.results.lines()
     }
 
     /// The line so far that looks most like the cause of a failure.
@@ -250,6 +258,9 @@ impl<'s> Judge<'s> {
                 };
             }
             _ if self.strands.take(line, &matches) => return ControlFlow::Continue(()),
+            _ if self.takes_results() && self.results.take(line, &matches) => {
+                return ControlFlow::Continue(());
+            }
             _ => {}
         }
         self.look(line);
@@ -267,8 +278,9 @@ impl<'s> Judge<'s> {
                 rule: forbidden.pattern.clone(),
             });
         }
-        if let Some(broken) = self.strands.stray(line, &matches) {
-            return ControlFlow::Break(broken);
+        let stray = self.strands.stray(line, &matches);
+        if let Some(stray) = stray.or_else(|| self.results.stray(line, &matches)) {
+            return ControlFlow::Break(stray);
         }
         if let Some(step) = story.stray(&matches) {
             return ControlFlow::Break(Verdict::Diverged {
@@ -284,6 +296,21 @@ impl<'s> Judge<'s> {
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    /// Whether the line of a case may come: until the last step that must.
+    fn takes_results(&self) -> bool {
+        let must = |step: &Step| !step.optional;
+        self.awaited().is_some() || !self.story.steps().iter().any(must)
+    }
+
+    /// How many lines of the guest's the story has taken.
+    fn guest_lines(&self) -> u64 {
+        let results = &self.story.spec().results;
+        let of_guest = |result: &CaseResult| result.by == Some(By::Guest);
+        let results = results.iter().zip(self.results.found());
+        let results = results.filter(|(result, found)| of_guest(result) && found.line.is_some());
+        self.guest_lines + self.strands.lines_of_a_guest() + results.count() as u64
     }
 
     /// Compares what the hypervisor reports with what is known.
@@ -345,7 +372,8 @@ impl<'s> Judge<'s> {
             };
         }
         let whole_run = *end != MachineEnd::NotRecorded;
-        let objection = self.strands.apart();
+        let objection = self.results.objection();
+        let objection = objection.or_else(|| self.strands.apart());
         let objection = objection.or_else(|| self.objection_of_the_report());
         let objection = objection.or_else(|| self.objection_of_the_witness(whole_run));
         let objection = objection.or_else(|| self.objection_of_the_audit(whole_run));
@@ -368,7 +396,7 @@ impl<'s> Judge<'s> {
                     .collect();
                 let accounts = Accounts {
                     printed: &printed,
-                    guest_lines: self.guest_lines + self.strands.lines_of_a_guest(),
+                    guest_lines: self.guest_lines(),
                     hypervisor: &self.hypervisor,
                     qemu,
                 };

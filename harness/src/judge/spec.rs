@@ -5,6 +5,7 @@ use super::accounts;
 use super::audit;
 use super::hvlog::{Fields, GuestLog, HvEvent, Listener};
 use super::known::Known;
+use super::results::CaseResult;
 use super::verdict::{EndKind, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::time::Duration;
@@ -184,7 +185,7 @@ fn names_are_their_own<'n>(names: impl Iterator<Item = &'n String>) -> Option<St
     None
 }
 
-fn objection_to_pattern(whose: &str, pattern: &str) -> Option<String> {
+pub(super) fn objection_to_pattern(whose: &str, pattern: &str) -> Option<String> {
     match regex::Regex::new(pattern) {
         Ok(pattern) if pattern.is_match("") => {
             Some(format!("{whose} is any line, even an empty one"))
@@ -323,6 +324,9 @@ pub struct StorySpec {
     /// The strands, which run beside the steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strands: Vec<Strand>,
+    /// The cases, each of which has to say that it went well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<CaseResult>,
     /// What must not come.
     pub forbidden: Vec<Forbidden>,
     /// How the machine must end.
@@ -357,15 +361,18 @@ impl StorySpec {
     /// Says why this story, which anybody may have written, could prove nothing; none if it is fit to
     /// judge by.
     pub fn objection(&self) -> Option<String> {
-        if self.strands.is_empty() && self.steps.iter().all(|step| step.optional) {
+        let asks = !self.strands.is_empty() || !self.results.is_empty();
+        if !asks && self.steps.iter().all(|step| step.optional) {
             return Some("it has no step that must happen: every run would pass".into());
         }
         let steps = self.steps.iter();
         let names = steps.clone().map(|step| &step.name);
         let names = names.chain(self.strands.iter().map(|strand| &strand.name));
+        let names = names.chain(self.results.iter().map(|result| &result.name));
         names_are_their_own(names)
             .or_else(|| steps.clone().find_map(Step::objection))
             .or_else(|| self.strands.iter().find_map(Strand::objection))
+            .or_else(|| self.results.iter().find_map(CaseResult::objection))
             .or_else(|| self.strange_names())
     }
 

@@ -4,6 +4,7 @@ use super::audit;
 use super::hvlog::console::KILLED;
 use super::known::Known;
 use super::patterns::{Matches, Patterns};
+use super::results::ResultPatterns;
 use super::spec::{By, Course, Forbidden, HvExpected, Step, StorySpec, Strand};
 use super::verdict::{Blame, EndKind, Verdict};
 use regex::Regex;
@@ -19,6 +20,7 @@ pub struct Story {
     near: Vec<Option<usize>>,
     forbidden: Vec<Rule>,
     pub(super) strands: Vec<StrandPatterns>,
+    pub(super) results: Vec<ResultPatterns>,
 }
 
 /// The patterns of a forbidden line, and the steps between which it is forbidden.
@@ -80,6 +82,7 @@ impl Story {
         Self::of(StorySpec {
             steps,
             strands: Vec::new(),
+            results: Vec::new(),
             forbidden,
             end,
             hv: HvExpected::of(end),
@@ -112,6 +115,11 @@ impl Story {
         let forbidden = forbidden.collect();
         let strands = spec.strands.iter().map(|strand| numbering.strand(strand));
         let strands = strands.collect::<Result<_, _>>()?;
+        let results = spec.results.iter().map(|result| ResultPatterns {
+            ok: numbering.number(&result.pattern),
+            failed: numbering.number(&result.failed),
+        });
+        let results = results.collect();
         numbering.number(&killed);
         let patterns = Patterns::new(&numbering.0)?;
         Ok(Self {
@@ -120,6 +128,7 @@ impl Story {
             near,
             forbidden,
             strands,
+            results,
         })
     }
 
@@ -200,9 +209,13 @@ impl Story {
             let strand = self.strands().iter().find(|strand| strand.name == name);
             owner(strand.and_then(|strand| strand.by))
         };
+        let result = |name: &str| {
+            let result = self.spec.results.iter().find(|result| result.name == name);
+            result.map_or_else(|| strand(name), |result| owner(result.by))
+        };
         let step = |name: &str| {
             let step = self.steps().iter().find(|step| step.name == name);
-            step.map_or_else(|| strand(name), |step| owner(step.by))
+            step.map_or_else(|| result(name), |step| owner(step.by))
         };
         match verdict {
             Verdict::Pass => Blame::Nobody,
@@ -226,7 +239,8 @@ impl Story {
             // Even if QEMU crashed: what it ran made it crash.
             Verdict::EarlyExit { .. } | Verdict::ExitFlood { .. } => Blame::GuestOrHypervisor,
             Verdict::Timeout { step: name, .. } => step(name),
-            Verdict::WrongEnd { .. } => Blame::GuestOrHypervisor,
+            // A case fails because of what it finds, or because it is wrong itself.
+            Verdict::WrongEnd { .. } | Verdict::ResultsWrong { .. } => Blame::GuestOrHypervisor,
             Verdict::BrokenReport { .. }
             | Verdict::WitnessDisagrees { .. }
             | Verdict::IsolationBroken { .. }

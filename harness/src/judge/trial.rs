@@ -4,6 +4,7 @@ use crate::judge::audit::Seen;
 use crate::judge::event::{Event, Record};
 use crate::judge::hvlog::Listener;
 use crate::judge::lines::LineAssembler;
+use crate::judge::results::CaseOutcome;
 use crate::judge::verdict::{MachineEnd, Verdict};
 use crate::judge::witness::Account;
 use crate::judge::{Cause, Judge, Standing, Step, Story};
@@ -66,7 +67,8 @@ impl<'s> Trial<'s> {
         }
     }
 
-    /// Takes an event. Returns whether it moved the story on: by a step, or by a line of a strand.
+    /// Takes an event. Returns whether it moved the story on: by a step, a line of a strand, or
+    /// a result.
     /// Nothing counts after the verdict.
     pub fn feed(&mut self, at: Duration, event: &Event<'_>) -> bool {
         if self.verdict.is_some() {
@@ -133,6 +135,11 @@ impl<'s> Trial<'s> {
     /// The state of each strand.
     pub fn strands(&self) -> Vec<Standing> {
         self.judge.strands()
+    }
+
+    /// The result of each case so far.
+    pub fn results(&self) -> &[CaseOutcome] {
+        self.judge.results()
     }
 
     /// The line that looks most like the cause of a failure.

@@ -1,6 +1,7 @@
 //! The outcome of a run: one value, whatever happened.
 
 use super::audit::{Breach, Moment};
+use super::results::CaseOutcome;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -154,6 +155,13 @@ pub enum Verdict {
         /// The line that showed it, if one did.
         line: Option<String>,
     },
+    /// Cases of the run failed, or said nothing.
+    ResultsWrong {
+        /// How many results the scenario has.
+        of: usize,
+        /// Those that are not ok.
+        results: Vec<CaseOutcome>,
+    },
     /// The machine did not end as it should.
     EarlyExit {
         /// How it ended.
@@ -219,11 +227,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// The name of each kind, as [`kind`](Self::kind) has them.
-    pub const KINDS: [&str; 15] = [
+    pub const KINDS: [&str; 16] = [
         "pass",
         "missing-marker",
         "diverged",
         "strand-broken",
+        "results-wrong",
         "forbidden-output",
         "guest-killed",
         "early-exit",
@@ -244,6 +253,7 @@ impl Verdict {
             Verdict::MissingMarker { .. }
             | Verdict::Diverged { .. }
             | Verdict::StrandBroken { .. }
+            | Verdict::ResultsWrong { .. }
             | Verdict::ForbiddenOutput { .. }
             | Verdict::GuestKilled { .. }
             | Verdict::EarlyExit { .. }
@@ -265,6 +275,7 @@ impl Verdict {
             Verdict::MissingMarker { .. } => "missing-marker",
             Verdict::Diverged { .. } => "diverged",
             Verdict::StrandBroken { .. } => "strand-broken",
+            Verdict::ResultsWrong { .. } => "results-wrong",
             Verdict::ForbiddenOutput { .. } => "forbidden-output",
             Verdict::GuestKilled { .. } => "guest-killed",
             Verdict::EarlyExit { .. } => "early-exit",
@@ -319,6 +330,13 @@ impl fmt::Display for Verdict {
             } => {
                 write!(f, "strand `{strand}`: {because}")?;
                 line.as_ref().map_or(Ok(()), |line| write!(f, ": {line}"))
+            }
+            Verdict::ResultsWrong { of, results } => {
+                write!(f, "{} of {of} results are not ok:", results.len())?;
+                for result in results {
+                    write!(f, "\n  {result}")?;
+                }
+                Ok(())
             }
             Verdict::ForbiddenOutput { line, rule } => {
                 write!(f, "a forbidden line ({rule}): {line}")

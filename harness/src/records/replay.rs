@@ -24,8 +24,10 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let mut booted: Booted = records::read_json(dir, records::BOOTED)?;
     booted.scenario = shown::line(&booted.scenario).into_owned();
     let mut story_file: StoryFile = records::read_json(dir, records::STORY)?;
-    for step in &mut story_file.spec.steps {
-        step.name = shown::line(&step.name).into_owned();
+    let spec = &mut story_file.spec;
+    let names = spec.steps.iter_mut().map(|step| &mut step.name);
+    for name in names.chain(spec.results.iter_mut().map(|result| &mut result.name)) {
+        *name = shown::line(name).into_owned();
     }
     let objection = story_file.spec.objection();
     if let Some(why) = objection.or_else(|| other_architecture(&booted, &story_file)) {

@@ -4,6 +4,7 @@ use crate::arch::Arch;
 use crate::error::Error;
 use crate::judge::hvlog::console::KILLED;
 use crate::judge::hvlog::{Forged, GuestEnd};
+use crate::judge::results::{CaseOutcome, Outcome};
 use crate::judge::trial::{StepReached, Trial};
 use crate::judge::verdict::{Blame, MachineEnd, Verdict};
 use crate::judge::witness::Account;
@@ -45,6 +46,8 @@ pub struct Report {
     pub awaited: Option<Awaited>,
     /// The state of each strand.
     pub strands: Vec<Standing>,
+    /// The result of each case.
+    pub results: Vec<CaseOutcome>,
     /// The line that looks most like the cause, if the run failed.
     pub cause: Option<Cause>,
     /// The last console lines.
@@ -132,6 +135,7 @@ impl Report {
                 pattern: step.pattern.clone(),
             }),
             strands: trial.strands(),
+            results: trial.results().to_vec(),
             cause: cause(&verdict, story, trial),
             last_lines: trial.last_lines().map(str::to_owned).collect(),
             machine_end: trial.end().cloned(),
@@ -169,6 +173,7 @@ impl Report {
             steps_total: 0,
             awaited: None,
             strands: Vec::new(),
+            results: Vec::new(),
             cause: None,
             last_lines: Vec::new(),
             machine_end: None,
@@ -260,8 +265,13 @@ impl Report {
         let audit = self.audit.map_or(String::new(), |audit| {
             format!(", as declared in {} audits", audit.snapshots)
         });
+        let results = match self.results.len() {
+            0 => String::new(),
+            1 => ", 1 result ok".into(),
+            several => format!(", {several} results ok"),
+        };
         format!(
-            "{} of {} steps in order, end of the machine: {end}{witness}{audit}, {:.2} s",
+            "{} of {} steps in order{results}, end of the machine: {end}{witness}{audit}, {:.2} s",
             self.steps.len(),
             self.steps_total,
             self.seconds
@@ -312,6 +322,18 @@ impl Report {
                 .as_ref()
                 .map_or("complete".into(), |due| format!("{due} is due"));
             line("strand:", format!("{strand}, {reached} of {total}, {due}"));
+        }
+        for CaseOutcome {
+            name,
+            outcome,
+            line: said,
+        } in &self.results
+        {
+            // What is ok is of no use here, and there may be many of them.
+            if *outcome != Outcome::Ok {
+                let said = said.as_deref().unwrap_or("no line of its own came");
+                line("result:", format!("{name}, {outcome}: {said}"));
+            }
         }
         if let Some(end) = &self.machine_end {
             line("machine's end:", end.to_string());

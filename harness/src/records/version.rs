@@ -9,8 +9,8 @@ use std::time::Duration;
 /// The version that is written, in `run.json` (which speaks for `events.jsonl` too), `story.json` and
 /// `verdict.json`. Those without one are from before there were versions, and are read all the same.
 /// It grows with a change that an older harness would misunderstand: with 2 came strands, and lines that are
-/// forbidden only for a time; with 3 what the harness itself knows of the programs.
-pub const VERSION: u32 = 3;
+/// forbidden only for a time; with 3 what the harness itself knows of the programs; with 4 the results of cases.
+pub const VERSION: u32 = 4;
 
 /// The version of a file, whatever else the file holds.
 #[derive(Deserialize)]

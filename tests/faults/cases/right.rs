@@ -37,6 +37,24 @@ pub const CASES: &[Case] = &[
         &[(KIND, "pass")],
     ),
     Case {
+        name: "results_that_are_all_ok",
+        story: SWEPT,
+        script: &[
+            Boot,
+            Say("CASE msrs: ok\r\nPASS: sieve (3 s)\r\nCASE ports: ok\r\n"),
+            ONE,
+            OFF,
+        ],
+        timeout: LONG,
+        exit: 0,
+        verdict: &[
+            (KIND, "pass"),
+            ("/results/0/name", "ports"),
+            ("/results/1/outcome", "ok"),
+            ("/results/2/line", "PASS: sieve (3 s)"),
+        ],
+    },
+    Case {
         name: "panic_that_nothing_forbids",
         story: LENIENT,
         script: &[

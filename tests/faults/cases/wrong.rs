@@ -115,6 +115,51 @@ pub const CASES: &[Case] = &[
         1,
         &[(KIND, "missing-marker"), ("/verdict/next", "one")],
     ),
+    Case {
+        name: "results_that_failed_or_did_not_come",
+        story: SWEPT,
+        script: &[
+            Boot,
+            Say("CASE ports: FAILED 2 are open: 0x70 0x71\r\nPASS: sieve\r\n"),
+            ONE,
+            OFF,
+        ],
+        timeout: LONG,
+        exit: 1,
+        verdict: &[
+            (KIND, "results-wrong"),
+            ("/verdict/of", "3"),
+            (
+                "/verdict/results/0/line",
+                "CASE ports: FAILED 2 are open: 0x70 0x71",
+            ),
+            ("/verdict/results/1/name", "msrs"),
+            ("/results/0/outcome", "failed"),
+            ("/results/1/outcome", "missing"),
+            ("/results/1/line", "null"),
+            ("/results/2/outcome", "ok"),
+            ("/fault", "guest-or-hypervisor"),
+        ],
+    },
+    Case {
+        name: "result_that_failed_before_a_hang",
+        story: SWEPT,
+        script: &[Boot, Say("CASE msrs: FAILED 0x1b\r\n"), Hang],
+        timeout: SHORT,
+        exit: 3,
+        verdict: &[
+            (KIND, "timeout"),
+            ("/results/1/line", "CASE msrs: FAILED 0x1b"),
+        ],
+    },
+    Case {
+        name: "result_that_nobody_asked_for_failed",
+        story: SWEPT,
+        script: &[Boot, Say("CASE irqs: FAILED\r\n"), Hang],
+        timeout: LONG,
+        exit: 1,
+        verdict: &[(KIND, "forbidden-output")],
+    },
     // ---- too much
     case(
         "flood",

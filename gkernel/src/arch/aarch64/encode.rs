@@ -26,6 +26,15 @@ pub const fn call(number: u32, instruction: u32) -> [u8; 8] {
     (movz as u64 | (instruction as u64) << 32).to_le_bytes()
 }
 
+/// MRS x9, the register; MSR the register, x9.
+pub const fn keep(name: Name) -> [u8; 8] {
+    let (read, write) = (
+        u32::from_le_bytes(read(name)),
+        u32::from_le_bytes(system(0, name, SCRATCH)),
+    );
+    (read as u64 | (write as u64) << 32).to_le_bytes()
+}
+
 const fn system(read: u32, (op0, op1, crn, crm, op2): Name, register: u32) -> [u8; 4] {
     word(
         0xD500_0000

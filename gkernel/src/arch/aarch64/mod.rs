@@ -1,10 +1,12 @@
 //! aarch64: a bare program at EL1 with tables of its own, on HVC calls; or, in the simpler mode, at
 //! EL0 without, on SVC calls.
 
+mod accesses;
 mod encode;
 mod features;
 mod probe;
 mod start_state;
+mod sweep;
 mod tables;
 pub mod timer;
 mod user;
@@ -27,6 +29,19 @@ pub const RAM_END: u64 = 0x4040_0000;
 
 /// A run of RAM, by start and length, that holds nothing of the guest's.
 pub const FREE_RAM: (u64, u64) = (0x4030_0000, 0x8_0000);
+
+/// The windows, each by its first and its last byte: the flash, RAM, the stack.
+pub const WINDOWS: &[(u64, u64)] = &[
+    (FLASH, FLASH + (64 << 20) - 1),
+    (0x4020_0000, RAM_END - 1),
+    (0x4100_0000, 0x4100_7FFF),
+];
+
+/// The bits of a guest-physical address.
+pub const PHYSICAL_MASK: u64 = u64::MAX;
+
+/// Where nothing is declared, and the machine has a device.
+pub const UNDECLARED: u64 = 0x0900_0000;
 
 /// The error of a call that nobody defined.
 pub const NOT_SUPPORTED: i64 = hv_abi::PSCI_NOT_SUPPORTED;
@@ -94,10 +109,12 @@ macro_rules! start_at_el0 {
 }
 
 pub use crate::{start_at_el0, start_at_el1 as start};
+pub use accesses::ACCESSES;
 pub use bare::print;
 pub use features::wrong_features;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
+pub use sweep::sweep_registers;
 pub use tables::{map_demand_page, map_physical, map_user, map_user_low, set_root};
 pub use user::{USER_PROBES, try_in_aarch32, try_in_user};
 

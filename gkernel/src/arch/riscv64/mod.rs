@@ -1,9 +1,11 @@
 //! riscv64: an ArceOS application. ArceOS prints the banner and the platform lines, maps the flash
 //! into its high half, and speaks SBI through its platform crate.
 
+mod accesses;
 mod encode;
 mod probe;
 mod start_state;
+mod sweep;
 mod user;
 
 use core::{
@@ -18,8 +20,10 @@ use axhal::{
 
 use crate::fault;
 
+pub use accesses::ACCESSES;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
+pub use sweep::sweep_registers;
 pub use user::{USER_PROBES, try_in_user};
 
 // Linked for their runtime: boot code, allocator, panic handler; and the platform.
@@ -37,6 +41,15 @@ pub const RAM_END: u64 = 0x8100_0000;
 
 /// A run of RAM, by start and length, that ArceOS's allocator has not come to.
 pub const FREE_RAM: (u64, u64) = (0x80E0_0000, 0x8_0000);
+
+/// The windows, each by its first and its last byte: the flash, RAM.
+pub const WINDOWS: &[(u64, u64)] = &[(FLASH, FLASH + (32 << 20) - 1), (0x8000_0000, RAM_END - 1)];
+
+/// The bits of a guest-physical address.
+pub const PHYSICAL_MASK: u64 = u64::MAX;
+
+/// Where nothing is declared, and the machine has a device.
+pub const UNDECLARED: u64 = 0x1000_0000;
 
 /// The error of a call that nobody defined.
 pub const NOT_SUPPORTED: i64 = -2;

@@ -7,7 +7,7 @@ use crate::println;
 const STEP: usize = 61;
 
 /// MSRs that are the guest's, or carried out for it.
-const OWN: [u32; 12] = [
+pub(super) const OWN: [u32; 12] = [
     0x174,
     0x175,
     0x176,

@@ -1,11 +1,13 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
+mod accesses;
 mod debug;
 mod features;
 mod maps;
 mod probe;
 mod start_state;
 mod storm;
+mod sweep;
 mod task;
 mod user;
 
@@ -24,6 +26,19 @@ pub const RAM_END: u64 = 0x20_0000;
 
 /// A run of RAM, by start and length, that holds nothing of the guest's.
 pub const FREE_RAM: (u64, u64) = (0x10_0000, 0x8_0000);
+
+/// The windows, each by its first and its last byte: the flash, RAM, and the flash where it is a copy of its image.
+pub const WINDOWS: &[(u64, u64)] = &[
+    (FLASH, FLASH + (3840 << 10) - 1),
+    (0, RAM_END - 1),
+    (FLASH, FLASH + (64 << 10) - 1),
+];
+
+/// The bits of a guest-physical address that the processor has.
+pub const PHYSICAL_MASK: u64 = (1 << 40) - 1;
+
+/// Where nothing is declared, and the machine has a device.
+pub const UNDECLARED: u64 = 0xFEE0_0000;
 
 /// The error of a call that nobody defined.
 pub const NOT_SUPPORTED: i64 = hv_abi::PSCI_NOT_SUPPORTED;
@@ -53,6 +68,7 @@ macro_rules! start_in_long_mode {
 }
 
 pub use crate::start_in_long_mode as start;
+pub use accesses::ACCESSES;
 pub use bare::print;
 pub use debug::debug_exceptions;
 pub use features::check_features;
@@ -60,6 +76,7 @@ pub use maps::try_permission_maps;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
 pub use storm::exception_storm;
+pub use sweep::{sweep_ports, sweep_registers};
 pub use user::{USER_PROBES, try_in_user};
 
 unsafe extern "C" {

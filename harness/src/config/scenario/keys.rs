@@ -21,6 +21,7 @@ pub fn keys() -> Vec<String> {
         ("step.", fields::<raw::Step>()),
         ("strand.", fields::<raw::Strand>()),
         ("strand.step.", fields::<raw::StrandStep>()),
+        ("result.", fields::<raw::CaseResult>()),
         ("forbid.", fields::<raw::Forbid>()),
         ("disk.", fields::<disk::Raw>()),
         ("disk.file.", fields::<disk::RawFile>()),

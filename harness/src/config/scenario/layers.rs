@@ -99,6 +99,7 @@ pub struct Merged {
     pub silence: Option<At<Spanned<String>>>,
     pub steps: Vec<At<Spanned<raw::Step>>>,
     pub strands: Vec<At<Spanned<raw::Strand>>>,
+    pub results: Vec<At<Spanned<raw::CaseResult>>>,
     pub forbidden: Vec<At<Spanned<raw::Forbid>>>,
     pub hv: Option<At<Hv>>,
     pub witness: Option<At<Spanned<Witness>>>,
@@ -178,6 +179,9 @@ impl Merged {
         let here = raw.strands.into_iter();
         let here = here.filter(|strand| applies(&strand.get_ref().arches, arch));
         self.strands.extend(here.map(|value| At { value, layer }));
+        let here = raw.results.into_iter();
+        let here = here.filter(|result| applies(&result.get_ref().arches, arch));
+        self.results.extend(here.map(|value| At { value, layer }));
         let here = raw.forbidden.into_iter();
         let here = here.filter(|forbid| applies(&forbid.get_ref().arches, arch));
         self.forbidden.extend(here.map(|value| At { value, layer }));

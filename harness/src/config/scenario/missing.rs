@@ -20,10 +20,11 @@ pub fn of(merged: &Merged, arch: Arch, missing: &mut Missing) {
         );
     }
     let must = |step: &At<Spanned<raw::Step>>| !step.value.get_ref().optional;
-    if merged.strands.is_empty() && !merged.steps.iter().any(must) {
+    let no_lines = merged.strands.is_empty() && merged.results.is_empty();
+    if no_lines && !merged.steps.iter().any(must) {
         missing.as_a_whole(format!(
-            "asks for nothing on {arch}: without a [[step]] that must happen, or a [[strand]], every \
-             run would pass"
+            "asks for nothing on {arch}: without a [[step]] that must happen, a [[strand]] or a \
+             [[result]], every run would pass"
         ));
     }
     for step in &merged.steps {
@@ -33,6 +34,14 @@ pub fn of(merged: &Merged, arch: Arch, missing: &mut Missing) {
     }
     for strand in &merged.strands {
         missing.of_strand(strand, arch);
+    }
+    for result in &merged.results {
+        let raw = result.value.get_ref();
+        missing.in_part("[[result]]", result, "name", raw.name.is_none());
+        let pattern = raw.pattern.is_none() && raw.failed.is_some();
+        missing.in_part("[[result]]", result, "pattern", pattern);
+        let failed = raw.failed.is_none() && raw.pattern.is_some();
+        missing.in_part("[[result]]", result, "failed", failed);
     }
     for forbid in &merged.forbidden {
         let lacks = forbid.value.get_ref().pattern.is_none();

@@ -303,6 +303,7 @@ mod machines;
 mod missing;
 mod raw;
 mod resolve;
+mod results;
 mod strands;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,8 @@ pub struct Scenario {
     pub steps: Vec<Spanned<Step>>,
     #[serde(default, rename = "strand")]
     pub strands: Vec<Spanned<Strand>>,
+    #[serde(default, rename = "result")]
+    pub results: Vec<Spanned<CaseResult>>,
     #[serde(default, rename = "forbid")]
     pub forbidden: Vec<Spanned<Forbid>>,
     pub case: Option<Case>,
@@ -113,6 +115,17 @@ pub struct StrandStep {
     #[serde(default)]
     pub optional: bool,
     pub count: Option<Spanned<u64>>,
+}
+
+/// `[[result]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CaseResult {
+    pub name: Option<Spanned<String>>,
+    pub by: Option<By>,
+    pub arches: Option<Vec<Arch>>,
+    pub pattern: Option<Spanned<String>>,
+    pub failed: Option<Spanned<String>>,
 }
 
 /// `[[forbid]]`.

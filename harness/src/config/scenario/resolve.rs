@@ -288,6 +288,7 @@ impl Resolver<'_> {
         let mut spec = StorySpec {
             steps: Vec::new(),
             strands: Vec::new(),
+            results: Vec::new(),
             forbidden: Vec::new(),
             end,
             hv: HvExpected::of(end),
@@ -320,6 +321,13 @@ impl Resolver<'_> {
             let context = self.context(layer, values);
             let forbidden = context.forbidden(value.into_inner(), &step_names)?;
             spec.forbidden.push(forbidden);
+        }
+        for At { value, layer } in std::mem::take(&mut merged.results) {
+            let context = self.context(layer, values);
+            let names = step_names.iter().chain(&strand_names);
+            let names = names.chain(spec.results.iter().map(|result| &result.name));
+            let result = context.result(value.into_inner(), &names.cloned().collect::<Vec<_>>())?;
+            spec.results.push(result);
         }
         spec.strands = strands;
         Ok(spec)

@@ -76,6 +76,26 @@ fn strands_are_resolved() {
 }
 
 #[test]
+fn results_are_resolved() {
+    let s = resolve(&format!(
+        "{HEAD}[[result]]\nname = 'ports'\n\
+         [[result]]\nname = 'not here'\narches = ['aarch64']\n\
+         [[result]]\nname = 'sieve'\nby = 'hypervisor'\npattern = '^PASS: sieve'\nfailed = '^FAIL: sieve'\n"
+    ));
+    let s = s.unwrap();
+    let [ports, sieve] = &*s.story.spec().results else {
+        panic!("{:?}", s.story.spec().results)
+    };
+    assert_eq!(ports.pattern, "^CASE ports: ok$");
+    assert_eq!(ports.failed, "^CASE ports: FAILED");
+    assert_eq!(
+        (ports.by, sieve.by),
+        (Some(By::Guest), Some(By::Hypervisor))
+    );
+    assert_eq!(sieve.failed, "^FAIL: sieve");
+}
+
+#[test]
 fn what_is_built_in_code_is_what_a_file_would_say() {
     let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
     let machine = Machine::load(&project, Arch::Riscv64).unwrap();

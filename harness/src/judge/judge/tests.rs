@@ -1,3 +1,4 @@
+mod results;
 mod strands;
 
 use super::*;

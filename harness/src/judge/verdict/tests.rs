@@ -1,5 +1,6 @@
 use super::*;
 use crate::judge::audit::{Breach, Moment};
+use crate::judge::results::{CaseOutcome, Outcome};
 use crate::judge::{By, Forbidden, HvExpected, Known, Step, Story, StorySpec};
 
 /// A verdict of each kind; more than one where what it tells decides whose fault it is.
@@ -16,6 +17,14 @@ fn all() -> Vec<Verdict> {
             next: name(),
         },
         Verdict::GuestKilled { exit: name() },
+        Verdict::ResultsWrong {
+            of: 1,
+            results: vec![CaseOutcome {
+                name: "case".into(),
+                outcome: Outcome::Missing,
+                line: None,
+            }],
+        },
         Verdict::StrandBroken {
             strand: name(),
             because: name(),
@@ -100,6 +109,7 @@ fn story() -> Story {
     };
     Story::of(StorySpec {
         strands: Vec::new(),
+        results: Vec::new(),
         steps: names.map(step).into(),
         forbidden: names.map(forbidden).into(),
         end: EndKind::Shutdown,

@@ -29,6 +29,7 @@ pub(super) fn story() -> Story {
     };
     Story::of(StorySpec {
         strands: Vec::new(),
+        results: Vec::new(),
         steps: vec![
             step("one", "^one$"),
             step("loaded", r"^loaded \d{5} bytes$"),

@@ -7,9 +7,10 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The verdicts that a defect may be seen by, besides `timeout`, which only a defect that hangs has.
-const RED: [&str; 13] = [
+const RED: [&str; 14] = [
     "missing-marker",
     "diverged",
+    "results-wrong",
     "forbidden-output",
     "guest-killed",
     "early-exit",

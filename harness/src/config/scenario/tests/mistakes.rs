@@ -78,6 +78,18 @@ fn every_mistake_is_refused_with_its_line() {
             "s.toml:1: strand `w` has no step that must happen",
         ),
         (
+            format!("{HEAD}{step}[[result]]\nname = 'a'"),
+            "s.toml:8: key `name`: every result needs a name of its own",
+        ),
+        (
+            format!("{HEAD}{step}[[result]]\nname = 'b'\npattern = '^PASS'"),
+            "s.toml:7: this [[result]] has no `failed`",
+        ),
+        (
+            format!("{HEAD}{step}[[result]]\nname = 'b'\nfailed = '^FAIL'\npattern = 'x*'"),
+            "s.toml:10: key `pattern`: matches an empty line",
+        ),
+        (
             format!("{HEAD}values-from = 'no.toml'\n{step}"),
             "s.toml:4: key `values-from`: there is no such file",
         ),
