@@ -159,7 +159,7 @@ impl<'s> Results<'s> {
         let wrong = self.found.iter();
         let wrong = wrong.filter(|found| found.outcome != Outcome::Ok);
         let results: Vec<_> = wrong.cloned().collect();
-        (!results.is_empty()).then(|| Verdict::ResultsWrong {
+        (!results.is_empty()).then_some(Verdict::ResultsWrong {
             of: self.found.len(),
             results,
         })

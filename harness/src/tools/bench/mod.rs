@@ -4,6 +4,7 @@
 //! The same QEMU command runs alone, through the harness and through `x`, in turn, so that all three
 //! see the same state of the computer. The results are medians.
 
+mod auditing;
 mod failing;
 mod judging;
 mod logging;
@@ -15,6 +16,7 @@ use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
 use crate::project::Project;
 use crate::records::whereabouts::Programs;
+use auditing::Auditing;
 use failing::Failing;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
@@ -34,6 +36,12 @@ const FAILING_BUDGET: f64 = 0.1;
 
 /// The lowest speed for judging a recorded console, in MB/s.
 const JUDGING_TARGET: f64 = 200.0;
+
+/// The longest that a machine may stand still to be looked at, in milliseconds.
+const STANDSTILL_BUDGET: f64 = 10.0;
+
+/// How much longer a run may take with the audit than without.
+const AUDIT_TARGET: f64 = 1.05;
 
 /// The measurements, in seconds and KiB.
 #[derive(Debug, Clone, Serialize)]
@@ -64,6 +72,8 @@ pub struct Figures {
     pub failing: Option<Failing>,
     /// How many times longer a run takes with QEMU's log of the exits than without, if both pass.
     pub logging: Option<f64>,
+    /// What the audit costs, if runs with and without it pass.
+    pub auditing: Option<Auditing>,
     /// Judging a recorded console, in MB/s on one core.
     pub judging: f64,
 }
@@ -72,7 +82,9 @@ impl Figures {
     /// Whether all values are within the promised limits.
     pub fn within_budget(&self) -> bool {
         let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
+        let standstill = self.auditing.map_or(0.0, |audit| audit.longest_ms);
         self.failures == 0
+            && standstill <= STANDSTILL_BUDGET
             && self.x_overhead <= OVERHEAD_BUDGET
             && self.memory_kib <= MEMORY_BUDGET
             && slowest <= FAILING_BUDGET
@@ -96,6 +108,15 @@ impl Figures {
             let percent = (ratio - 1.0) * 100.0;
             format!("\x20 QEMU's log        {percent:>+8.1} % of a run\n")
         });
+        let auditing = self.auditing.map_or(String::new(), |audit| {
+            let percent = (audit.ratio - 1.0) * 100.0;
+            let target = (AUDIT_TARGET - 1.0) * 100.0;
+            format!(
+                "\x20 the audit        {percent:>+8.1} % of a run (goal {target:+.0}), {:.0} times, {:.1} ms for \
+                 the longest (at most {STANDSTILL_BUDGET:.0})\n",
+                audit.snapshots, audit.longest_ms
+            )
+        });
         format!(
             "{arch}, {runs} runs of each in turn, medians\n\
              \x20 QEMU alone       {:>8.3} s\n\
@@ -106,6 +127,7 @@ impl Figures {
              \x20 runs not passed  {:>8}\n\
              {failing}\
              {logging}\
+             {auditing}\
              \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n",
             self.qemu_alone,
             self.harness_run,
@@ -150,6 +172,7 @@ pub async fn measure(
     }
     let failing = failing::measure(&harness, &prepared.programs).await?;
     let logging = logging::measure(&harness, &prepared.programs, runs).await?;
+    let auditing = auditing::measure(&harness, &prepared.programs, runs).await?;
     let over = |through: &[f64]| median(alone.iter().zip(through).map(|(a, b)| b - a).collect());
     let (overhead, x_overhead) = (over(&through), over(&through_x));
     Ok(Figures {
@@ -166,6 +189,7 @@ pub async fn measure(
         failures: harness.failures + by_x.failures,
         failing,
         logging,
+        auditing,
         judging: judging::measure(&prepared.scenario.story),
     })
 }
