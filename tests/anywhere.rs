@@ -206,7 +206,7 @@ fn a_hypervisor_and_its_guest_taken_elsewhere() {
         fs::copy(root().join(file.unwrap()), elsewhere.at(name)).unwrap();
     }
     fs::create_dir(elsewhere.at("base")).unwrap();
-    for file in ["gkernel.toml", "base/values.toml"] {
+    for file in ["gkernel.toml", "base/values.toml", "base/audit.toml"] {
         let scenario = root().join("tests/scenarios").join(file);
         fs::copy(scenario, elsewhere.at(file)).unwrap();
     }

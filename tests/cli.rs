@@ -233,6 +233,10 @@ fn workspace(program: &str, more: &str) -> tempfile::TempDir {
             "tests/scenarios/base/values.toml",
             include_str!("scenarios/base/values.toml"),
         ),
+        (
+            "tests/scenarios/base/audit.toml",
+            include_str!("scenarios/base/audit.toml"),
+        ),
         ("kernel.bin", "\0\0\0\0"),
     ] {
         let path = folder.path().join(path);

@@ -20,6 +20,7 @@ fn boot_without(arch: &str, from: &str, to: &str) -> String {
     for file in [
         "tests/scenarios/gkernel.toml",
         "tests/scenarios/base/values.toml",
+        "tests/scenarios/base/audit.toml",
     ] {
         fs::copy(root().join(file), changed.path().join(file)).unwrap();
     }

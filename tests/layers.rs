@@ -50,7 +50,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "shown", "suggest",
+            "run", "shown", "suggest",
         ],
     ),
     (

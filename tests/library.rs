@@ -45,9 +45,11 @@ impl Other {
         let scenario = shipped("gkernel.toml").unwrap();
         let scenario = scenario.replace("guest  = \"gkernel\"\n", "");
         let values = shipped("base/values.toml").unwrap();
+        let audit = shipped("base/audit.toml").unwrap();
         for (file, text) in [
             ("tests/scenarios/smoke.toml", scenario),
             ("tests/scenarios/base/values.toml", values),
+            ("tests/scenarios/base/audit.toml", audit),
         ] {
             let file = folder.path().join(file);
             fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -52,6 +52,10 @@ impl Bed {
                 "tests/scenarios/base/values.toml",
             ),
             (
+                "tests/scenarios/base/audit.toml",
+                "tests/scenarios/base/audit.toml",
+            ),
+            (
                 "tests/scenarios/base/boot.toml",
                 "tests/scenarios/base/boot.toml",
             ),

@@ -146,6 +146,11 @@ impl Project {
         })
     }
 
+    /// The generated mutants that nothing can tell from the original.
+    pub fn equivalents(&self) -> PathBuf {
+        self.at("tests/mutants/equivalents.toml")
+    }
+
     /// The page that describes the conformance suite.
     pub fn conformance_page(&self) -> PathBuf {
         self.at("docs/conformance.md")
@@ -195,6 +200,11 @@ impl Project {
     /// Where mutants are built.
     pub fn mutants(&self) -> PathBuf {
         self.target().join("mutants")
+    }
+
+    /// Where the results of generated mutants are kept.
+    pub fn generated_mutants(&self) -> PathBuf {
+        self.target().join("harness/mutants-generated")
     }
 
     /// The file that remembers where QEMU has its firmware, if there is a place for it.

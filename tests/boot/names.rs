@@ -88,6 +88,7 @@ fn a_checkout_and_its_programs_may_have_any_name() {
         "configs/machines/x86_64.toml",
         "tests/scenarios/gkernel.toml",
         "tests/scenarios/base/values.toml",
+        "tests/scenarios/base/audit.toml",
     ] {
         let copy = checkout.join(file);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();

@@ -567,7 +567,7 @@ const CASES: &[Case] = &[
             (KIND, "broken-report"),
             (
                 BECAUSE,
-                "the end of 0 guests, not of 1 (and has 0 event lines)",
+                "the end of 0 guests instead of 1 (in 0 event lines)",
             ),
             ("/forged/count", "2"),
         ],
@@ -676,7 +676,7 @@ const CASES: &[Case] = &[
             (KIND, "broken-report"),
             (
                 BECAUSE,
-                "the end of 0 guests, not of 1 (and has 4 event lines)",
+                "the end of 0 guests instead of 1 (in 4 event lines)",
             ),
         ],
     ),

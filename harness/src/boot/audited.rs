@@ -7,7 +7,7 @@ use crate::config::audit::Audit;
 use crate::config::scenario::Scenario;
 use crate::error::Error;
 use crate::judge::audit::{Expected, Span};
-use crate::machine::audit::{AuditPlan, Place, TextWanted};
+use crate::machine::audit::{AuditPlan, Place, TextWanted, entering};
 use object::elf::{PF_X, PT_LOAD};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol};
@@ -66,7 +66,13 @@ fn plan(
         let address = |name: &String| Some((name.clone(), image.as_ref()?.symbol(name)?));
         names.iter().filter_map(address).collect()
     };
-    let (entries, releases) = (find(&audit.entry), find(&audit.release));
+    let (mut entries, releases) = (find(&audit.entry), find(&audit.release));
+    for (_, address) in &mut entries {
+        // A function may do much before it enters the guest.
+        let code = image.as_ref().map(|image| image.code_at(*address));
+        let place = code.and_then(|code| entering(arch, code));
+        *address += place.unwrap_or(0) as u64;
+    }
     let found = |name: &&String| !entries.iter().chain(&releases).any(|(n, _)| n == *name);
     let lacking: Vec<_> = audit
         .entry
@@ -161,6 +167,17 @@ impl<'b> Elf<'b> {
         let mut symbols = self.file.symbols();
         let symbol = symbols.find(|symbol| symbol.name() == Ok(name) && !symbol.is_undefined())?;
         Some(symbol.address())
+    }
+
+    /// The code from an address on, at most so much as a world switch has.
+    fn code_at(&self, address: u64) -> &[u8] {
+        const MOST: usize = 4096;
+        let segment = self.segments.iter().find_map(|segment| {
+            let offset = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+            segment.bytes.get(offset..)
+        });
+        let code = segment.unwrap_or_default();
+        &code[..code.len().min(MOST)]
     }
 
     /// Where all of it lies. Segments of no size, and those without an address (of thread-local data), lie

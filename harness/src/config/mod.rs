@@ -11,7 +11,7 @@ pub mod disk;
 pub mod machine;
 pub mod recipe;
 pub mod scenario;
-mod source;
+pub(crate) mod source;
 pub mod template;
 
 pub use source::{Source, is_word, parse_duration, parse_size};

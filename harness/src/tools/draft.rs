@@ -127,7 +127,7 @@ fn candidates(machine: &Machine, lines: &[String]) -> Vec<Candidate> {
 
 /// The lines of a console, in an order in which those that one pattern may match lie together.
 struct Index<'l> {
-    /// Each line after its [constant](constant) part.
+    /// Each line after its [constant] part.
     lines: Vec<(String, &'l str)>,
 }
 

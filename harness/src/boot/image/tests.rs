@@ -279,6 +279,25 @@ fn what_an_image_leaves_out_takes_up_nothing_in_its_copy() {
     }
 }
 
+/// The guest is the last file of a run's disk, whatever else is there.
+#[test]
+fn a_truncated_disk_ends_within_its_last_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk.img");
+    for size in [0, 100_000] {
+        let files = [
+            ("/boot/pflash.img", vec![0x11; size]),
+            ("/sbin/guest.bin", vec![0x5a; 22_264]),
+        ];
+        let files = files.map(|(name, bytes)| (name.to_owned(), bytes));
+        write_disk(&path, 5 << 20, &files).unwrap();
+        break_disk(&path, DiskFault::Truncated).unwrap();
+        let left = std::fs::read(&path).unwrap();
+        let of_guest = left.iter().filter(|&&byte| byte == 0x5a).count();
+        assert!((1000..22_000).contains(&of_guest), "{size}: {of_guest}");
+    }
+}
+
 #[test]
 fn an_image_of_ones_own_is_copied_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();

@@ -180,7 +180,7 @@ pub struct Account {
     pub last: Option<Class>,
     /// The nested page faults in order; only the first [`FAULTS_KEPT`].
     pub faults: Vec<LoggedFault>,
-    /// The pages from which exits came, by their addresses; the first [`PLACES_KEPT`] that came. A fetch
+    /// The pages from which exits came, by their addresses; the first 4,096 that came. A fetch
     /// that faults is none: its address is where the guest was to go on, and not who sent it there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,

@@ -7,7 +7,7 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The verdicts that a defect may be seen by, besides `timeout`, which only a defect that hangs has.
-const RED: [&str; 11] = [
+const RED: [&str; 14] = [
     "missing-marker",
     "diverged",
     "results-wrong",
@@ -18,7 +18,10 @@ const RED: [&str; 11] = [
     "broken-report",
     "wrong-end",
     "witness-disagrees",
+    "strand-broken",
+    "exit-flood",
     "isolation-broken",
+    "not-audited",
 ];
 
 /// What a mutant may change: the thing under test, and nothing that judges it.

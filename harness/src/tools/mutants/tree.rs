@@ -70,7 +70,7 @@ async fn locked(path: &Path) -> Result<File, Error> {
 }
 
 /// What belongs to the workspace: what git has, and what it would take.
-async fn files(root: &Path) -> Result<Vec<PathBuf>, Error> {
+pub async fn files(root: &Path) -> Result<Vec<PathBuf>, Error> {
     let hint = "mutants are made from a git work tree: install git, or clone the repository";
     let output = Command::new("git")
         .args([

@@ -34,6 +34,7 @@ pub fn confine_el0() {
     }
 }
 
+// mutants: clear bits 12, 27, 53, 56
 /// HCR_EL2 for every guest at EL1: Stage-2 (VM); set/way invalidations write back first (SWIO), so that the
 /// guest's own CPU can carry them out; interrupts and SErrors come to EL2 (FMO, IMO, AMO); WFI, WFE, the ID
 /// registers of groups 1, 3 and 5, SMC, implementation-defined registers, auxiliary control, LORegion and
@@ -66,13 +67,16 @@ pub fn guest_hcr(features: Features) -> u64 {
     if features.pauth { HCR | HCR_PAUTH } else { HCR }
 }
 
+// mutants: clear bits 8
 /// MDCR_EL2: TPMCR, TPM, TDA, TDOSA, TDRA, TPMS, TTRF. TDE is clear: BRK is the guest's own. So are E2PB and
 /// E2TB: profiling and trace buffers trap.
 const MDCR: u64 = 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 14 | 1 << 19;
 /// MDCR_EL2.HPMN, the number of counters, which stays.
 const MDCR_HPMN: u64 = 0x1F;
+// mutants: clear bits 16, 24
 /// CPTR_EL2 with E2H: TTA, TAM, and FPEN = 3 (no trap). ZEN and SMEN are 0: SVE and SME trap.
 const CPTR: u64 = 1 << 28 | 1 << 30 | 3 << 20;
+// mutants: clear bits 11
 /// CNTHCTL_EL2 with E2H: EL1PCTEN. The physical counter is what the virtual one is, as CNTVOFF_EL2 is zero.
 const CNTHCTL: u64 = 1 << 10;
 /// MPAM2_EL2: TRAPMPAM0EL1, TRAPMPAM1EL1; the host's own partition is 0.

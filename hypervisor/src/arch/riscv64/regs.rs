@@ -88,13 +88,16 @@ pub const HGATP_SV39X4: u64 = 8 << 60;
 /// `hgatp.VMID` of the guest. There is one at a time; 0 is left alone. A hart without VMIDs reads 0.
 pub const HGATP_VMID: u64 = 1 << 44;
 
+// mutants: clear bits 0, 2
 /// `hcounteren.TM`: the guest may read `time`.
 pub const HCOUNTEREN_TM: u64 = 1 << 1;
 
+// mutants: clear bits 4, 6, 7, 62, 63
 /// `henvcfg`: nothing. So the guest has no `vstimecmp` (STCE), no cache-block instructions (CBIE,
 /// CBCFE, CBZE) and no page-based memory types (PBMTE): each is a virtual-instruction exception.
 pub const HENVCFG: u64 = 0;
 
+// mutants: clear bits 1, 5, 7
 /// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
 /// breakpoint (3), misaligned load and store (4, 6), a call from its user mode (8), and the page
 /// faults of its own tables (12, 13, 15). Also a software check (18), which a guest can turn on for its

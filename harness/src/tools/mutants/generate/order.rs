@@ -1,0 +1,182 @@
+//! The order in which scenarios are tried on a mutant: first those that were made for what it breaks.
+
+use super::site::{Kind, Site};
+use crate::arch::Arch;
+
+/// The tests of the hypervisor on the host, as the name of what kills a mutant.
+pub const HOST_TESTS: &str = "host-tests";
+
+/// Scenarios by the file that has the defect; those for a kind come after them.
+const BY_FILE: [(&str, &[&str]); 20] = [
+    (
+        "vmcb",
+        &[
+            "privileged-sweep",
+            "x86-ioport-serial",
+            "x86-shutdown",
+            "x86-exception-storm",
+            "clean-start",
+        ],
+    ),
+    (
+        "msr",
+        &["x86-permission-maps", "privileged-sweep", "sysreg-trap"],
+    ),
+    ("cpuid", &["x86-cpuid", HOST_TESTS]),
+    ("idregs", &["id-registers", HOST_TESTS]),
+    (
+        "sysregs",
+        &[
+            HOST_TESTS,
+            "sysreg-trap",
+            "own-breakpoint",
+            "id-registers",
+            "privileged-sweep",
+        ],
+    ),
+    (
+        "confine",
+        &[
+            "privileged-sweep",
+            "sysreg-trap",
+            "wfi-idle",
+            "user-refused",
+            "gkernel-el0",
+        ],
+    ),
+    (
+        "load",
+        &[
+            "regs-reloaded",
+            "clean-start",
+            "timer-dead-guest",
+            "host-regs",
+            "two-vms",
+        ],
+    ),
+    ("unswitched", &["regs-reloaded", "clean-start"]),
+    (
+        "regs",
+        &[
+            "privileged-sweep",
+            "regs-reloaded",
+            "clean-start",
+            "host-regs",
+            "two-vms",
+            "x86-save-area",
+        ],
+    ),
+    ("enter", &["regs-preserved", "host-regs", "regs-reloaded"]),
+    (
+        "vcpu",
+        &[
+            "regs-preserved",
+            "clean-start",
+            "x86-permission-maps",
+            "regs-reloaded",
+        ],
+    ),
+    ("format", &["npf-store-ro", "npf-exec-device", HOST_TESTS]),
+    ("stage2", &[HOST_TESTS, "npf-high-39", "npf-many"]),
+    (
+        "guest_memory",
+        &[
+            HOST_TESTS,
+            "npf-last-page-edge",
+            "npf-outside",
+            "npf-store-ro",
+            "dbcn-bad-addr",
+        ],
+    ),
+    ("pages", &["two-vms", "clean-start", HOST_TESTS]),
+    (
+        "budget",
+        &[
+            HOST_TESTS,
+            "guest-hog",
+            "budget-total-bytes",
+            "budget-unknown-call",
+            "npf-storm",
+        ],
+    ),
+    ("run", &[HOST_TESTS, "npf-storm", "wfi-idle"]),
+    ("addr", &[HOST_TESTS, "dbcn-bad-addr"]),
+    ("copy", &[HOST_TESTS]),
+    ("disk", &["image-bad-truncated", "image-bad-not-fat"]),
+];
+
+const BY_KIND: [(Kind, &[&str]); 5] = [
+    (Kind::Bit, &["privileged-sweep", "clean-start"]),
+    (Kind::Row, &["privileged-sweep"]),
+    (Kind::Bound, &["npf-outside", "dbcn-bad-addr", "guest-hog"]),
+    (Kind::Step, &["two-vms", "clean-start", "host-regs"]),
+    (
+        Kind::Register,
+        &[
+            "regs-preserved",
+            "regs-reloaded",
+            "host-regs",
+            "clean-start",
+        ],
+    ),
+];
+
+/// The order for a mutant, out of the scenarios of an architecture.
+pub fn order(site: &Site, arch: Arch, scenarios: &[(String, Vec<Arch>)]) -> Vec<String> {
+    let file = BY_FILE.iter().find(|(stem, _)| *stem == site.stem());
+    let kind = BY_KIND.iter().find(|(kind, _)| *kind == site.kind);
+    let first = ["gkernel"].into_iter();
+    let first = first.chain(
+        file.into_iter()
+            .flat_map(|(_, names)| names.iter().copied()),
+    );
+    let first = first.chain(
+        kind.into_iter()
+            .flat_map(|(_, names)| names.iter().copied()),
+    );
+    let here = scenarios
+        .iter()
+        .filter(|(_, arches)| arches.contains(&arch));
+    let here: Vec<_> = here.map(|(name, _)| name.as_str()).collect();
+    let mut order: Vec<String> = Vec::new();
+    for name in first.chain(here.iter().copied()).chain([HOST_TESTS]) {
+        let known = name == HOST_TESTS || here.contains(&name);
+        if known && !order.iter().any(|there| there == name) {
+            order.push(name.to_owned());
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::site::{Found, Items, named};
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn what_was_made_for_a_defect_comes_first_and_nothing_twice_or_elsewhere() {
+        let found = Found {
+            kind: Kind::Register,
+            range: 0..0,
+            replacement: String::new(),
+            what: String::new(),
+        };
+        let file = Path::new("hypervisor/src/arch/x86_64/enter.S");
+        let site = named(file, "", &Items::default(), vec![found]).remove(0);
+        let all = vec![Arch::X86_64];
+        let scenario = |name: &str, arches: &[Arch]| (name.to_owned(), arches.to_vec());
+        let scenarios = [
+            scenario("a", &all),
+            scenario("clean-start", &all),
+            scenario("gkernel", &all),
+            scenario("host-regs", &[Arch::Riscv64]),
+            scenario("regs-preserved", &all),
+        ];
+        let order = order(&site, Arch::X86_64, &scenarios);
+        assert_eq!(
+            order,
+            ["gkernel", "regs-preserved", "clean-start", "a", HOST_TESTS]
+        );
+    }
+}
