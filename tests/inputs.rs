@@ -5,6 +5,7 @@ mod record;
 mod support;
 
 use harness::boot::image;
+use harness::records::version::VERSION;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -391,7 +392,7 @@ fn the_records_have_versions_clocks_and_the_second_guest() {
     };
     let [booted, story, verdict] = ["run.json", "story.json", "verdict.json"].map(json);
     for json in [&booted, &story, &verdict] {
-        assert_eq!(json["version"], 3, "{json}");
+        assert_eq!(json["version"], VERSION, "{json}");
     }
     assert_eq!(story["timeout"]["nanos"], 250_000_000);
     assert_eq!(story["silence"]["secs"], 20);

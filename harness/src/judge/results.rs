@@ -159,10 +159,8 @@ impl<'s> Results<'s> {
         let wrong = self.found.iter();
         let wrong = wrong.filter(|found| found.outcome != Outcome::Ok);
         let results: Vec<_> = wrong.cloned().collect();
-        (!results.is_empty()).then_some(Verdict::ResultsWrong {
-            of: self.found.len(),
-            results,
-        })
+        let of = self.found.len();
+        (!results.is_empty()).then_some(Verdict::ResultsWrong { of, results })
     }
 }
 
