@@ -194,7 +194,10 @@ fn a_panic_that_is_printed_in_part_is_none_or_one() {
 #[test]
 fn the_table_the_scenarios_and_the_consoles_belong_together() {
     let of = |what: fn(&Row) -> String| rows().iter().map(what).collect::<BTreeSet<_>>();
-    assert_eq!(of(|row| row.image.clone()), names("tests/foreign", ".toml"));
+    let mut scenarios = names("tests/foreign", ".toml");
+    // Its runs are recorded whole: tests/foreign_audit.rs judges them.
+    assert!(scenarios.remove("guestaspace-audit"));
+    assert_eq!(of(|row| row.image.clone()), scenarios);
     assert_eq!(
         of(|row| row.name.clone()),
         names("fixtures/foreign", ".log")

@@ -72,15 +72,19 @@ fn run_guest<A: Arch>(
     let mut vcpu = A::new_vcpu(mode, arg, &mut memory)?;
     let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
-    if !params.check_host {
-        return Ok(turns(&mut vcpu.load(cpu), &mut memory, params, events));
-    }
-    if let Some(register) = made {
-        let (reason, pc) = (Reason::Other(register), vcpu.pc());
-        return Ok(Outcome::Killed { reason, pc });
-    }
-    let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
-    Ok(turns(&mut vcpu, &mut memory, params, events))
+    let outcome = match made {
+        _ if !params.check_host => turns(&mut vcpu.load(cpu), &mut memory, params, events),
+        Some(register) => {
+            let (reason, pc) = (Reason::Other(register), vcpu.pc());
+            Outcome::Killed { reason, pc }
+        }
+        None => {
+            let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
+            turns(&mut vcpu, &mut memory, params, events)
+        }
+    };
+    A::about_to_release();
+    Ok(outcome)
 }
 
 /// Runs a loaded guest until it ends.

@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+/// The file that holds the words.
+pub const CMDLINE: &str = "/boot/cmdline";
+
 /// An error of the hypervisor. Each one says who can fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -62,7 +65,7 @@ impl fmt::Display for Error {
             Self::Disk => f.write_str("the disk holds no FAT32 file system"),
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
-            Self::Word { word, why } => write!(f, "{}: `{word}`: {why}", crate::vm::params::PATH),
+            Self::Word { word, why } => write!(f, "{}: `{word}`: {why}", CMDLINE),
             Self::Mode { asked, known } => {
                 write!(
                     f,

@@ -43,20 +43,6 @@ pub struct GuestMemory<T> {
     tables: T,
 }
 
-impl<T> Drop for GuestMemory<T> {
-    fn drop(&mut self) {
-        hv_guest_release();
-    }
-}
-
-/// Here a guest's memory and its tables are as the guest left them, and are about to be given back. It does
-/// nothing: who looks at the machine from outside stops here.
-#[inline(never)]
-#[unsafe(no_mangle)]
-extern "C" fn hv_guest_release() {
-    core::hint::black_box(());
-}
-
 impl<T: Translation> GuestMemory<T> {
     /// An empty map.
     pub fn new(tables: T) -> Self {

@@ -7,8 +7,7 @@ use crate::{
     vm::{budget::Budgets, run::Refusals},
 };
 
-/// The file that holds the words.
-pub const PATH: &str = "/boot/cmdline";
+pub use crate::error::CMDLINE as PATH;
 
 /// The keys of the words.
 const KEYS: [&str; 14] = [

@@ -10,7 +10,7 @@ use super::{
     regs,
     regs::HOST_REGISTERS,
     tables::Tables,
-    vcpu::Vcpu,
+    vcpu::{self, Vcpu},
 };
 use crate::{
     error::Error, memory::addr::Gva, memory::guest_memory::GuestMemory, memory::mapping::MapError,
@@ -74,6 +74,10 @@ impl Arch for Aarch64 {
             arg,
             memory.tables().root(),
         ))
+    }
+
+    fn about_to_release() {
+        vcpu::about_to_release();
     }
 
     type HostRegisters = Registers<HOST_REGISTERS>;

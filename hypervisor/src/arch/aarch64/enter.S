@@ -12,6 +12,8 @@
 // register.
 
 .section .text
+// Pages of its own: QEMU runs the code of a page that has a breakpoint on it an instruction at a time.
+.balign 4096
 .type hv_aarch64_enter, %function
 .globl hv_aarch64_enter
 hv_aarch64_enter:
@@ -178,3 +180,11 @@ hv_aarch64_vectors:
     HOST_VECTOR 0x680           // matter: the level just below EL2 chooses (Arm ARM, D1.3)
     HOST_VECTOR 0x700
     HOST_VECTOR 0x780
+
+// Where a guest's memory and its tables are about to be given back.
+.type hv_guest_release, %function
+.globl hv_guest_release
+hv_guest_release:
+    ret
+.size hv_guest_release, . - hv_guest_release
+.balign 4096

@@ -42,7 +42,13 @@ global_asm!(
 );
 
 unsafe extern "C" {
+    safe fn hv_guest_release();
     fn hv_aarch64_enter(context: *mut Context) -> u64;
+}
+
+/// Passes the symbol at which a guest's memory is still as the guest left it.
+pub fn about_to_release() {
+    hv_guest_release();
 }
 
 /// A guest.

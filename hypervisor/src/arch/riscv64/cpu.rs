@@ -1,6 +1,6 @@
 //! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
-use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu::Vcpu};
+use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva},
@@ -69,6 +69,10 @@ impl Arch for Riscv64 {
         // Its own translation is off, so this is a virtual address as well.
         let entry = Gva::new(LAYOUT.entry.get());
         Ok(Vcpu::new(entry, arg, memory.tables().root()))
+    }
+
+    fn about_to_release() {
+        vcpu::about_to_release();
     }
 
     type HostRegisters = Registers<HOST_REGISTERS>;

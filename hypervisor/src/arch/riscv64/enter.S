@@ -7,6 +7,8 @@
 # the stack pointer is the guest's from the first load on.
 
 .section .text
+# Pages of its own: QEMU runs the code of a page that has a breakpoint on it an instruction at a time.
+.balign 4096
 .type hv_riscv64_enter, @function
 .globl hv_riscv64_enter
 hv_riscv64_enter:
@@ -147,3 +149,11 @@ hv_riscv64_leave:
     ld      s11, {host} + 15*8(a0)
     ret
 .size hv_riscv64_enter, . - hv_riscv64_enter
+
+# Where a guest's memory and its tables are about to be given back.
+.type hv_guest_release, @function
+.globl hv_guest_release
+hv_guest_release:
+    ret
+.size hv_guest_release, . - hv_guest_release
+.balign 4096

@@ -28,7 +28,13 @@ global_asm!(
 );
 
 unsafe extern "C" {
+    safe fn hv_guest_release();
     fn hv_riscv64_enter(context: *mut Context);
+}
+
+/// Passes the symbol at which a guest's memory is still as the guest left it.
+pub fn about_to_release() {
+    hv_guest_release();
 }
 
 /// A VS-mode guest.

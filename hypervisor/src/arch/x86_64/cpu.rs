@@ -73,6 +73,10 @@ impl Arch for X86 {
         Ok(vcpu)
     }
 
+    fn about_to_release() {
+        vcpu::about_to_release();
+    }
+
     type HostRegisters = Registers<HOST_REGISTERS>;
 
     fn host_registers() -> Self::HostRegisters {

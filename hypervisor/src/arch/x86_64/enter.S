@@ -10,6 +10,8 @@
 #     [rsp] guest_vmcb   [rsp + 8] host_vmcb   [rsp + 16] regs   then the callee-saved registers
 
 .section .text
+# Pages of its own: QEMU runs the code of a page that has a breakpoint on it an instruction at a time.
+.balign 4096
 .type hv_x86_64_enter, @function
 .globl hv_x86_64_enter
 hv_x86_64_enter:
@@ -86,3 +88,11 @@ hv_guest_entry:
     pop     rbx
     ret
 .size hv_x86_64_enter, . - hv_x86_64_enter
+
+# Where a guest's memory and its tables are about to be given back.
+.type hv_guest_release, @function
+.globl hv_guest_release
+hv_guest_release:
+    ret
+.size hv_guest_release, . - hv_guest_release
+.balign 4096

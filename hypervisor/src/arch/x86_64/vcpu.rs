@@ -49,7 +49,13 @@ global_asm!(
 );
 
 unsafe extern "C" {
+    safe fn hv_guest_release();
     fn hv_x86_64_enter(regs: *mut GuestRegs, guest_vmcb: u64, host_vmcb: u64);
+}
+
+/// Passes the symbol at which a guest's memory is still as the guest left it.
+pub fn about_to_release() {
+    hv_guest_release();
 }
 
 /// The guest's address space ID. There is one guest at a time; 0 would be the host's.
