@@ -65,7 +65,7 @@ impl fmt::Display for Error {
             Self::Disk => f.write_str("the disk holds no FAT32 file system"),
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
-            Self::Word { word, why } => write!(f, "{}: `{word}`: {why}", CMDLINE),
+            Self::Word { word, why } => write!(f, "{CMDLINE}: `{word}`: {why}"),
             Self::Mode { asked, known } => {
                 write!(
                     f,
