@@ -236,7 +236,7 @@ impl<'s> Judge<'s> {
             Heard::Nothing | Heard::Forged => {}
         }
         let story = self.story;
-        let Some(matches) = story.patterns.matches(line) else {
+        let Some(matches) = story.matches(line, self.next) else {
             self.look(line);
             return ControlFlow::Continue(());
         };

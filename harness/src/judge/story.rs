@@ -167,6 +167,18 @@ impl Story {
         self.spec.end
     }
 
+    /// The patterns that a line matches while step `next` is the next one. Nearly every line comes while any
+    /// line may come, and matches none: that is found out quickly.
+    pub(super) fn matches(&self, line: &str, next: usize) -> Option<Matches> {
+        let forbids_any = |rule: &Rule| {
+            self.patterns.is_any(rule.pattern)
+                && rule.from.is_none_or(|step| next > step)
+                && rule.until.is_none_or(|step| next <= step)
+        };
+        let any = self.forbidden.iter().any(forbids_any);
+        self.patterns.matches(line, any)
+    }
+
     /// The rule that forbids a line while step `next` is the next one.
     pub(super) fn forbids(&self, matches: &Matches, next: usize) -> Option<&Forbidden> {
         let applies = |rule: &Rule| {
@@ -183,7 +195,7 @@ impl Story {
     /// allowed.
     pub(super) fn has_a_rule_for(&self, line: &str) -> bool {
         let mut rules = self.forbidden.iter();
-        let matches = self.patterns.matches(line);
+        let matches = self.patterns.matches(line, true);
         matches.is_some_and(|matches| rules.any(|rule| matches.matched(rule.pattern)))
     }
 
