@@ -297,6 +297,7 @@ pub fn summary(project: &Project, name: &str) -> Result<Summary, ConfigError> {
 
 mod accounts;
 mod builder;
+mod context;
 mod keys;
 mod layers;
 mod machines;

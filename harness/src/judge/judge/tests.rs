@@ -2,7 +2,7 @@ mod results;
 mod strands;
 
 use super::*;
-use crate::judge::verdict::{Blame, Clock, EndKind};
+use crate::judge::verdict::{Blame, Clock, EndKind, MachineEnd};
 use crate::judge::{By, Forbidden};
 
 fn step(name: &str) -> Step {

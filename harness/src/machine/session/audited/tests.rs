@@ -1,5 +1,7 @@
 //! Audited runs in virtual time: whatever the stub does, the run ends, by its own clocks at the latest.
 
+mod stub;
+
 use super::super::scripted::Act::{self, *};
 use super::super::scripted::{MS, Machine, say};
 use super::super::tests::{ALL, TIMEOUT, launch, runtime, story};
@@ -9,146 +11,9 @@ use crate::judge::audit::{Moment, Snapshot};
 use crate::judge::event::Record;
 use crate::machine::audit::{AuditPlan, Auditor};
 use crate::project::Project;
+use stub::{Peer, Stub};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::sync::{oneshot, watch};
-
-/// What the stub does when it is asked to stop the machine.
-#[derive(Debug, Clone, PartialEq)]
-enum Peer {
-    /// What it is asked for.
-    Good,
-    /// Nothing.
-    NeverStops,
-    /// Is closed after so many answers.
-    Closes(usize),
-    /// Answers with no packet after so many.
-    Rubbish(usize),
-    /// QEMU ends with that status after so many answers.
-    Dies(usize, i32),
-    /// QEMU logs so many bytes before it answers, and the pipe takes but a third of that at once.
-    LogsFirst(usize),
-    /// Refuses what begins so.
-    Refuses(&'static str),
-    /// Says that it has set the machine going, and does not.
-    NeverGoes,
-}
-
-/// A gdb stub.
-struct Stub {
-    stream: DuplexStream,
-    peer: Peer,
-    went: Option<oneshot::Sender<()>>,
-    status: watch::Sender<Option<i32>>,
-    log: Option<DuplexStream>,
-    /// How many answers it has given since the machine was stopped first.
-    answered: Option<usize>,
-    runs: bool,
-}
-
-impl Stub {
-    async fn serve(mut self) {
-        let mut buffer = [0; 4096];
-        let mut arrived = Vec::new();
-        loop {
-            let Ok(length @ 1..) = self.stream.read(&mut buffer).await else {
-                return;
-            };
-            arrived.extend_from_slice(&buffer[..length]);
-            while !arrived.is_empty() {
-                if self.runs {
-                    // Any byte stops a machine that runs, but nobody should send another than this.
-                    assert_eq!(arrived.remove(0), 3);
-                    if !self.stop().await {
-                        return std::future::pending().await;
-                    }
-                    continue;
-                }
-                let Some(end) = arrived.iter().position(|&byte| byte == b'#') else {
-                    break;
-                };
-                if arrived.len() < end + 3 {
-                    break;
-                }
-                let packet: Vec<_> = arrived.drain(..end + 3).collect();
-                let start = packet.iter().position(|&byte| byte == b'$').unwrap();
-                let question = String::from_utf8(packet[start + 1..end].to_vec()).unwrap();
-                if !self.answer(&question).await {
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Stops the machine; says whether the script goes on.
-    async fn stop(&mut self) -> bool {
-        if self.peer == Peer::NeverStops {
-            return false;
-        }
-        if let (Peer::LogsFirst(bytes), Some(log)) = (&self.peer, &mut self.log) {
-            log.write_all(&vec![b'\n'; *bytes]).await.unwrap();
-        }
-        self.runs = false;
-        self.answered.get_or_insert(0);
-        self.reply("T02thread:01;").await;
-        true
-    }
-
-    /// Answers; says whether the script goes on.
-    async fn answer(&mut self, question: &str) -> bool {
-        if let Some(answered) = &mut self.answered {
-            *answered += 1;
-            match self.peer {
-                Peer::Closes(after) if *answered > after => return false,
-                Peer::Rubbish(after) if *answered > after => {
-                    self.stream.write_all(b"SSH-2.0-rubbish\n").await.unwrap();
-                    return std::future::pending().await;
-                }
-                Peer::Dies(after, status) if *answered > after => {
-                    let _ = self.status.send(Some(status));
-                    return false;
-                }
-                _ => {}
-            }
-        }
-        let register = |name| format!("<reg name=\"{name}\" bitsize=\"64\"/>");
-        let registers: String = ["pc", "hgatp", "hstatus", "sstatus"].map(register).concat();
-        match question {
-            refused if matches!(self.peer, Peer::Refuses(start) if refused.starts_with(start)) => {
-                self.reply("E22").await;
-            }
-            "c" => {
-                self.runs = true;
-                if let Some(went) = self.went.take() {
-                    let _ = went.send(());
-                }
-            }
-            file if file.starts_with("qXfer:features:read:target.xml:") => {
-                self.reply("l<target><xi:include href=\"r.xml\"/></target>")
-                    .await;
-            }
-            file if file.starts_with("qXfer") => self.reply(&format!("l{registers}")).await,
-            read if read.starts_with('p') => self.reply("0000000000000000").await,
-            read if read.starts_with('m') => self.reply("E14").await,
-            command if command.starts_with("qRcmd,") => {
-                let map = "FlatView #0\n AS \"memory\", root: system\n Root memory region: system\n  \
-                           0000000080000000-0000000087ffffff (prio 0, ram): ram\n";
-                let digits: String = map.bytes().map(|byte| format!("{byte:02x}")).collect();
-                self.reply(&format!("O{digits}")).await;
-                self.reply("OK").await;
-            }
-            _ => self.reply("OK").await,
-        }
-        true
-    }
-
-    async fn reply(&mut self, body: &str) {
-        let sum = body.bytes().fold(0_u8, u8::wrapping_add);
-        let _ = self
-            .stream
-            .write_all(format!("+${body}#{sum:02x}").as_bytes())
-            .await;
-    }
-}
 
 /// What came of a run.
 struct Ran {
