@@ -1,11 +1,21 @@
 //! A machine for tests, and chance that can be had again.
 
-use super::{Access, Machine, Mapping, Unreadable};
+use super::{Access, Machine, Mapping, Region, RegionKind, Span, Unreadable};
 use std::collections::BTreeMap;
 
 /// Where the memory of a [`Fake`] starts; it has 1 GiB.
 pub const RAM: u64 = 0x8000_0000;
 const RAM_END: u64 = RAM + (1 << 30);
+
+/// A part of a machine's memory map, at the beginning of what is behind it.
+pub fn region(start: u64, size: u64, kind: RegionKind, name: &str) -> Region {
+    Region {
+        span: Span::new(start, size),
+        kind,
+        name: name.into(),
+        offset: 0,
+    }
+}
 
 /// A machine of so much RAM, zero where nothing was put.
 #[derive(Debug, Default)]

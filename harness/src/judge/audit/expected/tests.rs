@@ -1,8 +1,8 @@
 mod registers;
 
 use super::*;
-use crate::judge::audit::testing::{access, mapping};
-use crate::judge::audit::{Difference, Moment, Region, RegionKind, Text};
+use crate::judge::audit::testing::{access, mapping, region};
+use crate::judge::audit::{Difference, Moment, RegionKind, Text};
 
 const IMAGE: Span = Span {
     start: 0x8020_0000,
@@ -14,12 +14,6 @@ const TABLES: Span = Span {
 };
 
 fn regions() -> Regions {
-    let region = |start, size, kind, name: &str| Region {
-        span: Span::new(start, size),
-        kind,
-        name: name.into(),
-        offset: 0,
-    };
     Regions::new(vec![
         region(0x8000_0000, 0x800_0000, RegionKind::Ram, "board.ram"),
         region(0x1000_0000, 8, RegionKind::Device, "serial"),

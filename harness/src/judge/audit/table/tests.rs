@@ -1,8 +1,6 @@
 use super::*;
-use crate::judge::audit::testing::{access, mapping};
-use crate::judge::audit::{
-    Behind, Difference, Isa, Moment, OpenMsrs, Region, RegionKind, Text, Window,
-};
+use crate::judge::audit::testing::{access, mapping, region};
+use crate::judge::audit::{Behind, Difference, Isa, Moment, OpenMsrs, RegionKind, Text, Window};
 use std::collections::BTreeMap;
 
 fn snapshot() -> Snapshot {
@@ -59,12 +57,6 @@ fn snapshot() -> Snapshot {
 }
 
 fn regions() -> Regions {
-    let region = |start, size, kind, name: &str| Region {
-        span: Span::new(start, size),
-        kind,
-        name: name.into(),
-        offset: 0,
-    };
     Regions::new(vec![
         region(0, 0x800_0000, RegionKind::Ram, "pc.ram"),
         region(0xffc0_0000, 0x3c_0000, RegionKind::Rom, "system.flash1"),
