@@ -64,17 +64,70 @@ fn toolchain() -> String {
     pinned["toolchain"]["channel"].as_str().unwrap().to_owned()
 }
 
+fn rustc(arguments: &[&str]) -> String {
+    let ran = Command::new("rustc")
+        .args(arguments)
+        .env("RUSTUP_TOOLCHAIN", toolchain())
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "rustc {arguments:?}: {ran:?}");
+    String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+}
+
+fn executable(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The target of the page's kernel.
+const TARGET: &str = "riscv64gc-unknown-none-elf";
+
+/// Gives the page's `rustc` the library `core`, built from its source, where the set-up could not install the target;
+/// the page's reader has it from rustup.
+fn core_from_its_source(bin: &Path) {
+    if Path::new(&rustc(&["--print", "target-libdir", "--target", TARGET])).is_dir() {
+        return;
+    }
+    let package = bin.join("core");
+    fs::create_dir_all(package.join("src")).unwrap();
+    fs::write(
+        package.join("Cargo.toml"),
+        "[package]\nname = \"any\"\nedition = \"2024\"\n",
+    )
+    .unwrap();
+    fs::write(package.join("src/lib.rs"), "#![no_std]\n").unwrap();
+    let built = Command::new("cargo")
+        .args(["build", "--release", "-Zbuild-std=core", "--target", TARGET])
+        .current_dir(&package)
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTUP_TOOLCHAIN", toolchain())
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{built:?}");
+    let compiler = Path::new(&rustc(&["--print", "sysroot"])).join("bin/rustc");
+    let built = package.join("target").join(TARGET).join("release/deps");
+    let script = format!(
+        "#!/bin/sh\nexec '{}' -L '{}' \"$@\"\n",
+        compiler.display(),
+        built.display()
+    );
+    executable(&bin.join("rustc"), &script);
+}
+
 /// Puts the programs into a folder that the page has installed: a harness that is in no workspace.
 fn programs(folder: &Path) {
+    core_from_its_source(folder);
     let (built, installed) = (env!("CARGO_BIN_EXE_harness"), folder.join("harness"));
     // The same file, or a copy on another file system. A link would lead back to the workspace.
     if fs::hard_link(built, &installed).is_err() {
         fs::copy(built, &installed).unwrap();
     }
     // To install it takes minutes, and it is built already.
-    let cargo = folder.join("cargo");
-    fs::write(&cargo, "#!/bin/sh\n[ \"$*\" = 'install --path harness' ]\n").unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    executable(
+        &folder.join("cargo"),
+        "#!/bin/sh\n[ \"$*\" = 'install --path harness' ]\n",
+    );
 }
 
 #[test]
