@@ -32,11 +32,12 @@ pub(super) fn compare(
             let found = &mut found[..loaded.len()];
             machine.read(hpa, found)?;
             text.size += loaded.len() as u64;
-            let differs = loaded
-                .iter()
-                .zip(&*found)
-                .position(|(loaded, found)| loaded != found);
-            if let Some(at) = differs.filter(|_| text.differs.is_none()) {
+            // Compared as a whole first: that is one call of memcmp, and the machine stands meanwhile.
+            if text.differs.is_some() || loaded == found {
+                continue;
+            }
+            let mut bytes = loaded.iter().zip(&*found);
+            if let Some(at) = bytes.position(|(loaded, found)| loaded != found) {
                 text.differs = Some(Difference {
                     hpa: hpa.wrapping_add(at as u64),
                     address: wanted.address.wrapping_add((run.from + offset + at) as u64),
