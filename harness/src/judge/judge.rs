@@ -316,7 +316,7 @@ impl<'s> Judge<'s> {
 
     /// Looks at a line that nothing awaited for signs of a failure.
     fn look(&mut self, line: &str) {
-        let is_the_end = self.story.spec().hv.may_be_killed() && line.starts_with(KILLED);
+        let is_the_end = line.starts_with(KILLED) && self.story.spec().hv.may_be_killed();
         if !is_the_end {
             self.suspects.look(line, &self.hypervisor);
         }

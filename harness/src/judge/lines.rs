@@ -65,9 +65,8 @@ impl LineAssembler {
     }
 }
 
-/// Makes a line safe, given without its `
-/// `: removes terminal escape sequences and spells out every other byte that is not plain text (`\x07`,
-/// `\u{202e}`).
+/// Makes a line safe, given without its line feed: removes terminal escape sequences and spells out every other
+/// byte that is not plain text (`\x07`, `\u{202e}`).
 ///
 /// Carriage returns at the end belong to the line's end. A carriage return inside the line could make a
 /// terminal show a different text than the one that is judged, so it is spelled out too.
@@ -99,11 +98,22 @@ pub fn normalise(line: &[u8]) -> Cow<'_, str> {
 
 /// Splits off the beginning that needs no special care.
 fn split_plain(bytes: &[u8]) -> (&str, &[u8]) {
-    let is_plain = |b: &u8| (b' '..=b'~').contains(b) || *b == b'\t';
-    let end = bytes.iter().position(|b| !is_plain(b));
+    let end = bytes.iter().position(|&b| !PLAIN[usize::from(b)]);
     let (plain, after) = bytes.split_at(end.unwrap_or(bytes.len()));
     (std::str::from_utf8(plain).expect("it is ASCII"), after)
 }
+
+/// The bytes that stay as they are. Every byte of a console is looked up here, so it is a table.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        plain[byte as usize] = true;
+        byte += 1;
+    }
+    plain[b'\t' as usize] = true;
+    plain
+};
 
 /// The length of the escape sequence (ECMA-48) at the beginning of some bytes.
 fn escape_sequence(bytes: &[u8]) -> usize {

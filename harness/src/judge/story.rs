@@ -19,17 +19,26 @@ pub struct Story {
     /// For each step, the number of its `near`.
     near: Vec<Option<usize>>,
     forbidden: Vec<Rule>,
+    /// Those of them that forbid any line.
+    forbids_any: Vec<Rule>,
     pub(super) strands: Vec<StrandPatterns>,
     pub(super) results: Vec<ResultPatterns>,
 }
 
 /// The patterns of a forbidden line, and the steps between which it is forbidden.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Rule {
     pattern: usize,
     except: Option<usize>,
     from: Option<usize>,
     until: Option<usize>,
+}
+
+impl Rule {
+    /// Whether it holds while step `next` is the next one.
+    fn is_in_force(&self, next: usize) -> bool {
+        self.from.is_none_or(|step| next > step) && self.until.is_none_or(|step| next <= step)
+    }
 }
 
 /// The patterns of a strand.
@@ -112,7 +121,7 @@ impl Story {
             from: place(&forbidden.from),
             until: place(&forbidden.until),
         });
-        let forbidden = forbidden.collect();
+        let forbidden: Vec<Rule> = forbidden.collect();
         let strands = spec.strands.iter().map(|strand| numbering.strand(strand));
         let strands = strands.collect::<Result<_, _>>()?;
         let results = spec.results.iter().map(|result| ResultPatterns {
@@ -122,8 +131,12 @@ impl Story {
         let results = results.collect();
         numbering.number(&killed);
         let patterns = Patterns::new(&numbering.0)?;
+        let of_any = forbidden
+            .iter()
+            .filter(|rule| patterns.is_any(rule.pattern));
         Ok(Self {
             spec,
+            forbids_any: of_any.cloned().collect(),
             patterns,
             near,
             forbidden,
@@ -170,12 +183,7 @@ impl Story {
     /// The patterns that a line matches while step `next` is the next one. Nearly every line comes while any
     /// line may come, and matches none: that is found out quickly.
     pub(super) fn matches(&self, line: &str, next: usize) -> Option<Matches> {
-        let forbids_any = |rule: &Rule| {
-            self.patterns.is_any(rule.pattern)
-                && rule.from.is_none_or(|step| next > step)
-                && rule.until.is_none_or(|step| next <= step)
-        };
-        let any = self.forbidden.iter().any(forbids_any);
+        let any = self.forbids_any.iter().any(|rule| rule.is_in_force(next));
         self.patterns.matches(line, any)
     }
 
@@ -184,8 +192,7 @@ impl Story {
         let applies = |rule: &Rule| {
             matches.matched(rule.pattern)
                 && !rule.except.is_some_and(|except| matches.matched(except))
-                && rule.from.is_none_or(|step| next > step)
-                && rule.until.is_none_or(|step| next <= step)
+                && rule.is_in_force(next)
         };
         let rule = self.forbidden.iter().position(applies)?;
         self.spec.forbidden.get(rule)
