@@ -33,7 +33,7 @@ pub(super) struct BenchArgs {
     format: Format,
 }
 
-/// Measures and reports; whether all was as it should be, as an exit code.
+/// Measures and reports; the exit code says whether every bound was kept.
 pub(super) async fn bench(project: &Project, args: &BenchArgs) -> Result<u8, Error> {
     let program = super::own_program()?;
     let mut all_well = true;

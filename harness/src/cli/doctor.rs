@@ -10,7 +10,7 @@ use std::ffi::OsString;
 /// Its options.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
-    /// Look at what this machine needs only: a name, or a file [default: every machine]
+    /// Check only what this machine needs: a name, or a file [default: every machine]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
     /// How to report
@@ -18,7 +18,7 @@ pub(super) struct DoctorArgs {
     format: Format,
 }
 
-/// Looks and reports; whether all is there, as an exit code.
+/// Checks and reports; the exit code says whether all is there.
 pub(super) async fn doctor(project: &Project, args: &DoctorArgs) -> Result<u8, Error> {
     let checks = doctor::examine(project, args.machine.as_deref()).await;
     match args.format {

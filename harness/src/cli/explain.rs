@@ -13,7 +13,7 @@ pub(super) struct ExplainArgs {
     key: Option<String>,
 }
 
-/// Prints what the pages say of a key.
+/// Prints what the pages say about a key.
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, Error> {
     say(&pages::explain(args.key.as_deref())?)?;
     Ok(0)

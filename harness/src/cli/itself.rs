@@ -1,9 +1,8 @@
-//! The harness, started by `x`: whether it is what its sources say.
+//! Checks that the harness that `x` started matches its sources.
 //!
-//! `x` looks at the compiler, at QEMU and at the harness only once, and the program that it then
-//! starts writes all of it into a [stamp](crate::boot::freshness). From then on `x` starts the program at
-//! once, and the program looks whether the stamp holds. If it does not, the program hands back
-//! to `x`, which looks again.
+//! `x` checks the compiler, QEMU and the harness only once. The program that it then starts writes what was found
+//! into a [stamp](crate::boot::freshness). From then on `x` starts the program at once, and the program checks
+//! whether the stamp still holds. If it does not, the program hands over to `x`, which checks everything again.
 
 use crate::boot::freshness::{Build, Moment, Stamp};
 use crate::error::Error;
@@ -13,18 +12,19 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// `x` has looked at nothing: the program has to.
+/// `x` has checked nothing, so the program must.
 const CHECK: &str = "--x-check";
 
-/// `x` has looked at everything and built this program. Behind it: a file that is older than the
-/// build, the toolchain that has to be named to rustup (or nothing), the compiler's folder, and the
-/// programs that `x` looked for, with spaces between.
+/// `x` has checked everything and built this program. What follows: a file that is older than the build, the
+/// toolchain that rustup must be told (or nothing), the compiler's folder, and the programs that `x` looked for,
+/// separated by spaces.
 const BUILT: &str = "--x-built";
 
-/// What `x` is told when it has to look again.
+/// Tells `x` to check everything again.
 const LOOK: &str = "--look";
 
-/// The program's arguments, without what `x` says to it; `x` itself goes on if it has to look again.
+/// The program's arguments without those that `x` added. If everything must be checked again, this does not return:
+/// `x` takes over.
 ///
 /// Called while there is only one thread.
 pub fn arguments(mut given: Vec<OsString>) -> Result<Vec<OsString>, Error> {
@@ -42,7 +42,7 @@ pub fn arguments(mut given: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     Ok(given)
 }
 
-/// Goes on if all is as it was when `x` last looked; else `x` does, with these arguments.
+/// Returns if all is as it was when `x` last checked; otherwise `x` takes over, with these arguments.
 fn check(arguments: &[OsString]) -> Result<(), Error> {
     let build = build(Vec::new());
     let stamp = build
@@ -56,7 +56,7 @@ fn check(arguments: &[OsString]) -> Result<(), Error> {
     Err(Error::io("start", Path::new("./x"), &error))
 }
 
-/// Writes the stamp. Without one, `x` looks again the next time.
+/// Writes the stamp. Without one, `x` checks everything the next time.
 fn built(said: &[OsString]) {
     let [marker, toolchain, sysroot, programs] = said else {
         return;
@@ -75,7 +75,7 @@ fn built(said: &[OsString]) {
     export(exports);
 }
 
-/// This program, as `x` has it built in the workspace that is the current folder.
+/// This program, as `x` builds it in the workspace that is the current folder.
 fn build(programs: Vec<String>) -> Option<Build> {
     let root = std::env::current_dir().ok()?;
     Some(Build {

@@ -14,17 +14,16 @@ use std::path::{Path, PathBuf};
 /// Its options.
 #[derive(Debug, Args)]
 pub(super) struct JudgeArgs {
-    /// A run's directory, which tells all the rest by itself, or a recorded console; `-` is standard
-    /// input
+    /// A run's directory, which needs no other option, or a recorded console; `-` is standard input
     #[arg(value_name = "DIR|LOG")]
     log: PathBuf,
-    /// Of which architecture a console is
+    /// The console's architecture
     #[arg(long, value_parser = super::arch())]
     arch: Option<Arch>,
-    /// Of which machine a console is: a name, or a file
+    /// The console's machine: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
-    /// The scenario that a console is to tell [default: gkernel]
+    /// The scenario that the console is judged by [default: gkernel]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     scenario: Option<OsString>,
     /// How the guest ran: short for `--scenario <NAME>-<MODE>`

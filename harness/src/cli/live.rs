@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How much waits for a reader; what comes beyond that is not shown.
+/// How many bytes may wait for a slow reader; lines beyond that are not shown.
 const WAITING: usize = 8 << 20;
 
 /// Lines on their way to standard output.
@@ -47,7 +47,7 @@ impl Live {
         Self { queue, printed }
     }
 
-    /// What takes the lines of a run's console.
+    /// An observer that shows the lines of a run's console.
     pub(super) fn console(&self) -> Console {
         Console {
             queue: Arc::clone(&self.queue),
@@ -55,8 +55,11 @@ impl Live {
         }
     }
 
-    /// Waits until everything is printed, or the reader has gone; the error is why something could
-    /// not be printed.
+    /// Waits until everything is printed, or the reader has gone.
+    ///
+    /// # Errors
+    ///
+    /// Something could not be printed.
     pub(super) async fn finish(self) -> io::Result<()> {
         self.queue.state().complete = true;
         self.queue.changed.notify_one();
@@ -132,7 +135,7 @@ impl Queue {
         Ok(())
     }
 
-    /// What is to be printed next; waits for it. None when that was all.
+    /// Waits for what is to be printed next; none when that was all.
     fn next(&self) -> Option<Vec<u8>> {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.complete;
         let state = self.changed.wait_while(self.state(), idle);

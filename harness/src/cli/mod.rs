@@ -37,7 +37,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// What is run when nothing else is asked for.
+/// What runs unless something else is asked for.
 const DEFAULT_SCENARIO: &str = "gkernel";
 
 /// Exit code of a run that was interrupted.
@@ -49,7 +49,7 @@ const PANICKED: u8 = 101;
 /// The stack of the command's thread, in bytes: as much as a process's first thread usually has.
 const STACK: usize = 8 << 20;
 
-/// Boots the hypervisor and its guests in QEMU and judges what they did.
+/// Boots a hypervisor and its guests in QEMU and judges what they did.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -89,13 +89,13 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Write a scenario from the recorded console of a run that went well, to standard output
     New(new::NewArgs),
-    /// Say what a key, a word or a verdict means
+    /// Explain a key, a word or a verdict
     Explain(explain::ExplainArgs),
-    /// Put the defects of tests/mutants back, one at a time, and see that their cases fail
+    /// Put the defects of tests/mutants back, one at a time, and check that their cases fail
     Mutants(mutants::MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
     Bench(bench::BenchArgs),
-    /// Say what is there of all that a run needs, and what is missing
+    /// List what a run needs, and what of it is missing
     Doctor(doctor::DoctorArgs),
     /// List machines, scenarios and guests
     List {
@@ -324,12 +324,12 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     }
 }
 
-/// The project: the workspace that `--root` or `HARNESS_ROOT` names; else the first one upwards of the
-/// current folder; else, and this is said on stderr, the first upwards of this program; else the
-/// current folder, which is none.
+/// The project: the workspace that `--root` or `HARNESS_ROOT` names; otherwise the one that the current folder lies
+/// in; otherwise the one that this program lies in, which stderr then names; otherwise the current folder, which is
+/// no workspace.
 ///
-/// A checkout may have been copied with its target folder, so it counts where the program lies, and
-/// not where it was built.
+/// A checkout may have been copied together with its target folder, so what counts is where the program lies, not
+/// where it was built.
 fn find_project(given: Option<&Path>) -> Result<Project, Error> {
     if let Some(root) = given {
         let root = std::path::absolute(root)

@@ -38,7 +38,7 @@ pub(super) struct MutantsArgs {
     format: Format,
 }
 
-/// Tries the mutants and reports; whether all were killed, as an exit code.
+/// Tries the mutants and reports; the exit code says whether all were killed.
 pub(super) async fn mutants(project: &Project, args: MutantsArgs) -> Result<u8, Error> {
     if args.generate {
         return generated(project, args).await;

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 /// Its options.
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
-    /// Of which architecture the console is
+    /// The console's architecture
     #[arg(long, value_parser = super::arch())]
     arch: Option<Arch>,
-    /// Of which machine the console is: a name, or a file
+    /// The console's machine: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
     /// The recorded console of a run that went well; `-` is standard input
@@ -25,7 +25,7 @@ pub(super) struct NewArgs {
     from: PathBuf,
 }
 
-/// Prints a scenario that is made from a console.
+/// Prints a scenario drafted from a console.
 pub(super) fn new(project: &Project, args: &NewArgs) -> Result<u8, Error> {
     let mut console = Vec::new();
     let mut bounded = judge::open(&args.from)?.take(TEXT_LIMIT + 1);

@@ -52,7 +52,7 @@ pub(super) fn say_error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {text}");
 }
 
-/// Says something besides, on standard error. Nobody has to listen.
+/// Says something on standard error. That nobody reads it is no failure.
 pub(super) fn say_aside(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

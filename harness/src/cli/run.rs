@@ -75,7 +75,7 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     published.await.expect("printing does not panic")
 }
 
-/// Runs, and shows the console meanwhile.
+/// Runs, and shows the console as it comes.
 async fn shown(project: &Project, request: Request) -> Result<Report, Error> {
     let live = Live::start(std::io::stdout());
     let result = follow(project, request.observe(live.console())).await;

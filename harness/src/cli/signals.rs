@@ -27,7 +27,7 @@ impl Requests {
         Self { heeded }
     }
 
-    /// Waits for one of them.
+    /// Waits for one of these requests.
     pub(super) async fn wait(&self) {
         let wait = |request: c_int| async move {
             if self.heeded.contains(&request)
