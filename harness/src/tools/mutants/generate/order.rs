@@ -7,7 +7,7 @@ use crate::arch::Arch;
 pub const HOST_TESTS: &str = "host-tests";
 
 /// Scenarios by the file that has the defect; those for a kind come after them.
-const BY_FILE: [(&str, &[&str]); 20] = [
+const BY_FILE: [(&str, &[&str]); 21] = [
     (
         "vmcb",
         &[
@@ -74,8 +74,12 @@ const BY_FILE: [(&str, &[&str]); 20] = [
             "clean-start",
             "x86-permission-maps",
             "regs-reloaded",
+            "x86-own-debug",
+            "x86-cpuid",
+            "x86-interrupted-event",
         ],
     ),
+    ("start", &[HOST_TESTS, "clean-start"]),
     ("format", &["npf-store-ro", "npf-exec-device", HOST_TESTS]),
     ("stage2", &[HOST_TESTS, "npf-high-39", "npf-many"]),
     (
@@ -88,7 +92,7 @@ const BY_FILE: [(&str, &[&str]); 20] = [
             "dbcn-bad-addr",
         ],
     ),
-    ("pages", &["two-vms", "clean-start", HOST_TESTS]),
+    ("pages", &[HOST_TESTS, "two-vms", "clean-start"]),
     (
         "budget",
         &[
