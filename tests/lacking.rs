@@ -93,9 +93,10 @@ fn an_x86_64_cpu_without_svm() {
     );
 }
 
+/// It has another of SVM's features, so that not all of them are missing.
 #[test]
 fn an_x86_64_cpu_without_nested_paging() {
-    let error = boot_without("x86_64", "\"EPYC\"", "\"EPYC,npt=off\"");
+    let error = boot_without("x86_64", "\"EPYC\"", "\"EPYC,npt=off,vgif=on\"");
     assert!(
         error.contains("no nested paging") && error.contains("-cpu EPYC"),
         "{error}"

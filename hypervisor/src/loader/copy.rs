@@ -66,6 +66,7 @@ mod tests {
     ) -> Result<Vec<u8>, Error> {
         let (mut at, mut target) = (0, Vec::new());
         let read = |piece: &mut [u8]| {
+            assert!(!piece.is_empty(), "a read of nothing looks like the end");
             if broken == Some(at) {
                 return Err(FileFault::Unreadable);
             }

@@ -141,12 +141,15 @@ mod backend {
     const _: () = assert!(PAGE == axhal::mem::PAGE_SIZE_4K as u64);
 }
 
-/// The implementation for tests on the host: the heap, where an address is its own physical address.
+/// The implementation for tests on the host: the heap, where an address is its own physical address. Pages
+/// come full of rubbish, and have to be zero when they are given back.
 #[cfg(not(target_os = "none"))]
 mod backend {
     use super::{Hpa, PAGE};
-    use alloc::alloc::{alloc_zeroed, dealloc};
+    use alloc::alloc::{alloc, dealloc};
     use core::{alloc::Layout, ptr::NonNull};
+
+    const RUBBISH: u8 = 0xA5;
 
     fn layout(pages: usize, align: usize) -> Option<Layout> {
         Layout::from_size_align(pages.checked_mul(PAGE as usize)?, align).ok()
@@ -155,11 +158,20 @@ mod backend {
     pub fn take(pages: usize, align: usize) -> Option<NonNull<u8>> {
         let layout = layout(pages, align).filter(|layout| layout.size() > 0)?;
         // SAFETY: the layout is not of size zero.
-        NonNull::new(unsafe { alloc_zeroed(layout) })
+        let start = NonNull::new(unsafe { alloc(layout) })?;
+        // SAFETY: it has so many bytes.
+        unsafe { start.write_bytes(RUBBISH, layout.size()) };
+        Some(start)
     }
 
     pub fn give_back(start: NonNull<u8>, pages: usize, align: usize) {
         if let Some(layout) = layout(pages, align) {
+            // SAFETY: they were written when they were taken.
+            let bytes = unsafe { core::slice::from_raw_parts(start.as_ptr(), layout.size()) };
+            assert!(
+                bytes.iter().all(|byte| *byte == 0),
+                "a guest's data are left"
+            );
             // SAFETY: `start` came from `take` with the same pages and alignment.
             unsafe { dealloc(start.as_ptr(), layout) };
         }
@@ -167,5 +179,34 @@ mod backend {
 
     pub fn hpa(start: NonNull<u8>) -> Hpa {
         Hpa::new(start.as_ptr() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_zero_when_they_are_taken_and_when_they_are_given_back() {
+        let mut region = Region::new(3, 2 * PAGE).unwrap();
+        assert!(region.hpa().is_aligned_to(2 * PAGE));
+        assert_eq!(region.len(), 3 * PAGE);
+        assert!(region.bytes_mut().iter().all(|byte| *byte == 0));
+        // The backend looks at them when the region is dropped.
+        region.write(2 * PAGE, &[7; PAGE as usize]).unwrap();
+    }
+
+    #[test]
+    fn only_what_is_in_the_region_is_copied() {
+        let mut region = Region::new(1, PAGE).unwrap();
+        let mut word = [0; 4];
+        region.write(PAGE - 4, &[1, 2, 3, 4]).unwrap();
+        region.read(PAGE - 4, &mut word).unwrap();
+        assert_eq!(word, [1, 2, 3, 4]);
+        for offset in [PAGE - 3, PAGE, u64::MAX - 1] {
+            assert_eq!(region.write(offset, &[9; 4]), None);
+            assert_eq!(region.read(offset, &mut word), None);
+        }
+        assert_eq!(region.read(PAGE, &mut []), Some(()), "nothing, at the end");
     }
 }

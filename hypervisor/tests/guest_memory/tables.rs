@@ -50,6 +50,29 @@ fn a_large_range_goes_by_blocks_with_pages_at_the_edges() {
 }
 
 #[test]
+fn a_block_wants_both_addresses_to_be_multiples_of_its_size() {
+    const BLOCK: u64 = 2 << 20;
+    for (gpa, hpa) in [(BLOCK, 8 * BLOCK + PAGE), (BLOCK + PAGE, 8 * BLOCK)] {
+        let mut tables = tables();
+        map(&mut tables, (gpa, hpa, BLOCK), Permits::ALL, Kind::Normal).unwrap();
+        for offset in (0..BLOCK).step_by(PAGE as usize) {
+            assert_eq!(translate(tables.root(), gpa + offset), Some(hpa + offset));
+        }
+        assert_eq!(translate(tables.root(), gpa - PAGE), None);
+        assert_eq!(translate(tables.root(), gpa + BLOCK), None);
+    }
+}
+
+#[test]
+fn new_entries_are_made_visible() {
+    let mut tables = tables();
+    let before = PUBLISHED.get();
+    let pages = (0x1000, 0x5000, 3 * PAGE);
+    map(&mut tables, pages, Permits::ALL, Kind::Normal).unwrap();
+    assert_eq!(PUBLISHED.get(), before + 1);
+}
+
+#[test]
 fn the_root_is_wide_and_aligned_to_its_size() {
     let mut tables = tables();
     assert_eq!(tables.root().get() % (4 * PAGE), 0);
@@ -76,6 +99,12 @@ fn no_address_beyond_the_tables_is_mapped() {
     for gpa in [limit, limit - PAGE, 1 << 47, u64::MAX - 0xFFF] {
         let result = map(&mut tables, (gpa, 0, 2 * PAGE), Permits::ALL, Kind::Normal);
         assert_eq!(result, Err(MapError::OutOfRange), "{gpa:#x}");
+    }
+    // Nor does an address that is too large take the page away that has its lower bits.
+    map(&mut tables, (0, 0x7000, PAGE), Permits::ALL, Kind::Normal).unwrap();
+    for gpa in [limit, limit << 1, u64::MAX - 0xFFF] {
+        assert_eq!(tables.unmap(Gpa::new(gpa), PAGE), Err(MapError::OutOfRange));
+        assert_eq!(translate(tables.root(), 0), Some(0x7000));
     }
 }
 

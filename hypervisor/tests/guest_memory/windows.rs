@@ -22,6 +22,55 @@ fn ram_is_there_from_the_start() {
     assert_eq!(unsafe { *(hpa as *const u8) }, 7);
     assert_eq!(memory.room_at(Gpa::new(0x8000_3000)), 0x1000);
     assert_eq!(memory.room_at(Gpa::new(0x8000_4000)), 0);
+    assert_eq!(memory.room_at(Gpa::new(0x7FFF_F000)), 0);
+}
+
+#[test]
+fn there_is_room_for_an_image_in_ram_alone() {
+    let mut memory = GuestMemory::new(tables());
+    let flash = Gpa::new(0x8000);
+    memory
+        .add_device("pflash", flash, 0x1000, Hpa::new(0x8000), Permits::READ)
+        .unwrap();
+    // Each touches its neighbour.
+    memory.add_ram("ram", Gpa::new(0x9000), 0x2000).unwrap();
+    memory.add_ram("more", Gpa::new(0x7000), 0x1000).unwrap();
+    let room = |gpa| memory.room_at(Gpa::new(gpa));
+    assert_eq!(
+        [room(0x7000), room(0x8000), room(0x9000)],
+        [0x1000, 0, 0x2000]
+    );
+}
+
+#[test]
+fn ram_that_has_the_size_of_a_block_is_one() {
+    const BLOCK: u64 = 2 << 20;
+    let mut memory = GuestMemory::new(tables());
+    for gpa in [BLOCK, 4 * BLOCK, 8 * BLOCK] {
+        memory.add_ram("ram", Gpa::new(gpa), BLOCK).unwrap();
+        let (_, level) = leaf(memory.tables().root(), gpa).unwrap();
+        assert_eq!(level, 1, "{gpa:#x}");
+    }
+}
+
+#[test]
+fn a_page_is_mapped_once() {
+    let mut memory = GuestMemory::new(tables());
+    let (device, image) = (Gpa::new(0x8000), Gpa::new(0x1_0000));
+    memory.add_ram("ram", Gpa::new(0x1000), PAGE).unwrap();
+    memory
+        .add_device("device", device, PAGE, Hpa::new(0x8000), Permits::READ)
+        .unwrap();
+    memory.add_image("image", image, vec![1; 8]).unwrap();
+    for (gpa, name) in [(device, "device"), (image, "image")] {
+        assert_eq!(memory.resolve(&read(gpa.get())), Ok(name));
+        let mapped = translate(memory.tables().root(), gpa.get());
+        let again = memory.resolve(&read(gpa.get() + 8));
+        assert_eq!(again, Err(Refusal::NoProgress(name)));
+        assert_eq!(translate(memory.tables().root(), gpa.get()), mapped);
+    }
+    let in_ram = memory.resolve(&read(0x1000));
+    assert_eq!(in_ram, Err(Refusal::NoProgress("ram")));
 }
 
 #[test]
@@ -96,6 +145,7 @@ fn windows_that_make_no_sense_are_refused() {
         (0x8000_3000, 0x1000),
         (0x7fff_f000, 0x2000),
         (0x1000, 0),
+        (0x1000, 0x800),
         (0x1001, 0x1000),
     ];
     for (gpa, size) in bad {
@@ -110,13 +160,9 @@ fn windows_that_make_no_sense_are_refused() {
         Permits::READ,
     );
     assert!(matches!(wraps, Err(Error::Layout(_))));
-}
-
-#[test]
-fn memory_is_zeroed_when_it_is_taken() {
-    let mut region = Region::new(2, 2 * PAGE).unwrap();
-    assert_eq!(region.hpa().get() % (2 * PAGE), 0);
-    assert!(region.bytes_mut().iter().all(|&byte| byte == 0));
-    region.bytes_mut().fill(0xA5);
-    assert_eq!(region.len(), 2 * PAGE);
+    for hpa in [0x8001, u64::MAX - 0xFFF] {
+        let gpa = Gpa::new(0x1000);
+        let result = memory.add_device("other", gpa, 0x1000, Hpa::new(hpa), Permits::READ);
+        assert!(matches!(result, Err(Error::Layout(_))), "{hpa:#x}");
+    }
 }

@@ -26,6 +26,20 @@ fn a_write_prints_from_ram() {
 }
 
 #[test]
+fn a_long_write_is_printed_to_its_end() {
+    let text: String = (b'a'..=b'z').cycle().take(601).map(char::from).collect();
+    let write = Exit::Call(Call::Write {
+        gpa: Gpa::new(RAM),
+        len: 601,
+    });
+    let played = play_on(&STAGE, &[write, SHUTDOWN], |memory| {
+        memory.write(Gpa::new(RAM), text.as_bytes()).unwrap();
+    });
+    assert!(played.console.contains(&text), "{}", played.console);
+    assert!(!played.console.contains('\0'));
+}
+
+#[test]
 fn a_write_from_outside_ram_is_refused() {
     let bad = [
         (0, 1),

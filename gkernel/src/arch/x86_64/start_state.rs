@@ -5,7 +5,7 @@ use core::{
     cell::UnsafeCell,
 };
 
-use super::RAM_END;
+use super::{RAM_END, keys};
 
 global_asm!(include_str!("start_state.S"));
 
@@ -105,7 +105,11 @@ pub fn start_state() -> impl Iterator<Item = (&'static str, u64, u64)> {
         (name, found, wanted)
     });
     let msrs = MSRS.map(|(name, msr, wanted)| (name, read_msr(msr), wanted));
-    named.chain(msrs).chain(floating_point(&area, &found))
+    let rights = keys::switch_on().then(|| ("pkru", keys::rights().into(), 0));
+    named
+        .chain(msrs)
+        .chain(floating_point(&area, &found))
+        .chain(rights)
 }
 
 /// What FXSAVE and FNSTENV wrote.
@@ -126,23 +130,26 @@ fn floating_point(area: &[u64; 64], found: &[u64]) -> [(&'static str, u64, u64);
     ]
 }
 
+/// The upper halves of RAX and RDX are cleared (APM vol. 3, RDMSR); if they are not, the sum is wrong.
 fn read_msr(msr: u32) -> u64 {
-    let (low, high): (u32, u32);
+    let (low, high): (u64, u64);
     // SAFETY: reading the guest's own MSRs changes nothing.
     unsafe {
-        asm!("rdmsr", in("ecx") msr, out("eax") low, out("edx") high, options(nomem, nostack));
+        asm!("rdmsr", in("ecx") msr, out("rax") low, out("rdx") high, options(nomem, nostack));
     }
-    u64::from(high) << 32 | u64::from(low)
+    high.rotate_left(32).wrapping_add(low)
 }
 
+/// The upper halves of RAX and RDX do not count (APM vol. 3, WRMSR): something is in them.
 fn write_msr(msr: u32, value: u64) {
+    const UPPER: u64 = 0xFFFF_FFFF << 32;
     // SAFETY: the guest does without what these MSRs are for.
     unsafe {
         asm!(
             "wrmsr",
             in("ecx") msr,
-            in("eax") value as u32,
-            in("edx") (value >> 32) as u32,
+            in("rax") value | UPPER,
+            in("rdx") value >> 32 | UPPER,
             options(nostack),
         );
     }

@@ -177,6 +177,8 @@ pub enum Breach {
     },
     /// The guest has the host's address space identifier.
     HostAsid,
+    /// VMRUN saves the host's state where nobody told it to.
+    NoHostSaveArea,
     /// Ports that are open and not declared.
     Ports {
         /// The ports.
@@ -275,6 +277,9 @@ impl Breach {
             }
             Self::HostAsid => f.write_str(
                 "asid is 0: that is the host's, so the TLB does not tell the guest's addresses from the host's",
+            ),
+            Self::NoHostSaveArea => f.write_str(
+                "vm_hsave_pa is 0: nobody set it, so VMRUN overwrites the machine's first page with the host's state",
             ),
             Self::Ports { span } => {
                 write!(f, "I/O ports {span} are open to the guest, and not declared")

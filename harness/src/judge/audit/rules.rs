@@ -1,5 +1,6 @@
 //! What holds for the guest of any hypervisor, without being declared.
 
+use super::x86_64::VM_HSAVE_PA;
 use super::{Breach, Isa, bit_of};
 use std::collections::BTreeMap;
 
@@ -134,6 +135,9 @@ pub(super) fn breaches(isa: Isa, registers: &BTreeMap<String, u64>) -> Vec<Breac
         .collect();
     if isa == Isa::X86_64 && registers.get("asid") == Some(&0) {
         found.push(Breach::HostAsid);
+    }
+    if registers.get(VM_HSAVE_PA) == Some(&0) {
+        found.push(Breach::NoHostSaveArea);
     }
     found
 }

@@ -190,6 +190,7 @@ const CLZERO: u32 = 1 << 0;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{collections::BTreeSet, vec::Vec};
 
     const ALL: Leaf = Leaf {
         eax: u32::MAX,
@@ -241,6 +242,44 @@ mod tests {
         for bit in [7, 9, 12, 14, 27] {
             assert_eq!(extended.edx & 1 << bit, 0, "leaf 80000001, EDX bit {bit}");
         }
+    }
+
+    /// The numbers of the bits that are set.
+    fn bits(word: u32) -> Vec<u32> {
+        (0..32).filter(|bit| word >> bit & 1 != 0).collect()
+    }
+
+    /// By the numbers of APM vol. 3, appendix E.
+    #[test]
+    fn what_a_guest_can_use_is_shown_and_nothing_else() {
+        let one = answer(1, 0, everything);
+        let ecx = [0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 30, 31];
+        assert_eq!(bits(one.ecx), ecx);
+        assert_eq!(one.ebx & 0xFFFF, 0xFFFF, "the brand, and a cache line");
+        let common = [0, 1, 2, 3, 4, 5, 6, 8, 13, 15, 16, 17, 23, 24];
+        let edx = [common.as_slice(), &[11, 19, 25, 26]].concat();
+        assert_eq!(BTreeSet::from_iter(bits(one.edx)), BTreeSet::from_iter(edx));
+        let seven = answer(7, 0, everything);
+        assert_eq!(seven.eax, 0, "the last subleaf");
+        assert_eq!(bits(seven.ebx), [0, 3, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29]);
+        assert_eq!((bits(seven.ecx), bits(seven.edx)), ([2].into(), [4].into()));
+        let extended = answer(0x8000_0001, 0, everything);
+        assert_eq!(bits(extended.ecx), [0, 4, 5, 6, 7, 8]);
+        let edx = [common.as_slice(), &[11, 20, 22, 26, 29, 30, 31]].concat();
+        assert_eq!(
+            BTreeSet::from_iter(bits(extended.edx)),
+            BTreeSet::from_iter(edx)
+        );
+        for name_or_cache in 0x8000_0002..=0x8000_0006 {
+            assert_eq!(answer(name_or_cache, 0, everything), ALL);
+        }
+        let power = answer(0x8000_0007, 0, everything);
+        let only = |edx| Leaf {
+            edx,
+            ..Leaf::default()
+        };
+        assert_eq!(power, only(1 << 8));
+        assert_eq!(bits(answer(0x8000_0008, 0, everything).ebx), [0]);
     }
 
     #[test]

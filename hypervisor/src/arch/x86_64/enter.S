@@ -26,9 +26,8 @@ hv_x86_64_enter:
     push    rsi
 
     # With the global interrupt flag clear nothing interrupts the switch itself. RFLAGS.IF of the
-    # host has to be set, or interrupts would stay masked while the guest runs (§15.21.1).
+    # host is set, or interrupts would stay masked while the guest runs (§15.21.1).
     clgi
-    sti
     mov     rax, rdx
     vmsave  rax
     mov     rax, rsi
@@ -73,11 +72,10 @@ hv_guest_entry:
     mov     [rdi + {r14}], r14
     mov     [rdi + {r15}], r15
 
-    # The caller finds interrupts off, as it left them; a pending one waits for it.
+    # With all of the host's state back, a pending interrupt is taken.
     pop     rsi
     pop     rax
     vmload  rax
-    cli
     stgi
     pop     rdi
     pop     r15

@@ -14,7 +14,7 @@ pub mod layout;
 pub mod msr;
 #[cfg(target_os = "none")]
 mod regs;
+pub mod start;
 #[cfg(target_os = "none")]
 mod vcpu;
-#[cfg(target_os = "none")]
-mod vmcb;
+pub mod vmcb;

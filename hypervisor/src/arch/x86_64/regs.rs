@@ -9,6 +9,7 @@ use x86_64::{
     instructions::tables::{sgdt, sidt},
     registers::{
         control::{Cr3, Cr4, Cr4Flags},
+        debug::{DebugAddressRegister, Dr0, Dr1, Dr2, Dr3, Dr7},
         model_specific::{Efer, EferFlags, Msr},
     },
 };
@@ -47,12 +48,9 @@ pub struct GuestRegs {
 
 /// Checks for SVM with nested paging and sets EFER.SVME.
 pub fn enable_svm() -> Result<(), Error> {
-    const LARGEST_EXTENDED: u32 = 0x8000_0000;
+    // The leaf says that there is long mode, so it is there; and SVM comes with the leaf of its features.
     const EXTENDED_FEATURES: u32 = 0x8000_0001;
-    // The leaves of SVM exist only up to what the first one says.
-    let svm = __cpuid(LARGEST_EXTENDED).eax >= SVM_FEATURES
-        && __cpuid(EXTENDED_FEATURES).ecx & 1 << 2 != 0;
-    if !svm {
+    if __cpuid(EXTENDED_FEATURES).ecx & 1 << 2 == 0 {
         return Err(Error::Machine(
             "this CPU has no SVM; QEMU gives it with `-cpu EPYC`",
         ));
@@ -101,18 +99,10 @@ pub fn host_registers() -> Registers<HOST_REGISTERS> {
         ("vm-hsave-pa", msr(VM_HSAVE_PA)),
         ("cr3", Cr3::read_raw().0.start_address().as_u64()),
         ("cr4", Cr4::read_raw()),
-        ("dr7", debug_control()),
+        ("dr7", Dr7::read_raw()),
         ("gdt", gdt.base.as_u64()),
         ("idt", idt.base.as_u64()),
     ]
-}
-
-/// DR7.
-fn debug_control() -> u64 {
-    let value;
-    // SAFETY: reading it changes nothing.
-    unsafe { asm!("mov {}, dr7", out(reg) value, options(nomem, nostack)) };
-    value
 }
 
 /// What a guest can write and VMRUN does not switch, since the host uses none of it: it is built without
@@ -159,7 +149,8 @@ fn has_extended_state() -> bool {
 }
 
 fn has_protection_keys() -> bool {
-    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ecx & 1 << 3 != 0
+    // Before AMD had the leaf it was all zeros, like every leaf beyond the last one.
+    __cpuid_count(7, 0).ecx & 1 << 3 != 0
 }
 
 /// Does `action` with a bit of CR4 set that it needs. The CPU has to have the feature.
@@ -210,39 +201,15 @@ impl FloatingPoint {
 }
 
 fn breakpoints() -> [u64; 4] {
-    let mut dr = [0; 4];
-    // SAFETY: reading them changes nothing.
-    unsafe {
-        asm!(
-            "mov    {}, dr0",
-            "mov    {}, dr1",
-            "mov    {}, dr2",
-            "mov    {}, dr3",
-            out(reg) dr[0],
-            out(reg) dr[1],
-            out(reg) dr[2],
-            out(reg) dr[3],
-            options(nomem, nostack, preserves_flags),
-        );
-    }
-    dr
+    [Dr0::read(), Dr1::read(), Dr2::read(), Dr3::read()]
 }
 
+/// DR7 enables none of them while the host runs.
 fn load_breakpoints(dr: [u64; 4]) {
-    // SAFETY: DR7 enables none of them while the host runs.
-    unsafe {
-        asm!(
-            "mov    dr0, {}",
-            "mov    dr1, {}",
-            "mov    dr2, {}",
-            "mov    dr3, {}",
-            in(reg) dr[0],
-            in(reg) dr[1],
-            in(reg) dr[2],
-            in(reg) dr[3],
-            options(nomem, nostack, preserves_flags),
-        );
-    }
+    Dr0::write(dr[0]);
+    Dr1::write(dr[1]);
+    Dr2::write(dr[2]);
+    Dr3::write(dr[3]);
 }
 
 /// Has XCR0 permit the x87 unit alone, whatever the firmware left there: a guest that sets CR4.OSXSAVE

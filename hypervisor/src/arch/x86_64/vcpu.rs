@@ -6,20 +6,15 @@ use core::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use x86_64::registers::{
-    control::{Cr0Flags, Cr4Flags},
-    model_specific::EferFlags,
-};
-
 use super::{
     calls, cpuid,
     decode::{self, Action, Instruction, Left, Trapped},
     event::{self, Event},
     msr,
     regs::{self, GuestRegs, Unswitched},
+    start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, Segment, TLB_FLUSH_ALL,
-        V_INTR_MASKING, Vmcb,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
     },
 };
 use crate::{
@@ -61,18 +56,10 @@ pub fn about_to_release() {
 /// The guest's address space ID. There is one guest at a time; 0 would be the host's.
 const ASID: u32 = 1;
 
-/// The power-on value of PAT (APM vol. 2 §7.8.1), which the guest's page attributes go through.
-const PAT_RESET: u64 = 0x0007_0406_0007_0406;
-
-/// RFLAGS with nothing set but bit 1, which always is.
-const RFLAGS_RESET: u64 = 2;
 /// RFLAGS: a debug exception follows each instruction; and none comes before the next one.
 const RFLAGS_TF: u64 = 1 << 8;
 const RFLAGS_RF: u64 = 1 << 16;
 
-/// No breakpoint was hit, and none is enabled (APM vol. 2 §13.1.1).
-const DR6_RESET: u64 = 0xFFFF_0FF0;
-const DR7_RESET: u64 = 0x400;
 /// DR6: the debug exception is that of RFLAGS.TF.
 const DR6_BS: u64 = 1 << 14;
 
@@ -81,7 +68,7 @@ const DR6_BS: u64 = 1 << 14;
 const VMMCALL_LENGTH: u64 = 3;
 const SHORT_LENGTH: u64 = 2;
 
-/// Set when a nested mapping was taken away.
+/// Set when a vCPU was loaded, or a nested mapping was taken away.
 static FLUSH: AtomicBool = AtomicBool::new(false);
 
 /// Has the next VMRUN drop all translations of guests.
@@ -132,7 +119,7 @@ impl Vcpu {
             saves_next_rip: regs::saves_next_rip(),
         };
         vcpu.set_controls(root);
-        vcpu.set_state(entry, stack, cr3);
+        start::long_mode(&mut vcpu.vmcb_mut().state, entry, stack, cr3);
         Ok(vcpu)
     }
 
@@ -161,46 +148,6 @@ impl Vcpu {
         control.nested_cr3 = root.get();
     }
 
-    /// Long mode as after a boot loader: flat segments, no descriptor tables, paging on.
-    fn set_state(&mut self, entry: Gva, stack: Gva, cr3: Gpa) {
-        let state = &mut self.vmcb_mut().state;
-        state.cs = Segment::CODE64;
-        for segment in [
-            &mut state.ds,
-            &mut state.es,
-            &mut state.ss,
-            &mut state.fs,
-            &mut state.gs,
-        ] {
-            *segment = Segment::DATA;
-        }
-        (state.gdtr, state.idtr) = (Segment::empty(), Segment::empty());
-        (state.ldtr, state.tr) = (Segment::LDT, Segment::TASK);
-        state.cr0 = (Cr0Flags::PROTECTED_MODE_ENABLE
-            | Cr0Flags::EXTENSION_TYPE
-            | Cr0Flags::NUMERIC_ERROR
-            | Cr0Flags::WRITE_PROTECT
-            | Cr0Flags::PAGING)
-            .bits();
-        state.cr4 =
-            (Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE)
-                .bits();
-        state.cr3 = cr3.get();
-        // VMRUN refuses a guest whose EFER.SVME is clear (§15.5.1); the instructions that it would
-        // permit are all intercepted.
-        state.efer = (EferFlags::LONG_MODE_ENABLE
-            | EferFlags::LONG_MODE_ACTIVE
-            | EferFlags::NO_EXECUTE_ENABLE)
-            .bits()
-            | msr::SVME;
-        state.g_pat = PAT_RESET;
-        state.dr6 = DR6_RESET;
-        state.dr7 = DR7_RESET;
-        state.rflags = RFLAGS_RESET;
-        state.rip = entry.get();
-        state.rsp = stack.get();
-    }
-
     fn vmcb(&self) -> &Vmcb {
         // SAFETY: the region is a page, as large and as aligned as a Vmcb; any bits are one; and
         // the CPU writes it only inside `enter`, which borrows the vCPU exclusively.
@@ -217,11 +164,16 @@ impl vcpu::Vcpu for Vcpu {
     type Loaded<'a> = Loaded<'a>;
 
     fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
+        // While the guest runs, interrupts are masked by the host's RFLAGS.IF (§15.21.1).
+        assert!(
+            axhal::asm::irqs_enabled(),
+            "with interrupts off, nothing ends a guest's turn"
+        );
         // SAFETY: the page is used for nothing else, and the address is taken back when this is dropped.
         unsafe { regs::set_host_save_area(self.host_save.hpa()) };
         self.unswitched.load();
         // What another guest with the same ASID left is dropped on the first entry.
-        self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
+        flush_on_next_entry();
         Loaded {
             vcpu: self,
             _cpu: cpu,
@@ -261,13 +213,14 @@ impl vcpu::Loaded for Loaded<'_> {
 impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
-        axhal::asm::disable_irqs();
-        if FLUSH.swap(false, Ordering::Relaxed) {
-            self.vmcb_mut().control.tlb_control = TLB_FLUSH_ALL;
-        }
-        // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts
-        // are off; the guest cannot reach host memory, ports or MSRs, since the nested tables map
-        // only what was declared and everything else is intercepted.
+        self.vmcb_mut().control.tlb_control = match FLUSH.swap(false, Ordering::Relaxed) {
+            true => TLB_FLUSH_ALL,
+            false => 0,
+        };
+        // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are
+        // on; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
+        // was declared and everything else is intercepted. A pending interrupt of the host's is taken
+        // before this returns, by the host's own handler.
         unsafe {
             hv_x86_64_enter(
                 &mut self.regs,
@@ -275,10 +228,6 @@ impl Vcpu {
                 self.host_vmcb.hpa().get(),
             );
         }
-        // A pending interrupt of the host is taken here, by the host's own handler.
-        axhal::asm::enable_irqs();
-        let control = &mut self.vmcb_mut().control;
-        (control.tlb_control, control.event_injection) = (0, 0);
         let left = self.left();
         let Trapped { action, pending } = decode::decode(&left);
         self.pending = pending;

@@ -54,6 +54,7 @@ pub struct Control {
 }
 
 /// A segment register (table B-2); the attributes are packed as in §15.5.1.
+#[expect(missing_docs, reason = "the fields have the manual's names")]
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Segment {
@@ -64,6 +65,7 @@ pub struct Segment {
 }
 
 /// The state-save area (table B-2), from offset 0x400 on.
+#[expect(missing_docs, reason = "the fields have the manual's names")]
 #[repr(C)]
 pub struct State {
     pub es: Segment,
@@ -100,7 +102,9 @@ pub struct State {
 /// The whole page.
 #[repr(C)]
 pub struct Vmcb {
+    /// What the guest may do, and why it left.
     pub control: Control,
+    /// Its state.
     pub state: State,
 }
 
@@ -179,16 +183,6 @@ impl Segment {
             selector,
             attributes,
             limit: u32::MAX,
-            base: 0,
-        }
-    }
-
-    /// A table register with no table.
-    pub const fn empty() -> Self {
-        Self {
-            selector: 0,
-            attributes: 0,
-            limit: 0,
             base: 0,
         }
     }

@@ -1,11 +1,13 @@
 //! AMD's SVM (APM vol. 2, chapter 15): the VMCB, the nested tables, the permission maps.
 
+mod hostsave;
 mod maps;
 mod nested;
 mod vmcb;
 
 use super::walk;
 use super::{Hint, Machine, Root, Stands, Unreadable, Walked};
+pub(super) use hostsave::VM_HSAVE_PA;
 use vmcb::{Vmcb, v};
 
 /// Bits of the host's registers.
@@ -49,6 +51,11 @@ fn of_vmcb(
     let vmcb = Vmcb(page);
     let mut tables = vec![(hpa, vmcb::SIZE as u64)];
     walked.registers = vmcb.registers();
+    if hint.stands == Stands::Entering
+        && let Some(value) = hostsave::not_set(machine)?
+    {
+        walked.registers.insert(VM_HSAVE_PA.to_owned(), value);
+    }
     walked.open_ports = maps::ports(machine, &vmcb, &mut tables, &mut walked.gaps);
     walked.open_msrs = maps::msrs(machine, &vmcb, &mut tables, &mut walked.gaps);
     walked.tables = walk::joined(tables);

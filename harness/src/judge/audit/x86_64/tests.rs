@@ -378,3 +378,27 @@ fn random_tables_are_walked_as_the_manual_translates() {
         }
     }
 }
+
+#[test]
+fn a_host_save_area_that_nobody_set_is_found_by_what_vmrun_left() {
+    let (cr3, rip) = (0x10_3000, 0xffff_8000_0020_1000);
+    let saved = |cr3, rip| {
+        let mut machine = machine(0, EFER);
+        machine
+            .registers
+            .extend([("cr3", 0x10_3000), ("rip", 0xffff_8000_0020_1000)]);
+        machine.put(0x550, 0, cr3);
+        machine.put(0x578, 0, rip);
+        walk(&mut machine).registers.get("vm_hsave_pa").copied()
+    };
+    assert_eq!(saved(cr3, rip + 3), Some(0));
+    // Another processor's tables; the instruction itself; nothing at all.
+    assert_eq!(saved(cr3 + 0x1000, rip + 3), None);
+    assert_eq!(saved(cr3, rip), None);
+    assert_eq!(saved(0, 0), None);
+    // Before the first VMRUN, or where the machine begins elsewhere.
+    assert_eq!(
+        walk(&mut machine(0, EFER)).registers.get("vm_hsave_pa"),
+        None
+    );
+}

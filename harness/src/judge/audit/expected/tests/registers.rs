@@ -84,6 +84,14 @@ fn a_guest_on_amd_has_the_intercepts_without_which_it_is_the_host() {
             "asid is 0: that is the host's, so the TLB does not tell the guest's addresses from the host's",
         ]
     );
+    let mut without_area = confined(&on_x86_64());
+    without_area.registers.insert("vm_hsave_pa".into(), 0);
+    assert_eq!(
+        told(&expected, &without_area),
+        [
+            "vm_hsave_pa is 0: nobody set it, so VMRUN overwrites the machine's first page with the host's state",
+        ]
+    );
     let mut with_vls = on_x86_64();
     with_vls[2].1 = 0b111_0001;
     with_vls[5].1 = 0b10;
