@@ -62,14 +62,14 @@ macro_rules! attempt {
 
 pub(super) use {attempt, csr_read, csr_write};
 
-/// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
-/// floating-point unit in its initial state for the guest. The host is built without it.
+/// `sstatus.SPP`: the previous mode was S, so `sret` goes there. (SIE does not matter to a guest: the host's
+/// interrupts interrupt whatever is less privileged.)
 pub const SSTATUS_SPP: u64 = 1 << 8;
 /// `sstatus.SIE`.
 pub const SSTATUS_SIE: u64 = 1 << 1;
 /// `sstatus.SPIE`.
 pub const SSTATUS_SPIE: u64 = 1 << 5;
-/// `sstatus.FS` = Initial.
+/// `sstatus.FS` = Initial: the guest has floating point. The host is built without it.
 pub const SSTATUS_FS_INITIAL: u64 = 1 << 13;
 /// `sstatus.FS`, all its bits.
 pub const SSTATUS_FS: u64 = 3 << 13;
