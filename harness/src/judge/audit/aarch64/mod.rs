@@ -4,7 +4,7 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 8] = [
+const REGISTERS: [&str; 17] = [
     "HCR_EL2",
     "VTTBR_EL2",
     "VTCR_EL2",
@@ -13,6 +13,17 @@ const REGISTERS: [&str; 8] = [
     "HSTR_EL2",
     "CNTHCTL_EL2",
     "HCRX_EL2",
+    // Fine-grained traps.
+    "HFGRTR_EL2",
+    "HFGWTR_EL2",
+    "HFGITR_EL2",
+    "HDFGRTR_EL2",
+    "HDFGWTR_EL2",
+    // What is the guest's, and not set by it: its identity, the time, its virtual errors, its user mode's counters.
+    "VMPIDR_EL2",
+    "CNTVOFF_EL2",
+    "VSESR_EL2",
+    "PMUSERENR_EL0",
 ];
 
 /// HCR_EL2.VM, and DC, which makes the processor behave as if VM were set.

@@ -5,13 +5,14 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Stands, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 12] = [
+const REGISTERS: [&str; 13] = [
     "hgatp",
     "hstatus",
     "hedeleg",
     "hideleg",
     "hcounteren",
     "henvcfg",
+    "htimedelta",
     "hie",
     "hvip",
     "hstateen0",
