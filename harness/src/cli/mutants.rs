@@ -27,6 +27,10 @@ pub(super) struct MutantsArgs {
     /// With --generate: try those again that have a result
     #[arg(long, requires = "generate")]
     again: bool,
+    /// With --generate: run only the scenarios made for what a mutant breaks, some ten of them; those that these
+    /// do not kill stay undecided
+    #[arg(long, requires = "generate")]
+    quick: bool,
     /// With --generate: how many to try at the same time [default: one for each processor]
     #[arg(long, requires = "generate", value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -70,6 +74,7 @@ async fn generated(project: &Project, args: MutantsArgs) -> Result<u8, Error> {
         filters: args.cases,
         jobs: jobs.map_or(1, NonZeroUsize::get),
         again: args.again,
+        quick: args.quick,
     };
     let human = args.format == Format::Human;
     if args.list {

@@ -60,6 +60,8 @@ pub struct Wanted {
     pub jobs: usize,
     /// Whether those that have a result are tried again.
     pub again: bool,
+    /// Whether only those scenarios are run that were made for what a mutant breaks.
+    pub quick: bool,
 }
 
 impl Wanted {
@@ -109,7 +111,11 @@ pub async fn run(
             .rows
             .iter()
             .find(|row| row.id == site.id && row.arch == arch);
-        row.is_some_and(|row| row.fate != Fate::NoVerdict)
+        row.is_some_and(|row| match row.fate {
+            Fate::NoVerdict => false,
+            Fate::Undecided => wanted.quick,
+            Fate::Killed | Fate::Survived | Fate::DoesNotCompile => true,
+        })
     };
     let queue = all
         .iter()
@@ -121,6 +127,7 @@ pub async fn run(
     let shared = Arc::new(Shared {
         project: project.clone(),
         scenarios: scenarios(project)?,
+        quick: wanted.quick,
         // What failed without a mutant may have been the machine's fault, and is tried again.
         greens: Mutex::new(passed.cloned().collect()),
         results,

@@ -121,8 +121,9 @@ const BY_KIND: [(Kind, &[&str]); 5] = [
     ),
 ];
 
-/// The order for a mutant, out of the scenarios of an architecture.
-pub fn order(site: &Site, arch: Arch, scenarios: &[(String, Vec<Arch>)]) -> Vec<String> {
+/// The order for a mutant, out of the scenarios of an architecture; and how many of them, at the beginning, were
+/// made for what it breaks.
+pub fn order(site: &Site, arch: Arch, scenarios: &[(String, Vec<Arch>)]) -> (Vec<String>, usize) {
     let file = BY_FILE.iter().find(|(stem, _)| *stem == site.stem());
     let kind = BY_KIND.iter().find(|(kind, _)| *kind == site.kind);
     let first = ["gkernel"].into_iter();
@@ -139,13 +140,18 @@ pub fn order(site: &Site, arch: Arch, scenarios: &[(String, Vec<Arch>)]) -> Vec<
         .filter(|(_, arches)| arches.contains(&arch));
     let here: Vec<_> = here.map(|(name, _)| name.as_str()).collect();
     let mut order: Vec<String> = Vec::new();
-    for name in first.chain(here.iter().copied()).chain([HOST_TESTS]) {
+    let mut take = |name: &str| {
         let known = name == HOST_TESTS || here.contains(&name);
         if known && !order.iter().any(|there| there == name) {
             order.push(name.to_owned());
         }
+        order.len()
+    };
+    let made_for_it = first.map(&mut take).last().unwrap_or(0);
+    for name in here.iter().copied().chain([HOST_TESTS]) {
+        take(name);
     }
-    order
+    (order, made_for_it)
 }
 
 #[cfg(test)]
@@ -173,10 +179,11 @@ mod tests {
             scenario("host-regs", &[Arch::Riscv64]),
             scenario("regs-preserved", &all),
         ];
-        let order = order(&site, Arch::X86_64, &scenarios);
+        let (order, made_for_it) = order(&site, Arch::X86_64, &scenarios);
         assert_eq!(
             order,
             ["gkernel", "regs-preserved", "clean-start", "a", HOST_TESTS]
         );
+        assert_eq!(made_for_it, 3);
     }
 }

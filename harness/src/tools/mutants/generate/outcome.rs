@@ -17,6 +17,8 @@ pub enum Fate {
     Killed,
     /// Everything passed with it.
     Survived,
+    /// What was made for such a defect passed with it, and the rest was not tried.
+    Undecided,
     /// The compiler refused it, so it is no mutant.
     DoesNotCompile,
     /// It could not be tried.
@@ -60,6 +62,7 @@ impl Row {
             }
             Fate::Killed => format!("killed by {} ({})", self.by, self.verdict),
             Fate::Survived => format!("SURVIVED {} runs", self.runs),
+            Fate::Undecided => format!("undecided after {} runs", self.runs),
             Fate::DoesNotCompile => "does not compile".to_owned(),
             Fate::NoVerdict => format!("NO VERDICT: {}", self.text.trim_end()),
         };
@@ -193,7 +196,8 @@ impl Table {
         if self.of(Fate::NoVerdict).next().is_some() || !self.not_green.is_empty() {
             return 4;
         }
-        u8::from(self.survivors().next().is_some() || !self.mistakes.is_empty())
+        let open = self.survivors().chain(self.of(Fate::Undecided)).next();
+        u8::from(open.is_some() || !self.mistakes.is_empty())
     }
 
     /// The last lines of the table.
@@ -213,10 +217,11 @@ impl Table {
             let seconds: f64 = here.iter().map(|row| row.seconds).sum();
             text += &format!(
                 "{arch}: {} mutants: {} killed ({clock} of them by the clock), {} survived ({excused} of them \
-                 equivalents), {} do not compile, {} without a verdict; {:.1} s each\n",
+                 equivalents), {} undecided, {} do not compile, {} without a verdict; {:.1} s each\n",
                 here.len(),
                 count(Fate::Killed),
                 count(Fate::Survived),
+                count(Fate::Undecided),
                 count(Fate::DoesNotCompile),
                 count(Fate::NoVerdict),
                 seconds / here.len() as f64,
@@ -305,6 +310,8 @@ pub(super) mod tests {
                 .contains("1 survived (1 of them equivalents)")
         );
         table.mistakes.push("`d` names no mutant".into());
+        assert_eq!(table.exit_code(), 1);
+        (table.mistakes, table.rows[1].fate) = (Vec::new(), Fate::Undecided);
         assert_eq!(table.exit_code(), 1);
         table.rows.push(row("e", Fate::NoVerdict));
         assert_eq!(table.exit_code(), 4);
