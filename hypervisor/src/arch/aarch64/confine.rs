@@ -10,7 +10,7 @@ use super::{
 
 /// SCTLR_EL1 bits that, set, give EL0 something: UMA (9), DZE (14), UCT (15), nTWI (16), nTWE (18),
 /// UCI (26). Clear, they make it a trap.
-pub(super) const SCTLR_EL0_GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1 << 26;
+const SCTLR_EL0_GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1 << 26;
 
 /// Withholds from EL0 the cache, interrupt-mask, WFI/WFE, timer, performance and floating-point
 /// registers: each access becomes an exit.

@@ -3,11 +3,13 @@
 use core::arch::asm;
 
 use super::{
-    confine::{self, SCTLR_EL0_GRANTS},
+    confine,
     idregs::Features,
     regs::{sysreg_read, sysreg_write},
 };
 
+/// SCTLR_EL1: UMA, DZE, UCT, nTWI, nTWE, UCI. Written down apart from what takes them back.
+const GRANTS: u64 = 1 << 9 | 1 << 14 | 1 << 15 | 1 << 16 | 1 << 18 | 1 << 26;
 /// CNTHCTL_EL2 with E2H: the counters and timers, to EL0 and to EL1; of CNTKCTL_EL1 the same bits are EL0's.
 const COUNTERS: u64 = 0b11 | 0b11 << 8 | 0b11 << 10;
 /// PMUSERENR_EL0: EN, SW, CR, ER.
@@ -27,7 +29,7 @@ pub fn leave_traces() {
             "orr    {tmp}, {tmp}, {grants}",
             "msr    sctlr_el1, {tmp}",
             tmp = out(reg) _,
-            grants = in(reg) SCTLR_EL0_GRANTS,
+            grants = in(reg) GRANTS,
             options(nostack),
         );
         sysreg_write!("cntkctl_el1", COUNTERS);

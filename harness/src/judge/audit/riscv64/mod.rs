@@ -5,7 +5,7 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Stands, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 13] = [
+const REGISTERS: [&str; 14] = [
     "hgatp",
     "hstatus",
     "hedeleg",
@@ -19,6 +19,7 @@ const REGISTERS: [&str; 13] = [
     "hstateen1",
     "hstateen2",
     "hstateen3",
+    "vsiselect",
 ];
 
 /// sstatus.MXR: what is executable is readable too, in both stages where the host has set it.
