@@ -2,7 +2,7 @@
 //! are there.
 
 use super::encode::{self, Name, read, word, write_zero};
-use super::try_in_kernel;
+use super::{probe, try_in_kernel};
 use crate::{println, probe::Fate};
 
 const PFR0: Name = id(4, 0);
@@ -117,6 +117,21 @@ fn has_an_identity() -> bool {
     known
 }
 
+/// Whether an exception for a register that is not there leaves PSTATE.PAN as it was, and not set, as
+/// SCTLR_EL1.SPAN says.
+fn keeps_pan() -> bool {
+    const HCR_EL2: Name = (3, 4, 1, 1, 0);
+    const PAN_OFF: u32 = 0xD500_409F;
+    if identification(&MMFR1) >> 20 & 0xF == 0 {
+        return true;
+    }
+    let pan = probe::pan_in_handler(&two(PAN_OFF, u32::from_le_bytes(read(HCR_EL2))));
+    if pan != 0 {
+        println!("guest: an exception sets PAN: {pan:#x}");
+    }
+    pan == 0
+}
+
 /// Looks at all of them, prints what is wrong, and gives the number of it. With `maximal`, the CPU is QEMU's
 /// `max`.
 pub fn wrong_features(maximal: bool) -> usize {
@@ -128,7 +143,7 @@ pub fn wrong_features(maximal: bool) -> usize {
         }
         maximal && shown < *least
     });
-    let missing = missing.count() + usize::from(!has_an_identity());
+    let missing = missing.count() + usize::from(!has_an_identity()) + usize::from(!keeps_pan());
     let hidden = HIDDEN.iter().filter(|(register, name, hidden)| {
         let value = identification(name);
         let visible = value & hidden;

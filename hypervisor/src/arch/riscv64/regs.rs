@@ -41,7 +41,6 @@ macro_rules! attempt {
                 "csrrci {status}, sstatus, 2",
                 "la     {tmp}, 1f",
                 "csrrw  {tmp}, stvec, {tmp}",
-                "li     {done}, 0",
                 $instruction,
                 "li     {done}, 1",
                 ".p2align 2",
@@ -52,7 +51,7 @@ macro_rules! attempt {
                 status = out(reg) _,
                 tmp = out(reg) _,
                 operand = inout(reg) $value => operand,
-                done = out(reg) done,
+                done = inout(reg) 0_u64 => done,
                 options(nostack),
             );
         }

@@ -4,7 +4,7 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 17] = [
+const REGISTERS: [&str; 19] = [
     "HCR_EL2",
     "VTTBR_EL2",
     "VTCR_EL2",
@@ -19,11 +19,15 @@ const REGISTERS: [&str; 17] = [
     "HFGITR_EL2",
     "HDFGRTR_EL2",
     "HDFGWTR_EL2",
-    // What is the guest's, and not set by it: its identity, the time, its virtual errors, its user mode's counters.
+    // What concerns the guest alone, and is not set by it: its identity, the time, its virtual errors, its user
+    // mode's counters, self-hosted debug.
     "VMPIDR_EL2",
     "CNTVOFF_EL2",
     "VSESR_EL2",
     "PMUSERENR_EL0",
+    "MDSCR_EL1",
+    // Whether the host's interrupts are off.
+    "cpsr",
 ];
 
 /// HCR_EL2.VM, and DC, which makes the processor behave as if VM were set.
