@@ -58,6 +58,9 @@ fn run_guest<A: Arch>(
 ) -> Result<Outcome, Error> {
     let (name, mode) = choose_mode::<A>(params)?;
     events.started(A::NAME, name);
+    if params.untidy {
+        A::leave_traces(cpu);
+    }
     A::enable(mode, cpu)?;
     let layout = A::layout(mode);
     let mut memory = GuestMemory::new(A::new_tables(mode)?);

@@ -10,8 +10,8 @@ fn look() {
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
 fn look() {
-    use gkernel::{arch, case};
+    use gkernel::{arch, argument, case};
 
-    let wrong = arch::wrong_features();
+    let wrong = arch::wrong_features(argument() == 1);
     case!("id-registers", wrong == 0, "{wrong} fields");
 }

@@ -24,6 +24,11 @@ pub trait Arch {
     /// All modes, by their names in `/boot/cmdline`. The first one is the default.
     const MODES: &'static [(&'static str, Self::Mode)];
 
+    /// For the conformance suite: leaves something, as a firmware may, in the registers that no guest can write
+    /// and that have to be set before one runs, so that nothing depends on their values after a reset. It does
+    /// nothing where all of them are in memory.
+    fn leave_traces(_cpu: &mut Cpu) {}
+
     /// Prepares the machine for guests in this mode, or returns what it lacks. Call it before each
     /// guest, while no guest is loaded.
     fn enable(mode: Self::Mode, cpu: &mut Cpu) -> Result<(), Error>;

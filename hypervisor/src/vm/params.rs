@@ -10,7 +10,7 @@ use crate::{
 pub use crate::error::CMDLINE as PATH;
 
 /// The keys of the words.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "nonce",
     "guest",
     "then",
@@ -18,6 +18,7 @@ const KEYS: [&str; 14] = [
     "arg",
     "runs",
     "check",
+    "firmware",
     "refused",
     "cpu-ms",
     "stalled-exits",
@@ -47,6 +48,9 @@ pub struct Params {
     pub runs: u64,
     /// Whether the host's own registers are compared around each turn of the guest (`check=host`).
     pub check_host: bool,
+    /// Whether the CPU is made to look, before each guest, as a firmware may leave it that clears nothing
+    /// (`firmware=untidy`).
+    pub untidy: bool,
     /// What happens when a guest's kernel executes something that it has no right to (`refused=kill` or
     /// `refused=inject`).
     pub refusals: Refusals,
@@ -63,6 +67,7 @@ impl Default for Params {
             arg: 0,
             runs: 1,
             check_host: false,
+            untidy: false,
             refusals: Refusals::default(),
             budgets: Budgets::default(),
         }
@@ -115,7 +120,10 @@ impl Params {
             "mode" => self.mode = Some(value.to_owned()),
             "arg" => self.arg = number(value)?,
             "runs" => self.runs = runs(value)?,
-            "check" => self.check_host = check(value)?,
+            "check" => self.check_host = only(value, "host", "the value has to be `host`")?,
+            "firmware" => {
+                self.untidy = only(value, "untidy", "the value has to be `untidy`")?;
+            }
             "refused" => self.refusals = refusals(value)?,
             "cpu-ms" => self.budgets.cpu_ms = number(value)?,
             "stalled-exits" => self.budgets.stalled_exits = number(value)?,
@@ -151,11 +159,9 @@ fn runs(word: &str) -> Result<u64, &'static str> {
     }
 }
 
-fn check(word: &str) -> Result<bool, &'static str> {
-    match word {
-        "host" => Ok(true),
-        _ => Err("the value has to be `host`"),
-    }
+/// A key that takes one value alone.
+fn only(word: &str, known: &str, why: &'static str) -> Result<bool, &'static str> {
+    if word == known { Ok(true) } else { Err(why) }
 }
 
 fn refusals(word: &str) -> Result<Refusals, &'static str> {
@@ -213,6 +219,7 @@ mod tests {
         for key in KEYS {
             let value = match key {
                 "check" => "host",
+                "firmware" => "untidy",
                 "refused" => "inject",
                 _ => "7",
             };
@@ -231,6 +238,7 @@ mod tests {
                 "there is no key `later`; the keys are nonce, guest,",
             ),
             ("check=hosts", "the value has to be `host`"),
+            ("firmware=tidy", "the value has to be `untidy`"),
             ("refused=injekt", "the value has to be `kill` or `inject`"),
             ("runs=x", "the value has to be a number"),
             ("arg=0x", "the value has to be a number"),

@@ -2,7 +2,7 @@
 //! are there.
 
 use super::encode::{self, Name, read, word, write_zero};
-use super::try_in_kernel;
+use super::{probe, try_in_kernel};
 use crate::{println, probe::Fate};
 
 const PFR0: Name = id(4, 0);
@@ -88,9 +88,62 @@ const SHOWN: &[(&str, Name, u32, u64, &[u8])] = &[
     ("UAO", MMFR2, 4, 1, &word(0xD500_407F)),
 ];
 
-/// Looks at all of them, prints what is wrong, and gives the number of it.
-pub fn wrong_features() -> usize {
+/// What shows on QEMU's `max`, of each register something: a field of it, and the least that it has to be.
+const MAXIMUM: &[(&str, Name, u32, u64)] = &[
+    ("DIT", PFR0, 48, 1),
+    ("BTI", PFR1, 0, 1),
+    ("CRC32", ISAR0, 16, 1),
+    ("DPB", ISAR1, 0, 1),
+    ("HBC", ISAR2, 20, 1),
+    ("ASIDBits", MMFR0, 4, 2),
+    ("PAN", MMFR1, 20, 1),
+    ("UAO", MMFR2, 4, 1),
+];
+
+/// Whether the CPU says of itself what it is, as one that is alone: MIDR_EL1, whose Architecture is 0b1111,
+/// and MPIDR_EL1.
+fn has_an_identity() -> bool {
+    const ALONE: u64 = 1 << 31;
+    let (midr, mpidr): (u64, u64);
+    // SAFETY: reading them changes nothing.
+    unsafe {
+        core::arch::asm!("mrs {}, midr_el1", out(reg) midr, options(nostack));
+        core::arch::asm!("mrs {}, mpidr_el1", out(reg) mpidr, options(nostack));
+    }
+    let known = midr >> 32 == 0 && midr >> 16 & 0xF == 0xF && mpidr == ALONE;
+    if !known {
+        println!("guest: midr_el1 {midr:#x}, mpidr_el1 {mpidr:#x}");
+    }
+    known
+}
+
+/// Whether an exception for a register that is not there leaves PSTATE.PAN as it was, and not set, as
+/// SCTLR_EL1.SPAN says.
+fn keeps_pan() -> bool {
+    const HCR_EL2: Name = (3, 4, 1, 1, 0);
+    const PAN_OFF: u32 = 0xD500_409F;
+    if identification(&MMFR1) >> 20 & 0xF == 0 {
+        return true;
+    }
+    let pan = probe::pan_in_handler(&two(PAN_OFF, u32::from_le_bytes(read(HCR_EL2))));
+    if pan != 0 {
+        println!("guest: an exception sets PAN: {pan:#x}");
+    }
+    pan == 0
+}
+
+/// Looks at all of them, prints what is wrong, and gives the number of it. With `maximal`, the CPU is QEMU's
+/// `max`.
+pub fn wrong_features(maximal: bool) -> usize {
     enable_pointer_authentication();
+    let missing = MAXIMUM.iter().filter(|(feature, name, shift, least)| {
+        let shown = identification(name) >> shift & 0xF;
+        if maximal && shown < *least {
+            println!("guest: {feature} is not shown: {shown:#x}");
+        }
+        maximal && shown < *least
+    });
+    let missing = missing.count() + usize::from(!has_an_identity()) + usize::from(!keeps_pan());
     let hidden = HIDDEN.iter().filter(|(register, name, hidden)| {
         let value = identification(name);
         let visible = value & hidden;
@@ -112,7 +165,7 @@ pub fn wrong_features() -> usize {
         }
         fate != Fate::WentOn
     });
-    wrong + traps.count()
+    missing + wrong + traps.count()
 }
 
 /// An identification register's value.

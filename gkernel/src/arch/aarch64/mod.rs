@@ -2,8 +2,10 @@
 //! EL0 without, on SVC calls.
 
 mod accesses;
+mod el0;
 mod encode;
 mod features;
+mod own;
 mod probe;
 mod start_state;
 mod sweep;
@@ -111,6 +113,7 @@ macro_rules! start_at_el0 {
 pub use crate::{start_at_el0, start_at_el1 as start};
 pub use accesses::ACCESSES;
 pub use bare::print;
+pub use el0::EL0_ATTEMPTS;
 pub use features::wrong_features;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
@@ -339,8 +342,8 @@ unsafe extern "C" {
 }
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
-/// that has changed: 1 to 30 for x1 to x30, 32 and on for v0 and on.
+/// that has changed: 1 to 30 for x1 to x30, 32 and on for v0 and on, 64 and on for system registers.
 pub fn fill_registers_and_call(times: u64) -> u64 {
     // SAFETY: it keeps to the calling convention; the guest is built without floating point.
-    unsafe { guest_fill_registers_and_call(times) }
+    own::kept_over(|| unsafe { guest_fill_registers_and_call(times) })
 }

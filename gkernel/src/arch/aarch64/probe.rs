@@ -1,6 +1,9 @@
 //! Instructions of the kernel's that the hypervisor has to deal with.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use super::encode::{self, Name, call, read, word, write_zero};
 use crate::{
@@ -124,8 +127,26 @@ const NOTHING: u64 = u64::MAX - 1;
 
 static CAUGHT: AtomicU64 = AtomicU64::new(IDLE);
 
+/// Whether the handler looks at PSTATE.PAN, which a CPU may lack; and what it found.
+static LOOKS_AT_PAN: AtomicBool = AtomicBool::new(false);
+static PAN: AtomicU64 = AtomicU64::new(0);
+
+/// PSTATE.PAN, where it is in the register of that name, as the handler finds it that `code` leads to.
+pub(super) fn pan_in_handler(code: &[u8]) -> u64 {
+    LOOKS_AT_PAN.store(true, Ordering::Relaxed);
+    try_in_kernel(code);
+    LOOKS_AT_PAN.store(false, Ordering::Relaxed);
+    PAN.load(Ordering::Relaxed)
+}
+
 /// Called on each exception; says whether an attempt made it. Of several, the first counts.
 pub(super) fn caught(syndrome: u64) -> bool {
+    if LOOKS_AT_PAN.load(Ordering::Relaxed) {
+        let pan;
+        // SAFETY: reading it changes nothing.
+        unsafe { asm!("mrs {}, s3_0_c4_c2_3", out(reg) pan, options(nostack)) };
+        PAN.store(pan, Ordering::Relaxed);
+    }
     match CAUGHT.load(Ordering::Relaxed) {
         IDLE => return false,
         NOTHING => CAUGHT.store(syndrome, Ordering::Relaxed),

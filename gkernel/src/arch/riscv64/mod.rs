@@ -3,6 +3,7 @@
 
 mod accesses;
 mod encode;
+mod own;
 mod probe;
 mod start_state;
 mod sweep;
@@ -270,8 +271,8 @@ unsafe extern "C" {
 }
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
-/// that has changed: 1 to 31 for x1 to x31, 32 and on for f0 and on.
+/// that has changed: 1 to 31 for x1 to x31, 32 and on for f0 and on, 64 and on for CSRs.
 pub fn fill_registers_and_call(times: u64) -> u64 {
     // SAFETY: it keeps to the calling convention, and gp and tp are put back.
-    unsafe { guest_fill_registers_and_call(times) }
+    own::kept_over(|| unsafe { guest_fill_registers_and_call(times) })
 }

@@ -37,6 +37,8 @@ guest_attempt:
     csrw    stvec, t0
     csrw    sscratch, sp
     bnez    a1, 1f
+    li      t0, 1 << 5              # SPIE, which a trap of the kernel's has to clear: SIE is off
+    csrs    sstatus, t0
     jalr    a0
     j       3f
 1:

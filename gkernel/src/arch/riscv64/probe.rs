@@ -50,6 +50,7 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "csrsi henvcfg, 31", csrsi(0x60A), ILLEGAL;
     "csrsi hvip, 31", csrsi(0x645), ILLEGAL;
     "csrw hgatp", csrw(0x680), ILLEGAL;
+    "csrr hstatus, with vectored traps", VECTORED_AND_HSTATUS, ILLEGAL;
     // Its views of the guest's.
     "csrr vsstatus", csrr(0x200), ILLEGAL;
     "csrr vsie", csrr(0x204), ILLEGAL;
@@ -113,6 +114,9 @@ pub const KERNEL_PROBES: &[Probe] = probes! {
     "wrs.sto", word(0x01D0_0073), GOES_ON;
     "wfi", WFI_WITH_SSIP, GOES_ON;
 };
+
+/// csrsi stvec, 1; csrr t0, hstatus: an exception goes to the base of the vectors.
+const VECTORED_AND_HSTATUS: [u8; 8] = join([0x1050_E073, 0x6000_22F3]);
 
 /// li t0, 0x600 (sstatus.VS); csrs sstatus, t0; vsetvli t0, zero, e8.
 const VECTOR_ON_AND_USED: [u8; 12] = join([0x6000_0293, 0x1002_A073, 0x0000_72D7]);

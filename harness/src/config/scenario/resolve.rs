@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// The words of `/boot/cmdline` that `[params]` may set.
-pub const PARAMS: [&str; 10] = [
+pub const PARAMS: [&str; 11] = [
     "arg",
     "check",
     "cpu-ms",
+    "firmware",
     "refused",
     "runs",
     "stalled-exits",

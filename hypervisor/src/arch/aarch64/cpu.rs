@@ -10,6 +10,7 @@ use super::{
     regs,
     regs::HOST_REGISTERS,
     tables::Tables,
+    untidy,
     vcpu::{self, Vcpu},
 };
 use crate::{
@@ -34,6 +35,10 @@ impl Arch for Aarch64 {
 
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("el1", Mode::El1), ("el0", Mode::El0)];
+
+    fn leave_traces(_cpu: &mut Cpu) {
+        untidy::leave_traces();
+    }
 
     /// Takes from the guest what it must not have, or says what the machine lacks.
     fn enable(mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {

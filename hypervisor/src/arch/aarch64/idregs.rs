@@ -268,6 +268,31 @@ mod tests {
         }
     }
 
+    /// Of what the manual has to 2024 (D24.2): all that a guest can use, and its limits.
+    #[test]
+    fn what_a_guest_can_use_is_shown() {
+        let ids = IdRegisters::new(cpu(7));
+        let shown = TABLE.map(|register| ids.value(register.name.0, register.name.1));
+        assert_eq!(
+            shown,
+            [
+                0x1101_0000_0011_0011, // PFR0
+                0x21,                  // PFR1
+                0xF0_0010_1006,        // DFR0
+                0x7277_7777_7027_7770, // ISAR0
+                0x0077_1177_7777_7772, // ISAR1
+                0x0010_0000_0110_7702, // ISAR2
+                0x0011_0121,           // MMFR0
+                0x1000_0030_0030_2002, // MMFR1
+                0x1021_0011_1010_0011, // MMFR2
+            ]
+        );
+        let names = TABLE.map(|register| register.name);
+        let first = [(4, 0), (4, 1), (5, 0), (6, 0), (6, 1), (6, 2)];
+        assert_eq!(names[..6], first);
+        assert_eq!(names[6..], [(7, 0), (7, 1), (7, 2)]);
+    }
+
     #[test]
     fn registers_that_are_not_in_the_table_read_as_zero() {
         let ids = IdRegisters::new(cpu(7));
@@ -295,6 +320,9 @@ mod tests {
             [1, 0xF, 0xF],
             "TGran16, 64, 4"
         );
+        // The least that says so.
+        let ids = IdRegisters::new(cpu(8));
+        assert_eq!(fields(ids.value(4, 0))[4..6], [8, 8]);
         let ids = IdRegisters::new(cpu(1));
         assert_eq!(fields(ids.value(7, 0))[5..8], [1, 0, 0]);
     }
@@ -316,9 +344,22 @@ mod tests {
         assert!(!all.fine_traps_2 && Features::new(cpu(2)).fine_traps_2);
         let none = Features::new(cpu(0));
         assert!(!(none.pauth || none.fine_traps || none.hcrx || none.ras || none.pmu || none.mpam));
+        let only = |crm, op2, shift| {
+            move |a, b| {
+                if (a, b) == (crm, op2) {
+                    1_u64 << shift
+                } else {
+                    0
+                }
+            }
+        };
+        for (crm, op2, shift) in [(6, 1, 4), (6, 1, 8), (6, 2, 12)] {
+            assert!(Features::new(only(crm, op2, shift)).pauth, "{shift}");
+        }
+        for (crm, op2, shift) in [(4, 0, 40), (4, 1, 16)] {
+            assert!(Features::new(only(crm, op2, shift)).mpam, "{shift}");
+        }
         let own_pmu = Features::new(|crm, op2| if (crm, op2) == (5, 0) { 0xF00 } else { 0 });
         assert!(!own_pmu.pmu);
-        let qarma3 = Features::new(|crm, op2| if (crm, op2) == (6, 2) { 1 << 12 } else { 0 });
-        assert!(qarma3.pauth);
     }
 }

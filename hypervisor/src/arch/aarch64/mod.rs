@@ -30,4 +30,6 @@ mod tables;
 #[cfg(target_os = "none")]
 mod unswitched;
 #[cfg(target_os = "none")]
+mod untidy;
+#[cfg(target_os = "none")]
 mod vcpu;

@@ -93,6 +93,9 @@ mod tests {
     fn the_syndrome_is_taken_apart() {
         let cntp_ctl = access((3, 3, 14, 2, 1), true);
         assert_eq!((cntp_ctl.rt, cntp_ctl.read), (5, true));
+        assert!(!access((3, 3, 14, 2, 1), false).read);
+        // Bits 24 to 22 are reserved.
+        assert_eq!(Access::new(0b111 << 22 | 3 << 20).op0, 3);
         let fields = (
             cntp_ctl.op0,
             cntp_ctl.op1,
@@ -113,6 +116,23 @@ mod tests {
         assert_eq!(seen((2, 0, 0, 2, 5), false, false), None, "DBGBCR2_EL1");
         assert_eq!(seen((2, 3, 0, 1, 0), true, true), Some(0), "MDCCSR_EL0");
         assert_eq!(seen((2, 1, 1, 1, 4), true, false), None, "a trace register");
+        let there = [
+            (2, 0, 0, 2, 0),  // MDCCINT_EL1
+            (2, 0, 0, 0, 2),  // OSDTRRX_EL1
+            (2, 0, 0, 3, 2),  // OSDTRTX_EL1
+            (2, 0, 0, 6, 2),  // OSECCR_EL1
+            (2, 0, 0, 1, 7),  // DBGWCR1_EL1
+            (2, 0, 1, 0, 0),  // MDRAR_EL1
+            (2, 0, 1, 0, 4),  // OSLAR_EL1
+            (2, 0, 1, 3, 4),  // OSDLR_EL1
+            (2, 0, 1, 4, 4),  // DBGPRCR_EL1
+            (2, 0, 7, 8, 6),  // DBGCLAIMSET_EL1
+            (2, 0, 7, 14, 6), // DBGAUTHSTATUS_EL1
+            (2, 3, 0, 4, 0),  // DBGDTR_EL0
+        ];
+        for name in there {
+            assert_eq!(seen(name, true, false), Some(0), "{name:?}");
+        }
     }
 
     #[test]
@@ -122,6 +142,10 @@ mod tests {
         assert_eq!(seen(pfr0, true, true), None);
         assert_eq!(seen((3, 0, 0, 7, 7), true, false), Some(0), "reserved");
         assert_eq!(seen((3, 0, 0, 0, 6), true, false), Some(0), "REVIDR_EL1");
+        assert_eq!(seen((3, 1, 0, 0, 7), true, false), Some(0), "AIDR_EL1");
+        for read_only in [pfr0, (3, 0, 0, 0, 6), (3, 1, 0, 0, 7)] {
+            assert_eq!(seen(read_only, false, false), None, "{read_only:?}");
+        }
         assert_eq!(seen((3, 1, 0, 0, 6), true, false), None, "SMIDR_EL1");
         assert_eq!(seen((3, 1, 0, 0, 4), true, false), None, "GMID_EL1");
     }

@@ -1,6 +1,6 @@
 //! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
-use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, vcpu, vcpu::Vcpu};
+use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, untidy, vcpu, vcpu::Vcpu};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva},
@@ -42,6 +42,10 @@ impl Arch for Riscv64 {
 
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("vs", Mode::Vs)];
+
+    fn leave_traces(_cpu: &mut Cpu) {
+        untidy::leave_traces();
+    }
 
     /// Checks that there is an H-extension.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {

@@ -159,6 +159,8 @@ macro_rules! write_if_present {
     };
 }
 
+pub(super) use write_if_present;
+
 /// Reads a CSR by its number; returns 0 if it does not exist.
 macro_rules! read_if_present {
     ($csr:literal) => {

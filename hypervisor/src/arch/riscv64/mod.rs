@@ -13,4 +13,6 @@ mod load;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
+mod untidy;
+#[cfg(target_os = "none")]
 mod vcpu;

@@ -41,7 +41,6 @@ macro_rules! attempt {
                 "csrrci {status}, sstatus, 2",
                 "la     {tmp}, 1f",
                 "csrrw  {tmp}, stvec, {tmp}",
-                "li     {done}, 0",
                 $instruction,
                 "li     {done}, 1",
                 ".p2align 2",
@@ -52,7 +51,7 @@ macro_rules! attempt {
                 status = out(reg) _,
                 tmp = out(reg) _,
                 operand = inout(reg) $value => operand,
-                done = out(reg) done,
+                done = inout(reg) 0_u64 => done,
                 options(nostack),
             );
         }
@@ -62,14 +61,14 @@ macro_rules! attempt {
 
 pub(super) use {attempt, csr_read, csr_write};
 
-/// `sstatus`: the previous mode was S (so `sret` goes there), interrupts on after `sret`, and the
-/// floating-point unit in its initial state for the guest. The host is built without it.
+/// `sstatus.SPP`: the previous mode was S, so `sret` goes there. (SIE does not matter to a guest: the host's
+/// interrupts interrupt whatever is less privileged.)
 pub const SSTATUS_SPP: u64 = 1 << 8;
 /// `sstatus.SIE`.
 pub const SSTATUS_SIE: u64 = 1 << 1;
 /// `sstatus.SPIE`.
 pub const SSTATUS_SPIE: u64 = 1 << 5;
-/// `sstatus.FS` = Initial.
+/// `sstatus.FS` = Initial: the guest has floating point. The host is built without it.
 pub const SSTATUS_FS_INITIAL: u64 = 1 << 13;
 /// `sstatus.FS`, all its bits.
 pub const SSTATUS_FS: u64 = 3 << 13;

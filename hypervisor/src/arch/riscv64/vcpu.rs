@@ -60,11 +60,8 @@ impl Vcpu {
         let context = Context {
             guest_x,
             guest_sepc: entry.get(),
-            guest_sstatus: regs::SSTATUS_SPP
-                | regs::SSTATUS_SPIE
-                | regs::SSTATUS_FS_INITIAL
-                | regs::XL_64,
-            guest_hstatus: regs::HSTATUS_SPV | regs::HSTATUS_SPVP | regs::HSTATUS_VTW | regs::XL_64,
+            guest_sstatus: regs::SSTATUS_SPP | regs::SSTATUS_FS_INITIAL | regs::XL_64,
+            guest_hstatus: regs::HSTATUS_SPV | regs::HSTATUS_VTW | regs::XL_64,
             ..Context::default()
         };
         Self {

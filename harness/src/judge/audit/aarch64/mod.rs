@@ -4,7 +4,7 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 8] = [
+const REGISTERS: [&str; 19] = [
     "HCR_EL2",
     "VTTBR_EL2",
     "VTCR_EL2",
@@ -13,6 +13,21 @@ const REGISTERS: [&str; 8] = [
     "HSTR_EL2",
     "CNTHCTL_EL2",
     "HCRX_EL2",
+    // Fine-grained traps.
+    "HFGRTR_EL2",
+    "HFGWTR_EL2",
+    "HFGITR_EL2",
+    "HDFGRTR_EL2",
+    "HDFGWTR_EL2",
+    // What concerns the guest alone, and is not set by it: its identity, the time, its virtual errors, its user
+    // mode's counters, self-hosted debug.
+    "VMPIDR_EL2",
+    "CNTVOFF_EL2",
+    "VSESR_EL2",
+    "PMUSERENR_EL0",
+    "MDSCR_EL1",
+    // Whether the host's interrupts are off.
+    "cpsr",
 ];
 
 /// HCR_EL2.VM, and DC, which makes the processor behave as if VM were set.

@@ -208,6 +208,9 @@ const HCRX: Named = &[
     (23, "EnFPM"),
 ];
 
+/// The processor's state.
+const CPSR: Named = &[(6, "F"), (7, "I"), (8, "A"), (9, "D")];
+
 /// Whether HCR_EL2.E2H is set among these.
 pub(super) fn is_e2h(registers: &BTreeMap<String, u64>) -> bool {
     registers
@@ -227,6 +230,7 @@ pub(super) fn bits(register: &str, e2h: bool) -> Option<Named> {
         ("CNTHCTL_EL2", false) => CNTHCTL,
         ("CNTHCTL_EL2", true) => CNTHCTL_E2H,
         ("HCRX_EL2", _) => HCRX,
+        ("cpsr", _) => CPSR,
         _ => return None,
     })
 }

@@ -5,19 +5,21 @@ use super::walk::{self, Entry, Format, Table};
 use super::{Access, Hint, Machine, Root, Stands, Unreadable, Walked};
 
 /// What confines a guest.
-const REGISTERS: [&str; 12] = [
+const REGISTERS: [&str; 14] = [
     "hgatp",
     "hstatus",
     "hedeleg",
     "hideleg",
     "hcounteren",
     "henvcfg",
+    "htimedelta",
     "hie",
     "hvip",
     "hstateen0",
     "hstateen1",
     "hstateen2",
     "hstateen3",
+    "vsiselect",
 ];
 
 /// sstatus.MXR: what is executable is readable too, in both stages where the host has set it.

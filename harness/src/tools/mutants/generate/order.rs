@@ -41,7 +41,9 @@ const BY_FILE: [(&str, &[&str]); 21] = [
             "sysreg-trap",
             "wfi-idle",
             "user-refused",
-            "gkernel-el0",
+            "host-regs",
+            "id-registers",
+            "refused-el0",
         ],
     ),
     (
