@@ -6,7 +6,7 @@ use super::event::Event;
 use super::hvlog::console::{KILLED, printed_load};
 use super::hvlog::{Heard, HvEvent, Listener};
 use super::results::{CaseOutcome, CaseResult, Results};
-use super::spec::{By, Step, Strand};
+use super::spec::{By, Lines, Step, Strand};
 use super::story::Story;
 use super::strands::{self, Standing, Strands};
 use super::verdict::Verdict;
@@ -42,6 +42,8 @@ pub struct Judge<'s> {
     results: Results<'s>,
     suspects: Suspects,
     hypervisor: Listener,
+    /// The last error of the hypervisor's, in its words.
+    error: Option<String>,
     witness: Option<Account>,
     /// The machine's memory map, and what was looked at.
     regions: Regions,
@@ -62,6 +64,7 @@ impl<'s> Judge<'s> {
             results: Results::new(story),
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
+            error: None,
             witness: None,
             regions: Regions::default(),
             audited: Seen::default(),
@@ -227,6 +230,9 @@ impl<'s> Judge<'s> {
             }
             Heard::Nothing | Heard::Forged => {}
         }
+        if let Some(error) = line.strip_prefix(KILLED) {
+            self.error = Some(error.into());
+        }
         let story = self.story;
         let Some(matches) = story.matches(line, self.next) else {
             self.look(line);
@@ -256,6 +262,9 @@ impl<'s> Judge<'s> {
             _ => {}
         }
         self.look(line);
+        if let Some(own) = self.own_error(line) {
+            return ControlFlow::Break(own);
+        }
         if let Some((index, (strand, due))) = early {
             let step = &steps[index].name;
             return ControlFlow::Break(Verdict::StrandBroken {
@@ -305,9 +314,30 @@ impl<'s> Judge<'s> {
         self.guest_lines + self.strands.lines_of_a_guest() + results.count() as u64
     }
 
+    /// The verdict on a line by which the hypervisor gives up while no guest runs, as far as its report
+    /// tells: a guest that runs is entered in it first.
+    fn own_error(&self, line: &str) -> Option<Verdict> {
+        let error = line.strip_prefix(KILLED)?;
+        let report = &self.hypervisor;
+        let tells = match self.story.spec().hv.lines {
+            Lines::Required => report.can_tell(),
+            Lines::IfAny => report.events() > 0,
+            Lines::Ignored => false,
+        };
+        let error = error.into();
+        (tells && !report.runs_a_guest()).then_some(Verdict::HypervisorError { error })
+    }
+
     /// Compares what the hypervisor reports with what is known.
-    fn event(&self, event: &HvEvent) -> ControlFlow<Verdict> {
+    fn event(&mut self, event: &HvEvent) -> ControlFlow<Verdict> {
         let ended = self.hypervisor.totals().guests;
+        if let HvEvent::End(end) = event
+            && let error = self.error.take()
+            && self.story.spec().hv.is_own_error(end, ended)
+        {
+            let error = error.unwrap_or_else(|| "it does not say why".into());
+            return ControlFlow::Break(Verdict::HypervisorError { error });
+        }
         match self.story.spec().objection_to_event(event, ended) {
             Some(because) => ControlFlow::Break(Verdict::BrokenReport { because }),
             None => ControlFlow::Continue(()),
