@@ -44,6 +44,8 @@ pub struct Judge<'s> {
     hypervisor: Listener,
     /// The last error of the hypervisor's, in its words.
     error: Option<String>,
+    /// The end of a guest, if there is one: a hypervisor that need not report may say next that none ran.
+    killed: Option<String>,
     witness: Option<Account>,
     /// The machine's memory map, and what was looked at.
     regions: Regions,
@@ -65,6 +67,7 @@ impl<'s> Judge<'s> {
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
             error: None,
+            killed: None,
             witness: None,
             regions: Regions::default(),
             audited: Seen::default(),
@@ -142,6 +145,17 @@ impl<'s> Judge<'s> {
 
     /// Takes an event. Breaks with the verdict as soon as it is certain.
     pub fn feed(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
+        let tells = matches!(
+            event,
+            Event::Line { .. } | Event::Timeout { .. } | Event::Flood { .. } | Event::End(_)
+        );
+        match self.killed.take_if(|_| tells) {
+            Some(exit) => ControlFlow::Break(self.killed_or_own(event, exit)),
+            None => self.take_event(event),
+        }
+    }
+
+    fn take_event(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
         match event {
             Event::Line { text } => self.line(text),
             Event::Timeout {
@@ -290,9 +304,15 @@ impl<'s> Judge<'s> {
                 awaited: self.awaited().map(|step| step.name.clone()),
             });
         }
+        let report = &self.hypervisor;
         match line.strip_prefix(KILLED) {
             // If this is the expected end, the hypervisor's report says whether it came.
             Some(exit) if !story.spec().hv.may_be_killed() => {
+                let may_report = story.spec().hv.lines == Lines::IfAny && report.can_tell();
+                if may_report && report.events() == 0 {
+                    self.killed = Some(exit.into());
+                    return ControlFlow::Continue(());
+                }
                 ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
             }
             _ => ControlFlow::Continue(()),
@@ -312,20 +332,6 @@ impl<'s> Judge<'s> {
         let results = results.iter().zip(self.results.found());
         let results = results.filter(|(result, found)| of_guest(result) && found.line.is_some());
         self.guest_lines + self.strands.lines_of_a_guest() + results.count() as u64
-    }
-
-    /// The verdict on a line by which the hypervisor gives up while no guest runs, as far as its report
-    /// tells: a guest that runs is entered in it first.
-    fn own_error(&self, line: &str) -> Option<Verdict> {
-        let error = line.strip_prefix(KILLED)?;
-        let report = &self.hypervisor;
-        let tells = match self.story.spec().hv.lines {
-            Lines::Required => report.can_tell(),
-            Lines::IfAny => report.events() > 0,
-            Lines::Ignored => false,
-        };
-        let error = error.into();
-        (tells && !report.runs_a_guest()).then_some(Verdict::HypervisorError { error })
     }
 
     /// Compares what the hypervisor reports with what is known.
@@ -370,5 +376,6 @@ impl<'s> Judge<'s> {
 }
 
 mod ending;
+mod own_errors;
 #[cfg(test)]
 mod tests;

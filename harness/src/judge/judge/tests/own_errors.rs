@@ -104,3 +104,33 @@ fn an_error_while_a_guest_runs_is_about_the_guest() {
         "{verdict:?}"
     );
 }
+
+/// The error comes before the first line of the report, so that the next line tells.
+#[test]
+fn who_need_not_report_may_say_after_the_error_that_no_guest_ran() {
+    const ERROR: &str = "Hypervisor error: there is no such word";
+    let mut spec = story(vec![step("a")]).spec().clone();
+    spec.hv.lines = Lines::IfAny;
+    let story = Story::of(spec).unwrap();
+    let words = || "there is no such word".to_owned();
+    let own = Verdict::HypervisorError { error: words() };
+    let killed = Verdict::GuestKilled { exit: words() };
+    let end = "@hv abc 0 end outcome=error exits=0 npf=0 hypercalls=0";
+    assert_eq!(judge_reported(&story, &["a", ERROR, end]), own);
+    let others = [
+        &["a", ERROR][..],
+        &[ERROR, "Shutdown vm normally!", end],
+        &[
+            ERROR,
+            "@hv 123 0 end outcome=error exits=0 npf=0 hypercalls=0",
+            end,
+        ],
+        &[
+            ERROR,
+            "@hv abc 0 end outcome=shutdown exits=0 npf=0 hypercalls=0",
+        ],
+    ];
+    for lines in others {
+        assert_eq!(judge_reported(&story, lines), killed, "{lines:?}");
+    }
+}
