@@ -50,6 +50,8 @@ pub(super) struct Stand {
     pub(super) entry: Option<u64>,
     /// Whether the guest has ended, and only its memory is still its own. Its VMCB is not.
     pub(super) release: bool,
+    /// Whether it has just left what may have been a guest.
+    pub(super) left: bool,
     /// The VMCB that QEMU's log has named last (x86_64).
     pub(super) vmcb: Option<u64>,
 }
@@ -103,7 +105,8 @@ impl Reader {
         gaps.append(&mut walked.gaps);
         Ok(Snapshot {
             at: stand.at,
-            at_entry: hint.stands.confines(),
+            at_entry: walked.stands.confines(),
+            in_guest: walked.stands == Stands::InGuest,
             registers: walked.registers,
             format: walked.format,
             mappings: walked.mappings,
@@ -136,6 +139,12 @@ impl Reader {
     ) -> Result<Hint, GdbError> {
         self.vmcb = stand.vmcb.or(self.vmcb);
         let mut stands = Stands::Elsewhere;
+        if stand.left {
+            stands = Stands::JustLeft;
+        }
+        if stand.release {
+            stands = Stands::Releasing;
+        }
         if let Some(pc) = stand.entry {
             gdb.physical(false).await?;
             let code = gdb.read_memory(pc, INSTRUCTION).await?;
