@@ -2,7 +2,7 @@
 //! it goes without that.
 
 use harness::boot::{self, Request};
-use harness::judge::audit::{Moment, RegionKind, Snapshot, Span};
+use harness::judge::audit::{Moment, Region, RegionKind, Snapshot, Span};
 use harness::judge::event::{Event, Record};
 use harness::judge::trial::Trial;
 use harness::machine::audit::{AuditPlan, Place, TextWanted, entering};
@@ -297,6 +297,14 @@ fn read_without_symbols(arch: Arch, scenario: &str) {
         .iter()
         .any(|snapshot| !snapshot.mappings.is_empty());
     assert!(seen, "no snapshot shows the second stage");
+    // The hypervisor has chosen a place for its disk since the machine was seen first.
+    let maps = ran.snapshots.iter().map(|snapshot| &snapshot.regions);
+    let maps: Vec<_> = maps.filter(|map| !map.is_empty()).collect();
+    let has_disk = |map: &[Region]| map.iter().any(|region| region.name.contains("virtio-blk"));
+    assert!(
+        !has_disk(maps[0]) && has_disk(maps[maps.len() - 1]),
+        "{maps:#?}"
+    );
     // Where the processor tells that it stands in the guest, its registers count.
     let in_guest: Vec<_> = ran
         .snapshots

@@ -213,6 +213,19 @@ fn a_guest_that_was_not_met_is_looked_for_again() {
 }
 
 #[test]
+fn the_memory_map_is_read_again_and_kept_where_it_has_changed() {
+    let ran = run_by(
+        plan(Some(300 * MS)),
+        Peer::NewDevice(20),
+        vec![Exits(1)],
+        "",
+    );
+    let maps = ran.snapshots.iter().map(|snapshot| snapshot.regions.len());
+    let maps: Vec<_> = maps.filter(|&regions| regions > 0).collect();
+    assert_eq!(maps, [1, 2], "{:?}", ran.moments());
+}
+
+#[test]
 fn a_machine_is_read_every_so_often_while_the_run_lasts() {
     let every = Some(300 * MS);
     let ran = run_by(plan(every), Peer::Good, vec![Wait(100), Exits(1)], "");

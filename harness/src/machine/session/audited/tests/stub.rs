@@ -23,6 +23,8 @@ pub(super) enum Peer {
     NeverGoes,
     /// Has a machine that stands in its guest each time that it is stopped, but for so many times at first.
     InGuest(usize),
+    /// Has a machine that gets another device after it was stopped so often.
+    NewDevice(usize),
 }
 
 /// A gdb stub.
@@ -133,6 +135,13 @@ impl Stub {
             command if command.starts_with("qRcmd,") => {
                 let map = "FlatView #0\n AS \"memory\", root: system\n Root memory region: system\n  \
                            0000000080000000-0000000087ffffff (prio 0, ram): ram\n";
+                let device = "  0000000040000000-0000000040000fff (prio 1, i/o): virtio-pci\n";
+                let there = matches!(self.peer, Peer::NewDevice(after) if self.stops > after);
+                let map = if there {
+                    format!("{map}{device}")
+                } else {
+                    map.into()
+                };
                 let digits: String = map.bytes().map(|byte| format!("{byte:02x}")).collect();
                 self.reply(&format!("O{digits}")).await;
                 self.reply("OK").await;
