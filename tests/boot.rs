@@ -150,11 +150,11 @@ fn missing_guest(arch: &str) {
     let scenario = changed(folder.path(), "guest  = \"gkernel\"\n", "");
     let boot = boot(arch, &["--scenario", &scenario], 1);
     assert_eq!(
-        boot.report["verdict"]["kind"], "guest-killed",
+        boot.report["verdict"]["kind"], "hypervisor-error",
         "{:#?}",
         boot.ran
     );
-    let exit = boot.report["verdict"]["exit"].as_str().unwrap();
+    let exit = boot.report["verdict"]["error"].as_str().unwrap();
     assert!(exit.contains("/sbin/gkernel"), "{exit}");
 }
 
@@ -167,8 +167,8 @@ fn guest_of_size(arch: &str, size: u64) -> String {
     let named = format!("guest  = {guest:?}\n");
     let scenario = changed(folder.path(), "guest  = \"gkernel\"\n", &named);
     let boot = boot(arch, &["--scenario", &scenario], 1);
-    assert_eq!(boot.report["verdict"]["kind"], "guest-killed");
-    boot.report["verdict"]["exit"].as_str().unwrap().to_owned()
+    assert_eq!(boot.report["verdict"]["kind"], "hypervisor-error");
+    boot.report["verdict"]["error"].as_str().unwrap().to_owned()
 }
 
 fn empty_guest(arch: &str) {

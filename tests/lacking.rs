@@ -59,8 +59,13 @@ fn boot_without(arch: &str, from: &str, to: &str) -> String {
     ]);
     assert_eq!(ran.code, Some(1), "{}\n{}", ran.stdout, ran.stderr);
     let report = ran.json();
-    assert_eq!(report["verdict"]["kind"], "guest-killed", "{}", ran.stdout);
-    report["verdict"]["exit"].as_str().unwrap().to_owned()
+    assert_eq!(
+        report["verdict"]["kind"], "hypervisor-error",
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(report["fault"], "hypervisor");
+    report["verdict"]["error"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -156,6 +156,12 @@ const LOG_STORE: Act = Log(
 const LOG_CALL: Act =
     Log("riscv_trap hart:0, async:0, cause:10, epc:0x802000c0, tval:0x0, desc=hypervisor_ecall");
 
+/// What a hypervisor prints that cannot obey its disk.
+const BAD_WORD: Act = Say(
+    "Hypervisor error: /boot/cmdline: `runs=0`: no guest would run; the value has to be 1 or more\n",
+);
+const HV_GAVE_UP: Act = Hv("0 end outcome=error exits=0 npf=0 hypercalls=0");
+
 const KIND: &str = "/verdict/kind";
 const BECAUSE: &str = "/verdict/because";
 

@@ -6,7 +6,7 @@ use super::event::Event;
 use super::hvlog::console::{KILLED, printed_load};
 use super::hvlog::{Heard, HvEvent, Listener};
 use super::results::{CaseOutcome, CaseResult, Results};
-use super::spec::{By, Step, Strand};
+use super::spec::{By, Lines, Step, Strand};
 use super::story::Story;
 use super::strands::{self, Standing, Strands};
 use super::verdict::Verdict;
@@ -42,6 +42,10 @@ pub struct Judge<'s> {
     results: Results<'s>,
     suspects: Suspects,
     hypervisor: Listener,
+    /// The last error of the hypervisor's, in its words.
+    error: Option<String>,
+    /// The end of a guest, if there is one: a hypervisor that need not report may say next that none ran.
+    killed: Option<String>,
     witness: Option<Account>,
     /// The machine's memory map, and what was looked at.
     regions: Regions,
@@ -62,6 +66,8 @@ impl<'s> Judge<'s> {
             results: Results::new(story),
             suspects: Suspects::default(),
             hypervisor: nonce.map_or_else(Listener::default, Listener::new),
+            error: None,
+            killed: None,
             witness: None,
             regions: Regions::default(),
             audited: Seen::default(),
@@ -139,6 +145,17 @@ impl<'s> Judge<'s> {
 
     /// Takes an event. Breaks with the verdict as soon as it is certain.
     pub fn feed(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
+        let tells = matches!(
+            event,
+            Event::Line { .. } | Event::Timeout { .. } | Event::Flood { .. } | Event::End(_)
+        );
+        match self.killed.take_if(|_| tells) {
+            Some(exit) => ControlFlow::Break(self.killed_or_own(event, exit)),
+            None => self.take_event(event),
+        }
+    }
+
+    fn take_event(&mut self, event: &Event<'_>) -> ControlFlow<Verdict> {
         match event {
             Event::Line { text } => self.line(text),
             Event::Timeout {
@@ -227,6 +244,9 @@ impl<'s> Judge<'s> {
             }
             Heard::Nothing | Heard::Forged => {}
         }
+        if let Some(error) = line.strip_prefix(KILLED) {
+            self.error = Some(error.into());
+        }
         let story = self.story;
         let Some(matches) = story.matches(line, self.next) else {
             self.look(line);
@@ -256,6 +276,9 @@ impl<'s> Judge<'s> {
             _ => {}
         }
         self.look(line);
+        if let Some(own) = self.own_error(line) {
+            return ControlFlow::Break(own);
+        }
         if let Some((index, (strand, due))) = early {
             let step = &steps[index].name;
             return ControlFlow::Break(Verdict::StrandBroken {
@@ -281,9 +304,15 @@ impl<'s> Judge<'s> {
                 awaited: self.awaited().map(|step| step.name.clone()),
             });
         }
+        let report = &self.hypervisor;
         match line.strip_prefix(KILLED) {
             // If this is the expected end, the hypervisor's report says whether it came.
             Some(exit) if !story.spec().hv.may_be_killed() => {
+                let may_report = story.spec().hv.lines == Lines::IfAny && report.can_tell();
+                if may_report && report.events() == 0 {
+                    self.killed = Some(exit.into());
+                    return ControlFlow::Continue(());
+                }
                 ControlFlow::Break(Verdict::GuestKilled { exit: exit.into() })
             }
             _ => ControlFlow::Continue(()),
@@ -306,8 +335,15 @@ impl<'s> Judge<'s> {
     }
 
     /// Compares what the hypervisor reports with what is known.
-    fn event(&self, event: &HvEvent) -> ControlFlow<Verdict> {
+    fn event(&mut self, event: &HvEvent) -> ControlFlow<Verdict> {
         let ended = self.hypervisor.totals().guests;
+        if let HvEvent::End(end) = event
+            && let error = self.error.take()
+            && self.story.spec().hv.is_own_error(end, ended)
+        {
+            let error = error.unwrap_or_else(|| "it does not say why".into());
+            return ControlFlow::Break(Verdict::HypervisorError { error });
+        }
         match self.story.spec().objection_to_event(event, ended) {
             Some(because) => ControlFlow::Break(Verdict::BrokenReport { because }),
             None => ControlFlow::Continue(()),
@@ -340,5 +376,6 @@ impl<'s> Judge<'s> {
 }
 
 mod ending;
+mod own_errors;
 #[cfg(test)]
 mod tests;

@@ -260,7 +260,8 @@ impl Story {
             Verdict::Timeout { step: name, .. } => step(name),
             // A case fails because of what it finds, or because it is wrong itself.
             Verdict::WrongEnd { .. } | Verdict::ResultsWrong { .. } => Blame::GuestOrHypervisor,
-            Verdict::BrokenReport { .. }
+            Verdict::HypervisorError { .. }
+            | Verdict::BrokenReport { .. }
             | Verdict::WitnessDisagrees { .. }
             | Verdict::IsolationBroken { .. }
             | Verdict::NotAudited { .. } => Blame::Hypervisor,

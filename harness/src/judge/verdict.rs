@@ -146,6 +146,11 @@ pub enum Verdict {
         /// The exit that ended it, in the hypervisor's words.
         exit: String,
     },
+    /// The hypervisor gave up while no guest ran.
+    HypervisorError {
+        /// Why, in its words.
+        error: String,
+    },
     /// A strand's lines did not come as they should.
     StrandBroken {
         /// The strand.
@@ -227,7 +232,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// The name of each kind, as [`kind`](Self::kind) has them.
-    pub const KINDS: [&str; 16] = [
+    pub const KINDS: [&str; 17] = [
         "pass",
         "missing-marker",
         "diverged",
@@ -235,6 +240,7 @@ impl Verdict {
         "results-wrong",
         "forbidden-output",
         "guest-killed",
+        "hypervisor-error",
         "early-exit",
         "timeout",
         "broken-report",
@@ -256,6 +262,7 @@ impl Verdict {
             | Verdict::ResultsWrong { .. }
             | Verdict::ForbiddenOutput { .. }
             | Verdict::GuestKilled { .. }
+            | Verdict::HypervisorError { .. }
             | Verdict::EarlyExit { .. }
             | Verdict::BrokenReport { .. }
             | Verdict::WrongEnd { .. }
@@ -278,6 +285,7 @@ impl Verdict {
             Verdict::ResultsWrong { .. } => "results-wrong",
             Verdict::ForbiddenOutput { .. } => "forbidden-output",
             Verdict::GuestKilled { .. } => "guest-killed",
+            Verdict::HypervisorError { .. } => "hypervisor-error",
             Verdict::EarlyExit { .. } => "early-exit",
             Verdict::Timeout { .. } => "timeout",
             Verdict::BrokenReport { .. } => "broken-report",

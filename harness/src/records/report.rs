@@ -290,11 +290,16 @@ fn cause(verdict: &Verdict, story: &Story, trial: &Trial<'_>) -> Option<Cause> {
     // If the verdict is about this very line, the verdict knows best who is to blame.
     let its_own = match verdict {
         Verdict::ForbiddenOutput { line, .. } => line.starts_with(&cause.line),
-        Verdict::GuestKilled { exit } => format!("{KILLED}{exit}").starts_with(&cause.line),
+        Verdict::GuestKilled { exit: words } | Verdict::HypervisorError { error: words } => {
+            format!("{KILLED}{words}").starts_with(&cause.line)
+        }
         _ => false,
     };
     if its_own {
         cause.blame = story.blame(verdict);
+        if let Verdict::HypervisorError { .. } = verdict {
+            cause.look_at = "the machine, the file or the word that it names".into();
+        }
     }
     Some(cause)
 }

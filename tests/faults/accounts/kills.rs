@@ -83,6 +83,41 @@ pub const CASES: &[Case] = &[
         &[(KIND, "wrong-end"), ("/verdict/said", "outcome=shutdown")],
     ),
     case(
+        "gives_up_before_it_starts",
+        STORY_OF_A_KILL,
+        &[Boot, HELLO, BAD_WORD, HV_GAVE_UP, OFF],
+        &[
+            (KIND, "hypervisor-error"),
+            (
+                "/verdict/error",
+                "/boot/cmdline: `runs=0`: no guest would run",
+            ),
+            ("/fault", "hypervisor"),
+        ],
+    ),
+    case(
+        "gives_up_before_it_starts_the_second_guest",
+        STORY_OF_ANY_FAULTS,
+        &[
+            Boot,
+            HV_START,
+            HV_LOAD,
+            HV_ENTER,
+            LOG_FAULT,
+            HV_FAULT,
+            LOG_CALL,
+            HV_HOST,
+            HV_END,
+            Say("Hypervisor error: /sbin/second: no such file on the disk\n"),
+            Hang,
+        ],
+        &[
+            (KIND, "hypervisor-error"),
+            ("/verdict/error", "/sbin/second: no such file on the disk"),
+            ("/cause/fault", "hypervisor"),
+        ],
+    ),
+    case(
         "killed_for_nothing",
         STORY_OF_A_KILL,
         &[

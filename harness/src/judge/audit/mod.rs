@@ -84,8 +84,8 @@ pub struct Hint {
     pub stands: Stands,
     /// Where the VMCB lies (x86_64).
     pub vmcb: Option<u64>,
-    /// What an earlier snapshot found; taken where the registers show no second stage, if those of the
-    /// guest are elsewhere.
+    /// What an earlier snapshot found. Its tables are walked only where the guest's memory is still its own
+    /// ([`Stands::Releasing`]): once that was given back, other things lie there.
     pub root: Option<Root>,
     /// Registers to read besides those that are always read: what a declaration names.
     pub registers: Vec<String>,
@@ -97,9 +97,16 @@ pub enum Stands {
     /// Right before the instruction that enters the guest (SRET, ERET, VMRUN): what confines the guest is
     /// loaded, or on x86_64 in the VMCB, and the host's own registers are still the host's.
     Entering,
-    /// In the guest.
+    /// In the guest: what confines it is loaded, but for what the entry has used up, and the registers that
+    /// host and guest share are the guest's.
     InGuest,
-    /// Somewhere else, or nobody knows. The registers count for nothing but to find the tables.
+    /// Before the first instruction of the vector that an exit of a guest comes to, if it was a guest's: nothing
+    /// has changed yet of what confined it. [`take`] finds out, and says `InGuest` or `Elsewhere`.
+    JustLeft,
+    /// Where a guest has ended, and its memory is its own for the last time: its tables are what they were.
+    Releasing,
+    /// Somewhere else, or nobody knows. The registers count for nothing but to find the tables. [`take`]
+    /// finds out whether it is the guest, where the processor's registers tell for certain.
     #[default]
     Elsewhere,
 }
@@ -107,7 +114,7 @@ pub enum Stands {
 impl Stands {
     /// Whether the confining registers are those that the guest runs with.
     pub fn confines(self) -> bool {
-        self != Self::Elsewhere
+        matches!(self, Self::Entering | Self::InGuest)
     }
 }
 
@@ -142,6 +149,8 @@ pub enum Root {
 /// What the machine's state says of the guest's confinement. The fields are those of a [`Snapshot`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Walked {
+    /// Where the processor stands, by what was known of that and by its registers.
+    pub stands: Stands,
     /// The registers that confine.
     pub registers: BTreeMap<String, u64>,
     /// The second stage's format in words; none if there is no second stage.

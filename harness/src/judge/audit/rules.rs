@@ -142,6 +142,17 @@ pub(super) fn breaches(isa: Isa, registers: &BTreeMap<String, u64>) -> Vec<Breac
     found
 }
 
+/// The bits of a register that the entry into the guest clears, so that they say nothing while it runs: SRET
+/// takes the guest's virtualization mode from hstatus.SPV and clears that (RISC-V Privileged Architecture,
+/// "Trap Return"). ERET and VMRUN change nothing that confines.
+pub(super) fn used_up_by_the_entry(register: &str) -> u64 {
+    const SPV: u64 = 1 << 7;
+    match register {
+        "hstatus" => SPV,
+        _ => 0,
+    }
+}
+
 fn is_set(registers: &BTreeMap<String, u64>, register: &str, bit: &str) -> Option<bool> {
     let value = registers.get(register)?;
     let at = bit_of(register, bit, registers)?;

@@ -221,6 +221,10 @@ pub struct Snapshot {
     /// Whether the registers are those that the guest runs with ([`Stands::confines`](super::Stands));
     /// elsewhere only the tables and texts count.
     pub at_entry: bool,
+    /// Whether the processor stood in the guest, so that the entry has used up what is for it alone
+    /// ([`Stands::InGuest`](super::Stands)).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_guest: bool,
     /// The registers (x86_64: and fields of the VMCB) that confine, by the manuals' names.
     pub registers: BTreeMap<String, u64>,
     /// The second stage's format in words, such as `Sv39x4`; none if there is no second stage.

@@ -309,6 +309,11 @@ impl Listener {
         (self.next > 0).then_some(entered)
     }
 
+    /// Whether a guest runs now: it was entered, and has not ended.
+    pub fn runs_a_guest(&self) -> bool {
+        self.phase >= Phase::Enter
+    }
+
     /// The counts so far.
     pub fn totals(&self) -> Totals {
         self.totals

@@ -1,3 +1,4 @@
+mod own_errors;
 mod results;
 mod strands;
 

@@ -1,8 +1,11 @@
 //! What the hypervisor's own report has to say.
 
-use super::super::hvlog::{Fields, GuestLog, Listener};
+use super::super::hvlog::{Fields, GuestEnd, GuestLog, Listener};
 use super::super::verdict::{EndKind, Verdict};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The outcome of a guest that never ran.
+const ERROR: &str = "error";
 
 /// Whether a report of the hypervisor is required. In a record: `true`, `false`, `"if-any"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,16 @@ impl HvExpected {
     pub fn may_be_killed(&self) -> bool {
         let mut outcomes = self.ends.iter().map(|end| end.get("outcome"));
         outcomes.any(|outcome| outcome.is_some_and(|outcome| outcome != "shutdown"))
+    }
+
+    /// Whether an end, which is that of guest number `nth`, is an error of the hypervisor's that nobody
+    /// expects. Guests are counted from 1.
+    pub(in crate::judge) fn is_own_error(&self, end: &GuestEnd, nth: u64) -> bool {
+        let nth = usize::try_from(nth.saturating_sub(1)).unwrap_or(usize::MAX);
+        let expected = self.ends.get(nth).or(self.ends.last());
+        let outcome = expected.and_then(|end| end.get("outcome"));
+        let expects_it = outcome.is_some_and(|outcome| outcome.split('|').any(|one| one == ERROR));
+        self.lines != Lines::Ignored && end.outcome() == ERROR && !expects_it
     }
 
     /// The objections to a pass in a report.

@@ -17,6 +17,7 @@ fn all() -> Vec<Verdict> {
             next: name(),
         },
         Verdict::GuestKilled { exit: name() },
+        Verdict::HypervisorError { error: name() },
         Verdict::ResultsWrong {
             of: 1,
             results: vec![CaseOutcome {

@@ -56,6 +56,9 @@ impl fmt::Display for Verdict {
             Verdict::GuestKilled { exit } => {
                 write!(f, "the hypervisor ended the guest: {exit}")
             }
+            Verdict::HypervisorError { error } => {
+                write!(f, "the hypervisor gave up, and no guest ran: {error}")
+            }
             Verdict::EarlyExit { status, expected } => {
                 write!(
                     f,

@@ -12,8 +12,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-/// At how many releases a machine is read in one run.
-const RELEASES: u64 = 64;
+mod points;
+mod vectors;
+
+use points::{Kind, Point};
+use vectors::Vectors;
 
 /// How many steps may wait to be taken notice of.
 const STEPS: usize = 256;
@@ -81,12 +84,12 @@ impl Auditor {
         let (steps, steps_came) = mpsc::channel(STEPS);
         let (say, heard) = mpsc::unbounded_channel();
         let (go, may_go) = oneshot::channel();
-        let points = |points: &[(String, u64)], entry| -> Vec<_> {
+        let points = |points: &[(String, u64)], kind| -> Vec<_> {
             let points = points.iter();
             let point = |(name, address): &(String, u64)| Point {
                 name: name.clone(),
                 address: *address,
-                entry,
+                kind,
                 armed: false,
                 hits: 0,
             };
@@ -96,7 +99,13 @@ impl Auditor {
             gdb: Gdb::new(gdb),
             reader: Reader::new(plan, ram),
             schedule: Schedule::new(plan),
-            points: [points(&plan.entries, true), points(&plan.releases, false)].concat(),
+            points: [
+                points(&plan.entries, Kind::Entry),
+                points(&plan.releases, Kind::Release),
+            ]
+            .concat(),
+            vectors: Vectors::new(plan),
+            arch: plan.arch,
             pc: if plan.arch == Arch::X86_64 {
                 "rip"
             } else {
@@ -156,22 +165,13 @@ impl Drop for Auditor {
     }
 }
 
-/// An instruction at which the machine stops.
-#[derive(Debug, Clone)]
-struct Point {
-    name: String,
-    address: u64,
-    /// Whether a guest is entered by it.
-    entry: bool,
-    armed: bool,
-    hits: u64,
-}
-
 struct Work {
     gdb: Gdb,
     reader: Reader,
     schedule: Schedule,
     points: Vec<Point>,
+    vectors: Vectors,
+    arch: Arch,
     /// The program counter's name.
     pc: &'static str,
     logged: watch::Receiver<Logged>,
@@ -228,7 +228,10 @@ impl Work {
     /// When the machine is to be stopped if nothing else happens.
     fn due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let asleep = self.points.iter().any(|point| point.entry && !point.armed);
+        let asleep = self
+            .points
+            .iter()
+            .any(|point| point.kind == Kind::Entry && !point.armed);
         if asleep && self.schedule.wants_entry() {
             return Some(now);
         }
@@ -262,6 +265,9 @@ impl Work {
         };
         let since = asked.unwrap_or_else(Instant::now);
         let snapshots = match self.hit().await? {
+            Some(point) if self.points[point].kind == Kind::Vector => {
+                self.at_vector(point).await?.into_iter().collect()
+            }
             Some(point) => vec![self.at_point(point).await?],
             None if asked.is_some() => self.look().await?,
             None if [INTERRUPTED, TRAPPED].contains(&signal) => Vec::new(),
@@ -275,7 +281,7 @@ impl Work {
             for point in self
                 .points
                 .iter_mut()
-                .filter(|point| point.entry && !point.armed)
+                .filter(|point| point.kind == Kind::Entry && !point.armed)
             {
                 self.gdb.breakpoint(true, point.address).await?;
                 point.armed = true;
@@ -290,76 +296,30 @@ impl Work {
         Ok(None)
     }
 
-    /// The point that the processor has stopped at, if it is one.
-    async fn hit(&mut self) -> Result<Option<usize>, GdbError> {
-        if !self.points.iter().any(|point| point.armed) {
-            return Ok(None);
-        }
-        let pc = self.gdb.read_registers(&[self.pc]).await?.pop();
-        let pc = match pc {
-            Some(Ok(Some(pc))) => pc,
-            Some(Err(why)) => return Err(GdbError::Protocol(why)),
-            _ => {
-                return Err(GdbError::Protocol(format!(
-                    "it has no register {}",
-                    self.pc
-                )));
-            }
-        };
-        let at = |point: &Point| point.armed && point.address == pc;
-        Ok(self.points.iter().position(at))
-    }
-
-    /// Reads the machine at a point, and sees to it that the processor gets past it.
-    async fn at_point(&mut self, at: usize) -> Result<Snapshot, GdbError> {
-        let point = &mut self.points[at];
-        point.hits += 1;
-        let stand = Stand {
-            at: Moment::Symbol {
-                name: point.name.clone(),
-                nth: point.hits,
-            },
-            entry: point.entry.then_some(point.address),
-            release: !point.entry,
-            vmcb: self.logged.borrow().vmcb,
-        };
-        let snapshot = self.reader.read(&mut self.gdb, stand).await?;
-        self.gdb.breakpoint(false, point.address).await?;
-        point.armed = false;
-        if point.entry {
-            self.schedule.entered(Instant::now());
-            return Ok(snapshot);
-        }
-        let releases = self.points.iter().filter(|point| !point.entry);
-        let read = releases.map(|point| point.hits).sum::<u64>();
-        if read < RELEASES {
-            self.gdb.step().await?;
-            if Stop::parse(&self.gdb.packet().await?) == Some(Stop::Gone) {
-                return Err(GdbError::Closed);
-            }
-            let point = &mut self.points[at];
-            self.gdb.breakpoint(true, point.address).await?;
-            point.armed = true;
-        }
-        Ok(snapshot)
-    }
-
     /// Reads the machine for whatever it was stopped for: once, however many reasons there are.
     async fn look(&mut self) -> Result<Vec<Snapshot>, GdbError> {
         let moments = self
             .schedule
             .moments(Instant::now(), self.started.elapsed());
+        let tries = self.schedule.tries(Instant::now());
         let mut moments = moments.into_iter();
-        let Some(first) = moments.next() else {
+        let first = moments.next();
+        if first.is_none() && !tries {
             return Ok(Vec::new());
-        };
+        }
+        let only_tried = first.is_none();
         let stand = Stand {
-            at: first,
+            at: first.unwrap_or_else(|| self.time()),
             entry: None,
             release: false,
+            left: false,
             vmcb: self.logged.borrow().vmcb,
         };
         let snapshot = self.reader.read(&mut self.gdb, stand).await?;
+        let met = self.meets_guest(&snapshot).await?;
+        if only_tried && !met && snapshot.regions.is_empty() {
+            return Ok(Vec::new());
+        }
         let others = moments.map(|at| Snapshot {
             at,
             regions: Vec::new(),
@@ -367,5 +327,11 @@ impl Work {
         });
         let others: Vec<_> = others.collect();
         Ok([vec![snapshot], others].concat())
+    }
+
+    /// This moment.
+    fn time(&self) -> Moment {
+        let seconds = self.started.elapsed().as_secs_f64();
+        Moment::Time { seconds }
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Stand {
     pub(super) entry: Option<u64>,
     /// Whether the guest has ended, and only its memory is still its own. Its VMCB is not.
     pub(super) release: bool,
+    /// Whether it has just left what may have been a guest.
+    pub(super) left: bool,
     /// The VMCB that QEMU's log has named last (x86_64).
     pub(super) vmcb: Option<u64>,
 }
@@ -84,15 +86,9 @@ impl Reader {
         fetch(gdb, &mut known, &names, &BTreeSet::new()).await?;
         self.wanted = names;
 
-        let new = self.regions.is_empty();
-        if new {
-            let map = gdb.monitor("info mtree -f").await;
-            let map = answered(map)?.and_then(|map| Regions::parse(&map));
-            self.regions = map.unwrap_or_else(|why| {
-                gaps.push(format!("the machine's memory map: {why}"));
-                Regions::default()
-            });
-        }
+        // At entries the machine stands most often, and by then the hypervisor has long begun.
+        let may_differ = self.regions.is_empty() || stand.entry.is_none();
+        let new = may_differ && self.read_map(gdb, &mut gaps).await?;
         let hint = self.hint(gdb, &stand, &mut known, &mut gaps).await?;
         let mut walked = self.walk(gdb, &mut known, &hint).await?;
         self.root = walked.root.or(self.root);
@@ -103,7 +99,8 @@ impl Reader {
         gaps.append(&mut walked.gaps);
         Ok(Snapshot {
             at: stand.at,
-            at_entry: hint.stands.confines(),
+            at_entry: walked.stands.confines(),
+            in_guest: walked.stands == Stands::InGuest,
             registers: walked.registers,
             format: walked.format,
             mappings: walked.mappings,
@@ -126,6 +123,19 @@ impl Reader {
         })
     }
 
+    /// Reads the machine's memory map, which firmware and hypervisor change: they choose where PCI devices lie, and
+    /// a flash is no memory while it takes a command. Says whether it is another one than before.
+    async fn read_map(&mut self, gdb: &mut Gdb, gaps: &mut Vec<String>) -> Result<bool, GdbError> {
+        let map = gdb.monitor("info mtree -f").await;
+        let map = answered(map)?.and_then(|map| Regions::parse(&map));
+        let before = self.regions.clone();
+        match map {
+            Ok(map) => self.regions = map,
+            Err(why) => gaps.push(format!("the machine's memory map: {why}")),
+        }
+        Ok(self.regions != before)
+    }
+
     /// What the judge is told besides.
     async fn hint(
         &mut self,
@@ -136,6 +146,12 @@ impl Reader {
     ) -> Result<Hint, GdbError> {
         self.vmcb = stand.vmcb.or(self.vmcb);
         let mut stands = Stands::Elsewhere;
+        if stand.left {
+            stands = Stands::JustLeft;
+        }
+        if stand.release {
+            stands = Stands::Releasing;
+        }
         if let Some(pc) = stand.entry {
             gdb.physical(false).await?;
             let code = gdb.read_memory(pc, INSTRUCTION).await?;
@@ -290,8 +306,7 @@ async fn physical(gdb: &mut Gdb, span: Span) -> Result<Result<u64, String>, GdbE
     for address in [span.start, span.end().saturating_sub(1)] {
         let answer = gdb.monitor(&format!("gva2gpa {address:#x}")).await;
         let found = answered(answer)?.and_then(|answer| {
-            let digits = answer.trim().strip_prefix("gpa: 0x");
-            let gpa = digits.and_then(|digits| super::packet::hex(digits.as_bytes()));
+            let gpa = translation(&answer);
             gpa.ok_or_else(|| format!("the processor does not see {address:#x}"))
         });
         match found {
@@ -305,4 +320,26 @@ async fn physical(gdb: &mut Gdb, span: Span) -> Result<Result<u64, String>, GdbE
     } else {
         Err("it lies in several pieces".into())
     })
+}
+
+/// The address that the monitor's `gva2gpa` answers with; none where nothing is mapped.
+fn translation(answer: &str) -> Option<u64> {
+    let digits = answer.trim().strip_prefix("gpa: ")?;
+    // 0 is written without it.
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    super::packet::hex(digits.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_as_the_monitor_writes_it() {
+        assert_eq!(translation("gpa: 0x80200000\r\n"), Some(0x8020_0000));
+        assert_eq!(translation("gpa: 0\r\n"), Some(0));
+        for none in ["Unmapped\r\n", "gpa: ", "gpa: 0x", "No CPU\r\n", ""] {
+            assert_eq!(translation(none), None, "{none}");
+        }
+    }
 }

@@ -12,6 +12,12 @@ const GROWTH: u64 = 8;
 /// How many steps wait at most to be read at; a story has fewer.
 const STEPS: usize = 256;
 
+/// How often a machine is stopped in one run to see whether it stands in its guest by now, and for how long it runs
+/// before that: at first, and at most. It takes twice as long each time, until the guest is met.
+const TRIES: u32 = 64;
+const SOONEST: Duration = Duration::from_millis(1);
+const LATEST: Duration = Duration::from_millis(64);
+
 /// What has happened, and what is due.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -27,6 +33,10 @@ pub(super) struct Schedule {
     steps: Vec<String>,
     /// When the next look is due.
     tick: Option<Instant>,
+    /// When to see whether the machine stands in its guest, and how often that was tried.
+    trial: Option<Instant>,
+    wait: Duration,
+    tries: u32,
 }
 
 impl Schedule {
@@ -40,6 +50,9 @@ impl Schedule {
             next: 1,
             steps: Vec::new(),
             tick: None,
+            trial: None,
+            wait: SOONEST,
+            tries: 0,
         }
     }
 
@@ -84,7 +97,26 @@ impl Schedule {
     /// When the machine is to be stopped if nothing else happens: at once, at some time, or not.
     pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let at_once = !self.steps.is_empty() || self.exits_are_due();
-        if at_once { Some(now) } else { self.tick }
+        if at_once {
+            return Some(now);
+        }
+        self.tick.into_iter().chain(self.trial).min()
+    }
+
+    /// Where entries are not known, a look has come upon the guest, or has not: then another is due soon.
+    pub(super) fn met(&mut self, guest: bool, now: Instant) {
+        if guest {
+            (self.trial, self.wait) = (None, SOONEST);
+        } else if !self.by_entry && self.trial.is_none() && self.tries < TRIES {
+            self.trial = Some(now + self.wait);
+            self.wait = LATEST.min(2 * self.wait);
+            self.tries += 1;
+        }
+    }
+
+    /// Whether it is to be seen now whether the machine stands in its guest. That is done with.
+    pub(super) fn tries(&mut self, now: Instant) -> bool {
+        self.trial.take_if(|trial| *trial <= now).is_some()
     }
 
     fn exits_are_due(&self) -> bool {
@@ -190,6 +222,39 @@ mod tests {
             [step("one"), step("two"), Moment::Exits { count: 64 }]
         );
         assert_eq!(moments(&mut schedule), []);
+    }
+
+    #[test]
+    fn the_guest_is_looked_for_until_it_is_met_or_often_enough() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(&plan(&[], None));
+        schedule.started(start);
+        assert_eq!(schedule.due(start), None, "not before there was a look");
+        let (mut now, mut waits) = (start, Vec::new());
+        schedule.met(false, now);
+        while let Some(due) = schedule.due(now) {
+            // Another look in between changes nothing.
+            schedule.met(false, now);
+            assert!(!schedule.tries(now) && schedule.due(now) == Some(due));
+            waits.push((due - now).as_millis());
+            now = due;
+            assert!(schedule.tries(now) && !schedule.tries(now));
+            schedule.met(false, now);
+        }
+        assert_eq!(waits[..8], [1, 2, 4, 8, 16, 32, 64, 64]);
+        assert_eq!(waits.len(), 64);
+        // Once it is met that begins anew, at the next look that comes upon the host.
+        let mut schedule = Schedule::new(&plan(&[], None));
+        schedule.started(start);
+        schedule.met(false, start);
+        schedule.met(true, start);
+        assert_eq!(schedule.due(start), None);
+        schedule.met(false, start);
+        assert_eq!(schedule.due(start), Some(start + Duration::from_millis(1)));
+        // Where entries are known there is no need.
+        let mut schedule = Schedule::new(&plan(&["enter"], None));
+        schedule.met(false, start);
+        assert_eq!(schedule.due(start), None);
     }
 
     #[test]

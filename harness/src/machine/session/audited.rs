@@ -119,6 +119,7 @@ impl Session<'_, '_> {
                 seconds: self.started.elapsed().as_secs_f64(),
             },
             at_entry: false,
+            in_guest: false,
             registers: BTreeMap::new(),
             format: None,
             mappings: Vec::new(),

@@ -7,12 +7,13 @@ use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
 use std::path::{Component, Path, PathBuf};
 
 /// The verdicts that a defect may be seen by, besides `timeout`, which only a defect that hangs has.
-const RED: [&str; 14] = [
+const RED: [&str; 15] = [
     "missing-marker",
     "diverged",
     "results-wrong",
     "forbidden-output",
     "guest-killed",
+    "hypervisor-error",
     "early-exit",
     "timeout",
     "broken-report",

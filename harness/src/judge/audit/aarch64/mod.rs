@@ -1,7 +1,7 @@
 //! Arm's stage 2 (Arm ARM, D8: "The AArch64 Virtual Memory System Architecture").
 
 use super::walk::{self, Entry, Format, Table};
-use super::{Access, Hint, Machine, Root, Unreadable, Walked};
+use super::{Access, Hint, Machine, Root, Stands, Unreadable, Walked};
 
 /// What confines a guest.
 const REGISTERS: [&str; 19] = [
@@ -33,6 +33,13 @@ const REGISTERS: [&str; 19] = [
 /// HCR_EL2.VM, and DC, which makes the processor behave as if VM were set.
 const HCR_VM_OR_DC: u64 = 1 << 0 | 1 << 12;
 
+/// HCR_EL2.TGE: what runs below EL2 is the host's.
+const HCR_TGE: u64 = 1 << 27;
+
+/// Bits of PSTATE, which QEMU shows as `cpsr`: AArch32, and of the exception level the one that says 2 or 3.
+const PSTATE_NRW: u64 = 1 << 4;
+const PSTATE_EL_2_OR_3: u64 = 1 << 3;
+
 /// VTCR_EL2's bits.
 mod vtcr {
     pub const HA: u64 = 1 << 21;
@@ -58,6 +65,7 @@ mod descriptor {
 pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unreadable> {
     let registers = super::registers(machine, &REGISTERS)?;
     let mut walked = Walked {
+        stands: hint.stands,
         registers,
         ..Walked::default()
     };
@@ -69,8 +77,15 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
         return Ok(walked);
     };
     let live = (hcr & HCR_VM_OR_DC != 0).then_some(Root::Aarch64 { vttbr, vtcr });
+    walked.stands = match hint.stands {
+        known if known.confines() || known == Stands::Releasing => known,
+        _ if live.is_none() || hcr & HCR_TGE != 0 => Stands::Elsewhere,
+        Stands::JustLeft => Stands::InGuest,
+        _ if is_below_el2(machine)? => Stands::InGuest,
+        _ => Stands::Elsewhere,
+    };
     let root = match live {
-        None if !hint.stands.confines() => hint.root,
+        None if hint.stands == Stands::Releasing => hint.root,
         live => live,
     };
     if let Some(Root::Aarch64 { vttbr, vtcr }) = root {
@@ -85,6 +100,12 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
         }
     }
     Ok(walked)
+}
+
+/// Whether the processor stands at EL0 or EL1. Of AArch32 that is not certain.
+fn is_below_el2(machine: &mut dyn Machine) -> Result<bool, Unreadable> {
+    let pstate = machine.register("cpsr")?;
+    Ok(pstate.is_some_and(|pstate| pstate & (PSTATE_NRW | PSTATE_EL_2_OR_3) == 0))
 }
 
 /// The format of the tables, as VTCR_EL2 has it.

@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most breaches of a snapshot that are told.
 const BREACHES_TOLD: usize = 64;
 
+/// Why an audit says nothing that never came upon a guest.
+const NO_SECOND_STAGE: &str = "no snapshot shows a second stage: whenever the machine was looked at, the hypervisor ran, \
+     and held none; name its function that enters the guest under [audit] entry, or look more often by `every`";
+
 /// What a guest may do; all else is a breach. It stands in `story.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
@@ -84,6 +88,8 @@ pub struct Seen {
     snapshots: u64,
     longest_ms: f64,
     total_ms: f64,
+    /// Whether there was a second stage, or a guest that should have had one.
+    second_stage: bool,
     symbols: BTreeSet<String>,
     texts: BTreeSet<String>,
 }
@@ -104,6 +110,7 @@ impl Seen {
         self.snapshots += 1;
         self.longest_ms = self.longest_ms.max(snapshot.took_ms);
         self.total_ms += snapshot.took_ms;
+        self.second_stage |= snapshot.format.is_some() || snapshot.at_entry;
         if let super::Moment::Symbol { name, .. } = &snapshot.at {
             self.symbols.insert(name.clone());
         }
@@ -125,7 +132,8 @@ impl Expected {
         let symbols = symbols.map(|name| format!("no snapshot was taken at {name}"));
         let texts = self.texts.iter().filter(|name| !seen.texts.contains(*name));
         let texts = texts.map(|name| format!("the text of {name} was not compared"));
-        symbols.chain(texts).collect()
+        let unseen = (!seen.second_stage).then(|| NO_SECOND_STAGE.into());
+        symbols.chain(texts).chain(unseen).collect()
     }
 
     /// What is possible for the guest by this snapshot and was not declared; and what of it could not be
@@ -161,7 +169,7 @@ impl Expected {
     fn registers(&self, snapshot: &Snapshot, found: &mut Vec<Breach>) {
         for (register, rule) in &self.registers {
             match snapshot.registers.get(register) {
-                Some(&value) => rule.breaches(register, value, &snapshot.registers, found),
+                Some(&value) => rule.breaches(register, value, snapshot, found),
                 None => found.push(Breach::NoRegister {
                     register: register.clone(),
                 }),
@@ -287,19 +295,17 @@ impl Window {
 }
 
 impl RegisterRule {
-    fn breaches(
-        &self,
-        register: &str,
-        value: u64,
-        registers: &BTreeMap<String, u64>,
-        found: &mut Vec<Breach>,
-    ) {
-        if let Some(declared) = self.is.filter(|&declared| declared != value) {
+    fn breaches(&self, register: &str, value: u64, snapshot: &Snapshot, found: &mut Vec<Breach>) {
+        let registers = &snapshot.registers;
+        let used_up = rules::used_up_by_the_entry(register);
+        let counts = if snapshot.in_guest { !used_up } else { !0 };
+        let differs = |declared: &u64| (declared ^ value) & counts != 0;
+        if let Some(declared) = self.is.filter(differs) {
             found.push(Breach::Value {
                 register: register.into(),
                 found: value,
                 declared,
-                differ: parts_of(register, declared ^ value, registers),
+                differ: parts_of(register, (declared ^ value) & counts, registers),
             });
         }
         let set = self.set.iter().map(|name| (name, true));
@@ -311,7 +317,7 @@ impl RegisterRule {
                 continue;
             };
             let is = value >> at & 1 == 1;
-            if is != wanted {
+            if is != wanted && counts >> at & 1 == 1 {
                 let wanted = if wanted { "set" } else { "clear" };
                 found.push(Breach::Bit {
                     register: register.into(),

@@ -58,6 +58,7 @@ fn confined(registers: &[(&str, u64)]) -> Snapshot {
     Snapshot {
         at: Moment::Exits { count: 1 },
         at_entry: true,
+        in_guest: false,
         registers: registers.collect(),
         format: Some("Sv39x4".into()),
         mappings: vec![
@@ -290,6 +291,32 @@ fn what_had_to_be_looked_at_was_looked_at() {
             "the text of hypervisor was not compared"
         ]
     );
+}
+
+#[test]
+fn a_run_in_which_the_guest_was_never_met_was_not_audited() {
+    let expected = expected(Isa::Aarch64);
+    let mut host = confined(&[("HCR_EL2", 1 << 27)]);
+    host.at_entry = false;
+    host.format = None;
+    host.mappings = Vec::new();
+    assert_eq!(told(&expected, &host), [""; 0], "the host may do that");
+    let mut seen = Seen::default();
+    seen.note(&host);
+    let missing = expected.missing(&seen);
+    assert!(
+        missing.len() == 1 && missing[0].contains("no snapshot shows a second stage"),
+        "{missing:?}"
+    );
+    // Its tables are enough; and a guest without any has been told of already.
+    for (format, at_entry) in [(Some("stage 2"), false), (None, true)] {
+        let mut seen = seen.clone();
+        let mut met = host.clone();
+        met.format = format.map(str::to_owned);
+        met.at_entry = at_entry;
+        seen.note(&met);
+        assert_eq!(expected.missing(&seen), [""; 0]);
+    }
 }
 
 #[test]

@@ -45,9 +45,19 @@ mod pte {
     pub const NAPOT: u64 = 1 << 63;
 }
 
+/// The virtualization mode in `priv`, by which QEMU shows the privilege mode (RISC-V Debug Specification,
+/// 4.10.1 "Virtual Debug Registers"). Before QEMU 10.0 the bit is always clear.
+const PRIV_V: u64 = 1 << 2;
+
 pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unreadable> {
     let registers = super::registers(machine, &REGISTERS)?;
+    let stands = match hint.stands {
+        known if known.confines() || known == Stands::Releasing => known,
+        _ if machine.register("priv")?.unwrap_or(0) & PRIV_V != 0 => Stands::InGuest,
+        _ => Stands::Elsewhere,
+    };
     let mut walked = Walked {
+        stands,
         registers,
         ..Walked::default()
     };
@@ -60,11 +70,11 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
         0 => None,
         _ => Some(Root::Riscv64 {
             hgatp,
-            mxr: mxr(machine, hint)?,
+            mxr: mxr(machine, stands, hint.root)?,
         }),
     };
     let root = match live {
-        None if !hint.stands.confines() => hint.root,
+        None if hint.stands == Stands::Releasing => hint.root,
         live => live,
     };
     if let Some(Root::Riscv64 { hgatp, mxr }) = root {
@@ -74,10 +84,15 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
     Ok(walked)
 }
 
-/// While a guest runs, sstatus is its own.
-fn mxr(machine: &mut dyn Machine, hint: &Hint) -> Result<bool, Unreadable> {
-    match (hint.stands, hint.root) {
+/// While a guest runs, sstatus is its own: if the host's was never seen, it may have MXR set.
+fn mxr(
+    machine: &mut dyn Machine,
+    stands: Stands,
+    before: Option<Root>,
+) -> Result<bool, Unreadable> {
+    match (stands, before) {
         (Stands::InGuest, Some(Root::Riscv64 { mxr, .. })) => Ok(mxr),
+        (Stands::InGuest, _) => Ok(true),
         _ => Ok(machine.register("sstatus")?.unwrap_or(0) & MXR != 0),
     }
 }

@@ -129,7 +129,7 @@ fn with_mxr_what_is_executable_is_readable() {
 }
 
 #[test]
-fn without_tables_there_is_no_second_stage_unless_the_host_runs_and_they_are_known() {
+fn without_hgatp_there_is_no_second_stage_unless_the_memory_is_still_the_guests() {
     let mut machine = machine();
     machine.put(LAST, 0, entry(0x8800_0000, URWX));
     let root = walk(&mut machine).root;
@@ -137,12 +137,52 @@ fn without_tables_there_is_no_second_stage_unless_the_host_runs_and_they_are_kno
     let walked = walk(&mut machine);
     assert_eq!((walked.format, walked.mappings), (None, Vec::new()));
 
-    let hint = Hint {
-        root,
-        ..Hint::default()
+    for (stands, mappings) in [(Stands::Elsewhere, 0), (Stands::Releasing, 1)] {
+        let hint = Hint {
+            stands,
+            root,
+            ..Hint::default()
+        };
+        let walked = take(Isa::Riscv64, &mut machine, &hint).unwrap();
+        assert_eq!(walked.mappings.len(), mappings, "{stands:?}");
+    }
+}
+
+#[test]
+fn the_virtualization_mode_says_that_it_stands_in_the_guest() {
+    let mut machine = machine();
+    machine.put(LAST, 0, entry(0x8800_0000, V | U | 0b1000));
+    let stands = |machine: &mut Fake, stands, root| {
+        let hint = Hint {
+            stands,
+            root,
+            ..Hint::default()
+        };
+        let walked = take(Isa::Riscv64, machine, &hint).expect("readable");
+        (walked.stands, walked.mappings[0].access.read)
     };
-    let walked = take(Isa::Riscv64, &mut machine, &hint).unwrap();
-    assert_eq!(walked.mappings.len(), 1);
+    let before = |mxr| {
+        let hgatp = hgatp(SV39X4);
+        Some(Root::Riscv64 { hgatp, mxr })
+    };
+    // Without `priv`, and where the host runs at each level.
+    let elsewhere = (Stands::Elsewhere, false);
+    assert_eq!(stands(&mut machine, Stands::Elsewhere, None), elsewhere);
+    for level in [0, 1, 3] {
+        machine.registers.insert("priv", level);
+        assert_eq!(stands(&mut machine, Stands::Elsewhere, None), elsewhere);
+    }
+    // VU and VS. There sstatus is the guest's own, so the host's is what it was, or else may have MXR.
+    for level in [4, 5] {
+        machine.registers.insert("priv", level);
+        for (root, mxr) in [(None, true), (before(true), true), (before(false), false)] {
+            let in_guest = (Stands::InGuest, mxr);
+            assert_eq!(stands(&mut machine, Stands::Elsewhere, root), in_guest);
+        }
+    }
+    machine.registers.insert("hgatp", 0);
+    let walked = take(Isa::Riscv64, &mut machine, &Hint::default()).expect("readable");
+    assert_eq!((walked.stands, walked.format), (Stands::InGuest, None));
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn snapshot() -> Snapshot {
             nth: 1,
         },
         at_entry: true,
+        in_guest: false,
         registers: registers
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
@@ -92,6 +93,7 @@ fn a_snapshot_of_nothing_is_a_line() {
     let nothing = Snapshot {
         at: Moment::Time { seconds: 0.25 },
         at_entry: false,
+        in_guest: false,
         registers: BTreeMap::new(),
         format: None,
         mappings: Vec::new(),

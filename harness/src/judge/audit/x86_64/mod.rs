@@ -17,15 +17,21 @@ mod host {
     pub const EFER_NXE: u64 = 1 << 11;
 }
 
+/// Whether the processor stands in the guest is not to be had from it: none of its registers tells guest from
+/// host, and the state that VMRUN saves in memory is the same while the guest runs and after it.
 pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unreadable> {
     let mut walked = Walked::default();
+    if hint.stands.confines() {
+        walked.stands = hint.stands;
+    }
     match hint.vmcb {
         Some(hpa) => of_vmcb(machine, hint, hpa, &mut walked)?,
         None if hint.stands.confines() => {
             let gap = "where the VMCB lies is not known";
             walked.gaps.push(gap.into());
         }
-        None => walked.root = hint.root,
+        None if hint.stands == Stands::Releasing => walked.root = hint.root,
+        None => {}
     }
     if let Some(Root::X86_64 { n_cr3, levels, nx }) = walked.root {
         walked.format = Some(format!("nested paging, {levels} levels"));
@@ -35,7 +41,8 @@ pub(super) fn take(machine: &mut dyn Machine, hint: &Hint) -> Result<Walked, Unr
     Ok(walked)
 }
 
-/// What the VMCB says, and the maps that it names.
+/// What the VMCB says, and the maps that it names. Where nobody knows whether the guest still runs, one that VMRUN
+/// refuses is none any more: its memory was given back.
 fn of_vmcb(
     machine: &mut dyn Machine,
     hint: &Hint,
@@ -49,6 +56,9 @@ fn of_vmcb(
         return Ok(());
     }
     let vmcb = Vmcb(page);
+    if !hint.stands.confines() && vmcb.is_refused() {
+        return Ok(());
+    }
     let mut tables = vec![(hpa, vmcb::SIZE as u64)];
     walked.registers = vmcb.registers();
     if hint.stands == Stands::Entering

@@ -286,6 +286,26 @@ fn what_cannot_be_had_is_a_gap() {
     );
 }
 
+/// Where the hypervisor runs, a VMCB that was given back is no guest's, whatever became of it.
+#[test]
+fn a_vmcb_that_vmrun_refuses_counts_only_at_the_entry() {
+    // No ASID, and VMRUN not intercepted.
+    for (nth, entry) in [(0x58 / 8, 0), (0x10 / 8, 0x7e)] {
+        let mut machine = with_last();
+        machine.put(LAST, 0, 0x8800_0000 | PWU);
+        let elsewhere = Hint {
+            stands: Stands::Elsewhere,
+            ..hint()
+        };
+        let walked = take(Isa::X86_64, &mut machine, &elsewhere).expect("readable");
+        assert_eq!(walked.mappings.len(), 1);
+        machine.put(VMCB, nth, entry);
+        assert_eq!(mappings(&mut machine).len(), 1);
+        let walked = take(Isa::X86_64, &mut machine, &elsewhere).expect("readable");
+        assert_eq!(walked, Walked::default());
+    }
+}
+
 #[test]
 fn without_nested_paging_there_is_no_second_stage() {
     let mut machine = with_last();

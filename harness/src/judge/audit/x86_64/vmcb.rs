@@ -14,6 +14,8 @@ pub mod v {
     use super::Field;
 
     pub const INTERCEPT1: Field = Field(0x00c, 4, "intercept1");
+    pub const INTERCEPT2: Field = Field(0x010, 4, "intercept2");
+    pub const ASID: Field = Field(0x058, 4, "asid");
     pub const IOPM_BASE: Field = Field(0x040, 8, "iopm_base");
     pub const MSRPM_BASE: Field = Field(0x048, 8, "msrpm_base");
     pub const NESTED_PAGING: Field = Field(0x090, 8, "nested_paging");
@@ -25,11 +27,11 @@ pub mod v {
         Field(0x004, 4, "intercept_dr"),
         Field(0x008, 4, "intercept_exceptions"),
         INTERCEPT1,
-        Field(0x010, 4, "intercept2"),
+        INTERCEPT2,
         Field(0x014, 4, "intercept3"),
         IOPM_BASE,
         MSRPM_BASE,
-        Field(0x058, 4, "asid"),
+        ASID,
         Field(0x05c, 1, "tlb_control"),
         Field(0x060, 8, "virtual_interrupts"),
         NESTED_PAGING,
@@ -41,6 +43,8 @@ pub mod v {
     pub const IOIO_PROT: u64 = 1 << 27;
     /// `intercept1`: RDMSR and WRMSR exit as the MSR permissions map says.
     pub const MSR_PROT: u64 = 1 << 28;
+    /// `intercept2`.
+    pub const VMRUN: u64 = 1 << 0;
     /// `nested_paging`.
     pub const NP_ENABLE: u64 = 1 << 0;
     /// `nested_paging`.
@@ -56,6 +60,11 @@ impl Vmcb {
         let mut bytes = [0; 8];
         bytes[..size].copy_from_slice(&self.0[offset..offset + size]);
         u64::from_le_bytes(bytes)
+    }
+
+    /// Whether no guest can be entered with it (APM vol. 2, 15.5.1 "Canonicalization and Consistency Checks").
+    pub fn is_refused(&self) -> bool {
+        self.get(v::ASID) == 0 || self.get(v::INTERCEPT2) & v::VMRUN == 0
     }
 
     /// The values of all fields that confine, by name.

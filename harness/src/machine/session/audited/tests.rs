@@ -82,6 +82,7 @@ fn run_by(plan: AuditPlan, peer: Peer, script: Vec<Act>, answer: &'static str) -
             log,
             answered: None,
             runs: false,
+            stops: 0,
         };
         qemu.auditor = Some(Auditor::start(gdb, None, &plan));
         let serving = tokio::spawn(stub.serve());
@@ -177,6 +178,51 @@ fn a_machine_is_read_at_exits_and_steps_and_that_is_no_remark() {
     let of_the_audit = |note: &String| note.contains("STOP") || note.contains("RESUME");
     assert!(!ran.notes.iter().any(of_the_audit), "{:?}", ran.notes);
     assert_eq!(ran.gaps(), [""; 0]);
+}
+
+#[test]
+fn a_machine_that_stands_in_its_guest_is_confined_by_what_it_holds() {
+    let ran = run(Peer::InGuest(0), script());
+    let moments = ["1 exits", "one", "loaded"];
+    assert_eq!(ran.moments(), moments);
+    assert!(
+        ran.snapshots
+            .iter()
+            .all(|snapshot| snapshot.at_entry && snapshot.in_guest)
+    );
+    let ran = run(Peer::Good, script());
+    assert_eq!(ran.moments(), moments);
+    assert!(
+        !ran.snapshots
+            .iter()
+            .any(|snapshot| snapshot.at_entry || snapshot.in_guest)
+    );
+}
+
+#[test]
+fn a_guest_that_was_not_met_is_looked_for_again() {
+    let ran = run(Peer::InGuest(3), script());
+    assert_eq!(ran.outcome.as_ref().unwrap(), &Verdict::Pass);
+    assert_eq!(ran.moments(), ["1 exits", "0.0 s", "one", "loaded"]);
+    let in_guest = ran.snapshots.iter().map(|snapshot| snapshot.in_guest);
+    assert_eq!(in_guest.collect::<Vec<_>>(), [false, true, true, true]);
+    // For a while, and what is found in vain is nothing to keep.
+    let ran = run(Peer::InGuest(usize::MAX), vec![Wait(10), Exits(1)]);
+    assert!(matches!(ran.outcome, Ok(Verdict::Timeout { .. })));
+    assert_eq!(ran.moments(), ["1 exits"]);
+}
+
+#[test]
+fn the_memory_map_is_read_again_and_kept_where_it_has_changed() {
+    let ran = run_by(
+        plan(Some(300 * MS)),
+        Peer::NewDevice(20),
+        vec![Exits(1)],
+        "",
+    );
+    let maps = ran.snapshots.iter().map(|snapshot| snapshot.regions.len());
+    let maps: Vec<_> = maps.filter(|&regions| regions > 0).collect();
+    assert_eq!(maps, [1, 2], "{:?}", ran.moments());
 }
 
 #[test]

@@ -31,6 +31,32 @@ fn registers_hold_what_was_declared() {
     );
 }
 
+/// SRET has cleared hstatus.SPV by then; all else is as at the entry.
+#[test]
+fn in_the_guest_what_the_entry_uses_up_says_nothing() {
+    let mut expected = expected(Isa::Riscv64);
+    let is = RegisterRule {
+        is: Some(1 << 7 | 1 << 21),
+        set: vec!["SPV".into(), "VTW".into()],
+        clear: Vec::new(),
+    };
+    expected.registers = [("hstatus".to_owned(), is)].into();
+    let in_guest = |hstatus| Snapshot {
+        in_guest: true,
+        ..confined(&[("hstatus", hstatus)])
+    };
+    assert_eq!(told(&expected, &in_guest(1 << 21)), [""; 0]);
+    assert_eq!(told(&expected, &in_guest(1 << 7 | 1 << 21)), [""; 0]);
+    assert_eq!(
+        told(&expected, &in_guest(1 << 20)),
+        [
+            "hstatus is 0x100000, and is declared to be 0x200080: they differ in VTVM and VTW",
+            "hstatus.VTW is clear: it is declared set",
+        ]
+    );
+    assert_eq!(told(&expected, &confined(&[("hstatus", 1 << 21)])).len(), 2);
+}
+
 #[test]
 fn a_guest_on_arm_goes_through_stage_2_and_not_through_the_hosts_el0() {
     let expected = expected(Isa::Aarch64);

@@ -21,6 +21,10 @@ pub(super) enum Peer {
     Refuses(&'static str),
     /// Says that it has set the machine going, and does not.
     NeverGoes,
+    /// Has a machine that stands in its guest each time that it is stopped, but for so many times at first.
+    InGuest(usize),
+    /// Has a machine that gets another device after it was stopped so often.
+    NewDevice(usize),
 }
 
 /// A gdb stub.
@@ -33,6 +37,8 @@ pub(super) struct Stub {
     /// How many answers it has given since the machine was stopped first.
     pub(super) answered: Option<usize>,
     pub(super) runs: bool,
+    /// How often the machine was stopped.
+    pub(super) stops: usize,
 }
 
 impl Stub {
@@ -78,6 +84,7 @@ impl Stub {
             log.write_all(&vec![b'\n'; *bytes]).await.unwrap();
         }
         self.runs = false;
+        self.stops += 1;
         self.answered.get_or_insert(0);
         self.reply("T02thread:01;").await;
         true
@@ -101,7 +108,9 @@ impl Stub {
             }
         }
         let register = |name| format!("<reg name=\"{name}\" bitsize=\"64\"/>");
-        let registers: String = ["pc", "hgatp", "hstatus", "sstatus"].map(register).concat();
+        let registers: String = ["pc", "hgatp", "hstatus", "sstatus", "priv"]
+            .map(register)
+            .concat();
         match question {
             refused if matches!(self.peer, Peer::Refuses(start) if refused.starts_with(start)) => {
                 self.reply("E22").await;
@@ -117,11 +126,22 @@ impl Stub {
                     .await;
             }
             file if file.starts_with("qXfer") => self.reply(&format!("l{registers}")).await,
+            // VS.
+            "p4" if matches!(self.peer, Peer::InGuest(from) if self.stops > from) => {
+                self.reply("0500000000000000").await
+            }
             read if read.starts_with('p') => self.reply("0000000000000000").await,
             read if read.starts_with('m') => self.reply("E14").await,
             command if command.starts_with("qRcmd,") => {
                 let map = "FlatView #0\n AS \"memory\", root: system\n Root memory region: system\n  \
                            0000000080000000-0000000087ffffff (prio 0, ram): ram\n";
+                let device = "  0000000040000000-0000000040000fff (prio 1, i/o): virtio-pci\n";
+                let there = matches!(self.peer, Peer::NewDevice(after) if self.stops > after);
+                let map = if there {
+                    format!("{map}{device}")
+                } else {
+                    map.into()
+                };
                 let digits: String = map.bytes().map(|byte| format!("{byte:02x}")).collect();
                 self.reply(&format!("O{digits}")).await;
                 self.reply("OK").await;
