@@ -87,6 +87,8 @@ pub fn audit(data: &[u8]) {
     let regions = Regions::parse(&String::from_utf8_lossy(data)).unwrap_or_default();
     let stands = match data.last() {
         Some(0..0x80) => Stands::Entering,
+        Some(0x80..0xa0) => Stands::JustLeft,
+        Some(0xa0..0xc0) => Stands::Releasing,
         _ => Stands::Elsewhere,
     };
     let hint = Hint {
@@ -98,7 +100,7 @@ pub fn audit(data: &[u8]) {
         let mut machine = Rubbish { data, reads: 0 };
         let walked = audit::take(isa, &mut machine, &hint).expect("registers can be read");
         in_order(&walked);
-        let snapshot = snapshot(walked, stands, &regions);
+        let snapshot = snapshot(walked, &regions);
         let breaches = nothing_declared(isa).breaches(&snapshot, &regions);
         let confined = snapshot.mappings.is_empty() && snapshot.gaps.is_empty();
         assert!(confined || !breaches.is_empty(), "{snapshot:?}");
@@ -177,10 +179,11 @@ fn in_order(walked: &Walked) {
     assert!(walked.tables.windows(2).all(apart), "{walked:?}");
 }
 
-fn snapshot(walked: Walked, stands: Stands, regions: &Regions) -> Snapshot {
+fn snapshot(walked: Walked, regions: &Regions) -> Snapshot {
     Snapshot {
         at: Moment::Exits { count: 1 },
-        at_entry: stands.confines(),
+        at_entry: walked.stands.confines(),
+        in_guest: walked.stands == Stands::InGuest,
         registers: walked.registers,
         format: walked.format,
         mappings: walked.mappings,

@@ -19,7 +19,7 @@ const HYPERVISOR: &str = "hypervisor";
 struct Planned {
     plan: AuditPlan,
     expected: Expected,
-    note: Option<String>,
+    notes: Vec<String>,
 }
 
 /// The audit of a run, if its scenario wants one: what is read, and what the story is held against. `notes`
@@ -44,7 +44,7 @@ pub(super) fn of_run(
     };
     let planned = plan(arch, audit, own, hypervisor, guest)?;
     scenario.story.set_audit(planned.expected);
-    notes.extend(planned.note);
+    notes.extend(planned.notes);
     Ok(Some(planned.plan))
 }
 
@@ -80,22 +80,29 @@ fn plan(
         .chain(&audit.release)
         .filter(found)
         .collect();
-    let note = match lacking.first() {
+    let mut notes = Vec::new();
+    match lacking.first() {
         Some(name) if own => {
             return Err(Error::Usage(format!(
                 "[audit] names the symbol {name}, and {} has none of that name",
                 hypervisor.file.display()
             )));
         }
-        Some(name) => Some(format!(
+        Some(name) => notes.push(format!(
             "{} has no symbol {name}: the machine is looked at as the guest's exits come",
             hypervisor.file.display()
         )),
-        None => None,
-    };
+        None => {}
+    }
     let mut texts = Vec::new();
     if let Some(image) = image.as_ref().filter(|_| audit.texts) {
-        texts.extend(image.texts(HYPERVISOR, |_| Place::Virtual));
+        // Where it lies in the machine is found out at an entry.
+        if entries.is_empty() {
+            notes
+                .push("the hypervisor's text is not compared: no entry of a guest is known".into());
+        } else {
+            texts.extend(image.texts(HYPERVISOR, |_| Place::Virtual));
+        }
     }
     if let Some(((name, program), base)) = guest.zip(audit.guest_at)
         && let Some(elf) = Elf::parse(&program.bytes)
@@ -122,7 +129,7 @@ fn plan(
     Ok(Planned {
         plan,
         expected,
-        note,
+        notes,
     })
 }
 
@@ -208,5 +215,52 @@ impl<'b> Elf<'b> {
             bytes: segment.bytes.clone(),
             place: place(segment.physical),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::tests::elf;
+    use super::*;
+    use crate::judge::audit::Isa;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn the_text_of_an_image_without_an_entry_is_not_asked_for() {
+        let hypervisor = Part {
+            file: "theirs".into(),
+            bytes: elf(&[(0x8020_0000, b"code")]),
+        };
+        let mut audit = Audit {
+            expected: Expected {
+                isa: Isa::Riscv64,
+                windows: Vec::new(),
+                registers: BTreeMap::new(),
+                ports: Vec::new(),
+                msrs: Vec::new(),
+                symbols: Vec::new(),
+                texts: Vec::new(),
+            },
+            entry: vec!["enter".into()],
+            release: Vec::new(),
+            every: None,
+            guest_at: None,
+            texts: true,
+        };
+        let not_compared = "the hypervisor's text is not compared: no entry of a guest is known";
+        let lacking =
+            "theirs has no symbol enter: the machine is looked at as the guest's exits come";
+        let told = |audit: &Audit| {
+            let planned = plan(Arch::Riscv64, audit, false, &hypervisor, None).unwrap();
+            assert!(planned.plan.texts.is_empty() && planned.expected.texts.is_empty());
+            planned.notes
+        };
+        assert_eq!(told(&audit), [lacking, not_compared]);
+        // One of the workspace's own has to have it.
+        assert!(plan(Arch::Riscv64, &audit, true, &hypervisor, None).is_err());
+        audit.entry = Vec::new();
+        assert_eq!(told(&audit), [not_compared]);
+        audit.texts = false;
+        assert_eq!(told(&audit), [""; 0]);
     }
 }

@@ -319,4 +319,4 @@ fn write_whole(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,7 +3,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// An ELF file with load segments at the given physical addresses.
-fn elf(segments: &[(u64, &[u8])]) -> Vec<u8> {
+pub(in crate::boot) fn elf(segments: &[(u64, &[u8])]) -> Vec<u8> {
     let mut out = b"\x7fELF\x02\x01\x01".to_vec();
     out.resize(16, 0);
     for (value, size) in [

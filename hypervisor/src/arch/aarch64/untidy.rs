@@ -48,13 +48,18 @@ pub fn leave_traces() {
     unsafe { asm!("isb", options(nostack)) };
 }
 
-/// MDCR_EL2.HPMN, the number of counters: all else is a trap, or a unit that is given away.
+/// MDCR_EL2.HPMN, the number of counters, which stays. All else is a trap, or a unit that is given away, such as
+/// the buffers of profiling and trace (E2PB, E2TB).
 const COUNTERS_OF_EL1: u64 = 0x1F;
+const BUFFERS: u64 = 0b11 << 12 | 0b11 << 24;
 
 fn leave_traces_at_el2(features: Features) {
     // SAFETY: these registers concern EL1 and EL0, and nothing of the host's runs there.
     unsafe {
-        sysreg_write!("mdcr_el2", sysreg_read!("mdcr_el2") & COUNTERS_OF_EL1);
+        sysreg_write!(
+            "mdcr_el2",
+            sysreg_read!("mdcr_el2") & COUNTERS_OF_EL1 | BUFFERS
+        );
         sysreg_write!("hstr_el2", 0xFFFF_u64);
         sysreg_write!("vpidr_el2", u64::MAX);
         sysreg_write!("vmpidr_el2", u64::MAX);

@@ -128,7 +128,7 @@ impl Stub {
             file if file.starts_with("qXfer") => self.reply(&format!("l{registers}")).await,
             // VS.
             "p4" if matches!(self.peer, Peer::InGuest(from) if self.stops > from) => {
-                self.reply("0500000000000000").await
+                self.reply("0500000000000000").await;
             }
             read if read.starts_with('p') => self.reply("0000000000000000").await,
             read if read.starts_with('m') => self.reply("E14").await,
