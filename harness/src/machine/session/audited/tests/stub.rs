@@ -15,7 +15,7 @@ pub(super) enum Peer {
     Rubbish(usize),
     /// QEMU ends with that status after so many answers.
     Dies(usize, i32),
-    /// QEMU logs so many bytes before it answers, and the pipe takes but a third of that at once.
+    /// QEMU logs so many bytes before it answers the first time, and the pipe takes but a third of that at once.
     LogsFirst(usize),
     /// Refuses what begins so.
     Refuses(&'static str),
@@ -80,7 +80,7 @@ impl Stub {
         if self.peer == Peer::NeverStops {
             return false;
         }
-        if let (Peer::LogsFirst(bytes), Some(log)) = (&self.peer, &mut self.log) {
+        if let (Peer::LogsFirst(bytes), Some(log), 0) = (&self.peer, &mut self.log, self.stops) {
             log.write_all(&vec![b'\n'; *bytes]).await.unwrap();
         }
         self.runs = false;
