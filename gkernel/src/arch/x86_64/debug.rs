@@ -76,3 +76,30 @@ fn watched(address: u64, control: u64, code: &[u8]) -> Seen {
     }
     (fate, status)
 }
+
+/// Writes DR0 to DR3.
+pub(super) fn set_breakpoints(addresses: [u64; 4]) {
+    let [a, b, c, d] = addresses;
+    // SAFETY: DR7 enables none, or there is nothing at the addresses.
+    unsafe {
+        asm!(
+            "mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}",
+            in(reg) a, in(reg) b, in(reg) c, in(reg) d,
+            options(nomem, nostack),
+        );
+    }
+}
+
+/// Reads DR0 to DR3.
+pub(super) fn breakpoints() -> [u64; 4] {
+    let (a, b, c, d);
+    // SAFETY: reading them changes nothing.
+    unsafe {
+        asm!(
+            "mov {}, dr0", "mov {}, dr1", "mov {}, dr2", "mov {}, dr3",
+            out(reg) a, out(reg) b, out(reg) c, out(reg) d,
+            options(nomem, nostack),
+        );
+    }
+    [a, b, c, d]
+}

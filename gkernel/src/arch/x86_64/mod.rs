@@ -338,18 +338,31 @@ unsafe extern "C" {
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one
 /// that has changed: 1 and on for RCX, RDX, RSI, RDI, RBX, RBP, R8 and on; 32 and on for XMM0 and on; 48 for
-/// PKRU, where the CPU has it.
+/// PKRU, where the CPU has it; 49 and on for DR0 to DR3; 53 for any of the MSRs.
 pub fn fill_registers_and_call(times: u64) -> u64 {
     const PKRU: u64 = 48;
+    const DR0: u64 = 49;
+    const MSRS: u64 = 53;
     const RIGHTS: u32 = 0x5A5A_5A58;
     let has_keys = keys::switch_on();
     if has_keys {
         keys::set_rights(RIGHTS);
     }
+    start_state::change_msrs();
+    let breakpoints = [1, 2, 3, 4].map(|n| 0x1234_5678_9000 + n);
+    debug::set_breakpoints(breakpoints);
     // SAFETY: it keeps to the calling convention; the guest is built without floating point.
     let changed = unsafe { guest_fill_registers_and_call(times) };
-    if changed == 0 && has_keys && keys::rights() != RIGHTS {
-        return PKRU;
+    let found = debug::breakpoints();
+    if changed != 0 {
+        changed
+    } else if has_keys && keys::rights() != RIGHTS {
+        PKRU
+    } else if let Some(at) = (0..4).find(|&at| found[at] != breakpoints[at]) {
+        DR0 + at as u64
+    } else if !start_state::msrs_are_changed() {
+        MSRS
+    } else {
+        0
     }
-    changed
 }

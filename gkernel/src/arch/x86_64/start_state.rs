@@ -56,7 +56,7 @@ const ARGUMENT: &str = "rdi";
 
 /// MSRs that a guest has.
 const MSRS: [(&str, u32, u64); 12] = [
-    ("sysenter_cs", 0x174, 0),
+    ("sysenter_cs", SYSENTER_CS, 0),
     ("sysenter_esp", 0x175, 0),
     ("sysenter_eip", 0x176, 0),
     ("pat", PAT, 0x0007_0406_0007_0406),
@@ -69,6 +69,7 @@ const MSRS: [(&str, u32, u64); 12] = [
     ("gs.base", 0xC000_0101, 0),
     ("KernelGsBase", 0xC000_0102, 0),
 ];
+const SYSENTER_CS: u32 = 0x174;
 const PAT: u32 = 0x277;
 const EFER: u32 = 0xC000_0080;
 
@@ -158,15 +159,27 @@ fn write_msr(msr: u32, value: u64) {
 /// A canonical address, and what is left elsewhere too.
 const TRACE: u64 = 0x0000_5A5A_5A5A_5A58;
 
+/// What an MSR holds once it was changed, if it held `start` before.
+fn changed(msr: u32, start: u64) -> u64 {
+    match msr {
+        PAT => start ^ 1 << 8, // WT becomes WP
+        EFER => start | 1,     // SCE
+        SYSENTER_CS => TRACE & 0xFFFF,
+        _ => TRACE,
+    }
+}
+
 /// Changes every MSR that the guest has.
 pub(super) fn change_msrs() {
     for (_, msr, start) in MSRS {
-        match msr {
-            PAT => write_msr(msr, start ^ 1 << 8), // WT becomes WP
-            EFER => write_msr(msr, start | 1),     // SCE
-            _ => write_msr(msr, TRACE),
-        }
+        write_msr(msr, changed(msr, start));
     }
+}
+
+/// Whether all of them hold what they were changed to.
+pub(super) fn msrs_are_changed() -> bool {
+    MSRS.into_iter()
+        .all(|(_, msr, start)| read_msr(msr) == changed(msr, start))
 }
 
 /// Leaves something in every register that a guest can write and do without.

@@ -7,7 +7,7 @@ use crate::arch::Arch;
 pub const HOST_TESTS: &str = "host-tests";
 
 /// Scenarios by the file that has the defect; those for a kind come after them.
-const BY_FILE: [(&str, &[&str]); 21] = [
+const BY_FILE: [(&str, &[&str]); 22] = [
     (
         "vmcb",
         &[
@@ -22,7 +22,7 @@ const BY_FILE: [(&str, &[&str]); 21] = [
         "msr",
         &["x86-permission-maps", "privileged-sweep", "sysreg-trap"],
     ),
-    ("cpuid", &["x86-cpuid", HOST_TESTS]),
+    ("cpuid", &[HOST_TESTS, "x86-cpuid"]),
     ("idregs", &["id-registers", HOST_TESTS]),
     (
         "sysregs",
@@ -106,6 +106,7 @@ const BY_FILE: [(&str, &[&str]); 21] = [
         ],
     ),
     ("run", &[HOST_TESTS, "npf-storm", "wfi-idle"]),
+    ("mod", &[HOST_TESTS, "dbcn-bad-addr", "budget-empty-write"]),
     ("addr", &[HOST_TESTS, "dbcn-bad-addr"]),
     ("copy", &[HOST_TESTS]),
     ("disk", &["image-bad-truncated", "image-bad-not-fat"]),
