@@ -24,6 +24,15 @@ pub fn leave_traces() {
         csr_write!("vsie", u64::MAX);
         csr_write!("scounteren", u64::MAX);
         csr_write!("senvcfg", u64::MAX);
+        // VTVM and VTSR: a guest has its own hstatus.
+        asm!(
+            ".option push",
+            ".option arch, +h",
+            "csrs   hstatus, {}",
+            ".option pop",
+            in(reg) 1_u64 << 20 | 1 << 22,
+            options(nostack)
+        );
         // The host does not compute with floats. OpenSBI leaves them on.
         asm!("csrc sstatus, {}", in(reg) SSTATUS_FS, options(nostack));
     }

@@ -67,7 +67,7 @@ const BY_FILE: [(&str, &[&str]); 20] = [
             "host-regs",
             "two-vms",
             "x86-save-area",
-            "npf-store-ro",
+            "npf-storm",
             "id-registers",
             "user-refused",
             "timer-dead-guest",
