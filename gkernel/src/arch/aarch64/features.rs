@@ -117,15 +117,15 @@ fn has_an_identity() -> bool {
     known
 }
 
-/// Whether an exception for a register that is not there leaves PSTATE.PAN as it was, and not set, as
+/// Whether an exception that the hypervisor raises, for a register that it keeps, leaves PSTATE.PAN as it was, and not set, as
 /// SCTLR_EL1.SPAN says.
 fn keeps_pan() -> bool {
-    const HCR_EL2: Name = (3, 4, 1, 1, 0);
+    const PMCR: Name = (3, 3, 9, 12, 0);
     const PAN_OFF: u32 = 0xD500_409F;
     if identification(&MMFR1) >> 20 & 0xF == 0 {
         return true;
     }
-    let pan = probe::pan_in_handler(&two(PAN_OFF, u32::from_le_bytes(read(HCR_EL2))));
+    let pan = probe::pan_in_handler(&two(PAN_OFF, u32::from_le_bytes(read(PMCR))));
     if pan != 0 {
         println!("guest: an exception sets PAN: {pan:#x}");
     }

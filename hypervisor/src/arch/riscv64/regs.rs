@@ -206,10 +206,10 @@ pub fn host_registers() -> Registers<HOST_REGISTERS> {
         ("tp", general!("tp")),
         ("stvec", csr_read!("stvec")),
         ("sscratch", csr_read!("sscratch")),
-        // SIE may differ; FS, SUM and MXR may not.
+        // SPIE and SPP may differ; SIE, FS, SUM and MXR may not.
         (
             "sstatus",
-            csr_read!("sstatus") & (SSTATUS_FS | 1 << 18 | 1 << 19),
+            csr_read!("sstatus") & (SSTATUS_SIE | SSTATUS_FS | 1 << 18 | 1 << 19),
         ),
         ("hstatus", csr_read!("hstatus")),
         ("hedeleg", csr_read!("hedeleg")),

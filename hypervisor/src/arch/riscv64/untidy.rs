@@ -1,8 +1,10 @@
 //! For the conformance suite: the hart as a firmware may leave it that clears nothing.
 
+use core::arch::asm;
+
 use super::{
     load::write_if_present,
-    regs::{attempt, csr_write, has_hypervisor_extension},
+    regs::{SSTATUS_FS, attempt, csr_write, has_hypervisor_extension},
 };
 
 /// Leaves something in every CSR that loading a guest has to set.
@@ -22,6 +24,17 @@ pub fn leave_traces() {
         csr_write!("vsie", u64::MAX);
         csr_write!("scounteren", u64::MAX);
         csr_write!("senvcfg", u64::MAX);
+        // VTVM and VTSR: a guest has its own hstatus.
+        asm!(
+            ".option push",
+            ".option arch, +h",
+            "csrs   hstatus, {}",
+            ".option pop",
+            in(reg) 1_u64 << 20 | 1 << 22,
+            options(nostack)
+        );
+        // The host does not compute with floats. OpenSBI leaves them on.
+        asm!("csrc sstatus, {}", in(reg) SSTATUS_FS, options(nostack));
     }
     write_if_present! {
         hstateen0 "0x60C" = u64::MAX;
