@@ -1,5 +1,7 @@
 //! The machine as aarch64 gives it: what a guest gets in either mode, and how it is confined.
 
+use core::convert::Infallible;
+
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
@@ -35,6 +37,9 @@ impl Arch for Aarch64 {
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("el1", Mode::El1), ("el0", Mode::El0)];
 
+    type Timer = Infallible;
+    const TIMERS: &'static [(&'static str, Infallible)] = &[];
+
     /// Takes from the guest what it must not have, or says what the machine lacks.
     fn enable(mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
         match mode {
@@ -62,7 +67,12 @@ impl Arch for Aarch64 {
 
     type Vcpu = Vcpu;
 
-    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    fn new_vcpu(
+        mode: Mode,
+        _timer: Option<Infallible>,
+        arg: u64,
+        memory: &mut GuestMemory<Tables>,
+    ) -> Result<Vcpu, Error> {
         for (hpa, size) in memory.ram_in_host() {
             regs::clean_to_memory(hpa, size);
         }
@@ -74,6 +84,11 @@ impl Arch for Aarch64 {
             arg,
             memory.tables().root(),
         ))
+    }
+
+    fn wait_for_interrupt() {
+        axhal::asm::wait_for_irqs();
+        axhal::asm::enable_irqs();
     }
 
     fn about_to_release() {

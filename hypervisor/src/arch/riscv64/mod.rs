@@ -7,10 +7,13 @@ pub mod calls;
 pub mod cpu;
 pub mod decode;
 pub mod format;
+pub mod hart;
 pub mod layout;
 #[cfg(target_os = "none")]
 mod load;
 #[cfg(target_os = "none")]
 mod regs;
+#[cfg(target_os = "none")]
+pub mod timer;
 #[cfg(target_os = "none")]
 mod vcpu;
