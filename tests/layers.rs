@@ -72,9 +72,12 @@ const HYPERVISOR: &[(&str, &[&str])] = &[
     ("report", &["error", "memory", "vm"]),
     ("arch", &["error", "memory", "report", "vm"]),
     ("loader", &["error", "memory", "vm"]),
+    ("clock", &["vm"]),
     (
         "boot",
-        &["arch", "error", "loader", "memory", "report", "vm", "calls"],
+        &[
+            "arch", "clock", "error", "loader", "memory", "report", "vm", "calls",
+        ],
     ),
 ];
 

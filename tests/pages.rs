@@ -51,6 +51,10 @@ const NONCE: &str = "2ea3ac7877bb21f06e9b622321521283";
 struct Kept(Vec<u8>);
 
 impl Console for Kept {
+    fn read(&mut self, _: &mut [u8]) -> usize {
+        0
+    }
+
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }

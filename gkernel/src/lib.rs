@@ -13,12 +13,18 @@ pub mod arch;
 mod bare;
 #[cfg(target_os = "none")]
 pub mod fault;
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+pub mod interrupt;
 #[cfg(target_os = "none")]
 pub mod probe;
 #[cfg(target_os = "none")]
 mod story;
 #[cfg(target_os = "none")]
 pub mod sweep;
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+pub mod tasks;
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+pub mod timer_cases;
 #[cfg(target_os = "none")]
 pub mod touch;
 

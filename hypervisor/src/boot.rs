@@ -3,6 +3,7 @@
 use alloc::{borrow::ToOwned, format};
 
 use crate::{
+    clock::HostClock,
     error::Error,
     loader,
     memory::canary,
@@ -56,7 +57,8 @@ fn run_guest<A: Arch>(
     cpu: &mut Cpu,
     events: &mut Events<Serial>,
 ) -> Result<Outcome, Error> {
-    let (name, mode) = choose_mode::<A>(params)?;
+    let (name, mode) = choose("mode", params.mode.as_deref(), A::MODES)?.unwrap_or(A::MODES[0]);
+    let timer = choose("timer", params.timer.as_deref(), A::TIMERS)?.map(|(_, timer)| timer);
     events.started(A::NAME, name);
     if params.untidy {
         A::leave_traces(cpu);
@@ -72,18 +74,20 @@ fn run_guest<A: Arch>(
     events.loaded(layout.words, &path, len, layout.entry);
 
     let before = A::host_registers();
-    let mut vcpu = A::new_vcpu(mode, arg, &mut memory)?;
+    let mut vcpu = A::new_vcpu(mode, timer, arg, &mut memory)?;
     let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
     let outcome = match made {
-        _ if !params.check_host => turns(&mut vcpu.load(cpu), &mut memory, params, events),
+        _ if !params.check_host => {
+            turns::<A, _, _>(&mut vcpu.load(cpu), &mut memory, params, events)
+        }
         Some(register) => {
             let (reason, pc) = (Reason::Other(register), vcpu.pc());
             Outcome::Killed { reason, pc }
         }
         None => {
             let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
-            turns(&mut vcpu, &mut memory, params, events)
+            turns::<A, _, _>(&mut vcpu, &mut memory, params, events)
         }
     };
     A::about_to_release();
@@ -91,26 +95,41 @@ fn run_guest<A: Arch>(
 }
 
 /// Runs a loaded guest until it ends.
-fn turns<V: Loaded, T: Translation>(
+fn turns<A: Arch, V: Loaded, T: Translation>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
     params: &Params,
     events: &mut Events<Serial>,
 ) -> Outcome {
     let mut watch = Watch::new(params.budgets, axhal::time::monotonic_time_nanos);
-    run(vcpu, memory, events, &mut watch, params.refusals)
+    let mut clock = HostClock::<A>::new();
+    run(
+        vcpu,
+        memory,
+        events,
+        &mut watch,
+        &mut clock,
+        params.refusals,
+    )
 }
 
-/// The mode that the disk asks for, or the architecture's default.
-fn choose_mode<A: Arch>(params: &Params) -> Result<(&'static str, A::Mode), Error> {
-    let chosen = match &params.mode {
-        Some(name) => A::MODES.iter().find(|(known, _)| known == name),
-        None => A::MODES.first(),
+/// What the disk asks for among what there is, with its name; none if it does not ask.
+fn choose<T: Copy>(
+    what: &'static str,
+    asked: Option<&str>,
+    known: &[(&'static str, T)],
+) -> Result<Option<(&'static str, T)>, Error> {
+    let Some(asked) = asked else {
+        return Ok(None);
     };
-    chosen.copied().ok_or_else(|| Error::Mode {
-        asked: params.mode.clone().unwrap_or_default(),
-        known: A::MODES.iter().map(|(name, _)| *name).collect(),
-    })
+    match known.iter().find(|(name, _)| *name == asked) {
+        Some(found) => Ok(Some(*found)),
+        None => Err(Error::Choice {
+            what,
+            asked: asked.to_owned(),
+            known: known.iter().map(|(name, _)| *name).collect(),
+        }),
+    }
 }
 
 /// Declares the guest's windows.
@@ -137,5 +156,9 @@ struct Serial;
 impl Console for Serial {
     fn write(&mut self, bytes: &[u8]) {
         axhal::console::write_bytes(bytes);
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        axhal::console::read_bytes(bytes)
     }
 }

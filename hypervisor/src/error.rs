@@ -31,11 +31,13 @@ pub enum Error {
         /// What is wrong with it.
         why: alloc::string::String,
     },
-    /// The disk asks for a mode that the architecture does not have.
-    Mode {
-        /// The mode.
+    /// The disk asks for something that the architecture does not have.
+    Choice {
+        /// What: `mode`, `timer`.
+        what: &'static str,
+        /// Which one.
         asked: alloc::string::String,
-        /// The modes that the architecture has.
+        /// Those that the architecture has.
         known: alloc::vec::Vec<&'static str>,
     },
     /// The guest's memory map is declared wrongly: a bug in the hypervisor.
@@ -66,10 +68,16 @@ impl fmt::Display for Error {
             Self::File { path, what } => write!(f, "{path}: {what}"),
             Self::OutOfMemory { purpose } => write!(f, "out of host memory for {purpose}"),
             Self::Word { word, why } => write!(f, "{CMDLINE}: `{word}`: {why}"),
-            Self::Mode { asked, known } => {
+            Self::Choice { what, asked, known } if known.is_empty() => {
                 write!(
                     f,
-                    "there is no mode `{asked}`; the modes are {}",
+                    "there is no {what} `{asked}`; guests of this architecture get none"
+                )
+            }
+            Self::Choice { what, asked, known } => {
+                write!(
+                    f,
+                    "there is no {what} `{asked}`; the {what}s are {}",
                     known.join(", ")
                 )
             }
@@ -88,5 +96,28 @@ impl fmt::Display for FileFault {
             }
             Self::Unreadable => f.write_str("the file cannot be read"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn a_choice_that_is_not_there_names_those_that_are() {
+        let error = |known: &[&'static str]| Error::Choice {
+            what: "timer",
+            asked: "hpet".into(),
+            known: known.to_vec(),
+        };
+        assert_eq!(
+            error(&["sbi", "sstc"]).to_string(),
+            "there is no timer `hpet`; the timers are sbi, sstc"
+        );
+        assert_eq!(
+            error(&[]).to_string(),
+            "there is no timer `hpet`; guests of this architecture get none"
+        );
     }
 }

@@ -20,6 +20,8 @@ pub mod arch;
 #[cfg(target_os = "none")]
 pub mod boot;
 pub mod calls;
+#[cfg(target_os = "none")]
+mod clock;
 pub mod error;
 pub mod loader;
 pub mod memory;

@@ -20,9 +20,14 @@ fn no_forward() {
     const SUSP: u64 = 0x5355_5350;
     const NOT_SUPPORTED: i64 = -2;
     const INVALID: i64 = -3;
+    const ALREADY: i64 = -6;
+    const TIME: u64 = 0x5449_4D45;
+    const IPI: u64 = 0x73_5049;
+    const RFENCE: u64 = 0x5246_4E43;
     let calls = [
-        (HSM, 1, [0, 0, 0], NOT_SUPPORTED),            // hart_stop
-        (HSM, 0, [0, 0x8020_0000, 0], NOT_SUPPORTED),  // hart_start
+        (HSM, 0, [0, 0x8020_0000, 0], ALREADY),        // hart_start
+        (HSM, 0, [1, 0x8020_0000, 0], INVALID),        // of a hart that is not there
+        (HSM, 2, [1, 0, 0], INVALID),                  // hart_get_status of it
         (HSM, 3, [0, 0, 0], NOT_SUPPORTED),            // hart_suspend
         (SRST, 0, [1, 0, 0], NOT_SUPPORTED),           // cold reboot
         (SRST, 0, [2, 1, 0], NOT_SUPPORTED),           // warm reboot
@@ -34,7 +39,10 @@ fn no_forward() {
         (PMU, 0, [0, 0, 0], NOT_SUPPORTED),            // num_counters
         (SUSP, 0, [0, 0x8020_0000, 0], NOT_SUPPORTED), // system_suspend
         (0, 0, [u64::MAX, 0, 0], NOT_SUPPORTED),       // the legacy set_timer
-        (2, 0, [0, 0, 0], NOT_SUPPORTED),              // the legacy console_getchar
+        (TIME, 0, [u64::MAX, 0, 0], NOT_SUPPORTED),    // set_timer
+        (IPI, 0, [2, 0, 0], INVALID),                  // send_ipi to another hart
+        (RFENCE, 0, [1, 1, 0], INVALID),               // remote_fence_i of it
+        (2, 0, [0, 0, 0], -1),                         // the legacy console_getchar: nothing
         (DBCN, 1, [16, 0x8020_0000, 0], 0),            // console_read: nothing is typed
         (DBCN, 1, [16, 0x8020_0000, 1], INVALID),      // beyond 64 bits
         (DBCN, 1, [16, 0x2200_0000, 0], INVALID),      // into flash

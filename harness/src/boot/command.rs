@@ -181,6 +181,7 @@ mod tests {
             witness: None,
             firmware: None,
             audit: None,
+            typed: Vec::new(),
         };
         let plan = AuditPlan {
             arch: crate::arch::Arch::Riscv64,
@@ -223,6 +224,7 @@ mod tests {
             witness: None,
             firmware: None,
             audit: None,
+            typed: Vec::new(),
         };
         let script = "pwd; printf '%s|' \"$TMPDIR\" \"$@\"";
         let by_hand = ["-c", script, "sh", "a b", "it's"].map(str::to_owned);

@@ -18,10 +18,11 @@ use crate::arch::Arch;
 use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
-use crate::config::scenario::{GuestSource, Scenario, With, plain_name};
+use crate::config::scenario::{GuestSource, Scenario, Send, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
+use crate::machine::process::Typed;
 use crate::project::Project;
 use crate::records::version::{StoryFile, VERSION};
 use crate::records::whereabouts::Programs;
@@ -272,6 +273,14 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
         audit: None,
+        typed: scenario.sends.iter().map(typed).collect(),
+    }
+}
+
+fn typed(send: &Send) -> Typed {
+    Typed {
+        after: send.after.clone(),
+        text: send.text.clone(),
     }
 }
 

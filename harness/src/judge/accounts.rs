@@ -19,6 +19,9 @@ pub struct Expected {
     /// Timer interrupts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<Wanted>,
+    /// Timer interrupts that a guest took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_timer: Option<Wanted>,
     /// Calls from user programs to their kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_call: Option<Wanted>,
@@ -41,12 +44,13 @@ impl Expected {
         surplus.collect()
     }
 
-    fn classes(&self) -> [(Class, Option<Wanted>); 5] {
+    fn classes(&self) -> [(Class, Option<Wanted>); 6] {
         [
             (Class::Npf, self.npf),
             (Class::Hypercall, self.hypercall),
             (Class::Other, self.other),
             (Class::Timer, self.timer),
+            (Class::GuestTimer, self.guest_timer),
             (Class::UserCall, self.user_call),
         ]
     }

@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod audit;
 pub mod firmware_image;
+pub mod keyboard;
 pub mod process;
 pub mod process_group;
 mod pulse;

@@ -3,6 +3,7 @@
 //! killed.
 
 use super::audit::{AuditPlan, Auditor, Heard, Ram};
+use super::keyboard::Keyboard;
 use super::process_group::{self, Group};
 use super::qmp::{Message, Qmp, QmpError};
 use super::stream::Stream;
@@ -61,6 +62,17 @@ pub struct Launch {
     pub firmware: Option<FirmwareLines>,
     /// What is read of its machine, if it is audited. The arguments say so too.
     pub audit: Option<AuditPlan>,
+    /// What is typed on its serial line, and after which step.
+    pub typed: Vec<Typed>,
+}
+
+/// What is typed once a step of the story was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// The step's name.
+    pub after: String,
+    /// The bytes.
+    pub text: String,
 }
 
 impl Launch {
@@ -107,6 +119,8 @@ pub struct Qemu {
     pub qmp: Qmp,
     /// The machine's serial line.
     pub serial: Stream,
+    /// The other direction of that line.
+    pub keyboard: Keyboard,
     /// QEMU's own messages.
     pub stderr: Stream,
     /// QEMU's log of the guest's exits.
@@ -124,6 +138,8 @@ pub struct Qemu {
 pub enum Came<'q> {
     /// Bytes of the serial line; none when it was closed.
     Console(&'q [u8]),
+    /// Nothing: some of what was to be typed has been.
+    Pressed,
     /// Bytes of QEMU's own messages; none when they end.
     Stderr(&'q [u8]),
     /// Bytes of the log; none when it ends.
@@ -142,6 +158,7 @@ impl Qemu {
         Self {
             qmp,
             serial,
+            keyboard: Keyboard::default(),
             stderr,
             log,
             auditor: None,
@@ -200,8 +217,10 @@ impl Qemu {
         };
         let streams = connect(qmp).and_then(|qmp| Ok((qmp, connect(serial)?)));
         let (qmp, serial) = streams.map_err(failed)?;
+        let (serial, keyboard) = serial.into_split();
         let streams = [Stream::of(serial), stderr, log];
         let mut qemu = Self::of(Qmp::new(qmp), streams, Box::new(process));
+        qemu.keyboard = Keyboard::of(keyboard);
         if let Some((gdb, ram, plan)) = audited {
             let gdb = connect(gdb).map_err(failed)?;
             qemu.auditor = Some(Auditor::start(gdb, ram, plan));
@@ -214,6 +233,7 @@ impl Qemu {
     pub async fn next(&mut self) -> Came<'_> {
         tokio::select! {
             bytes = self.serial.read() => Came::Console(bytes),
+            () = self.keyboard.press() => Came::Pressed,
             bytes = self.stderr.read() => Came::Stderr(bytes),
             bytes = self.log.read() => Came::Log(bytes),
             heard = said(&mut self.auditor) => Came::Audit(heard),

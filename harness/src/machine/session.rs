@@ -9,7 +9,7 @@
 mod audited;
 mod heard;
 
-use super::process::{Came, Launch, Qemu};
+use super::process::{Came, Launch, Qemu, Typed};
 use super::pulse::Pulse;
 use super::qmp::Message;
 use super::registers;
@@ -94,6 +94,8 @@ async fn go<'s>(
         pulse: Pulse::new(),
         stopped: Duration::ZERO,
         last_step: now,
+        typed: &launch.typed,
+        to_type: Vec::new(),
         assembler: LineAssembler::default(),
         firmware: FirmwareFilter::new(launch.firmware.clone()),
         console_bytes: 0,
@@ -147,6 +149,9 @@ struct Session<'s, 'r> {
     /// How long the harness itself was stopped; no clock counts this time.
     stopped: Duration,
     last_step: Instant,
+    /// What is to be typed after which step, and what of that is due.
+    typed: &'r [Typed],
+    to_type: Vec<u8>,
     assembler: LineAssembler,
     firmware: FirmwareFilter,
     console_bytes: u64,
@@ -181,6 +186,7 @@ impl Session<'_, '_> {
         while self.trial.verdict().is_none() && !qemu.is_over() {
             self.look_at_the_pulse();
             self.let_go(qemu).await;
+            qemu.keyboard.queue(&std::mem::take(&mut self.to_type));
             let (_, due) = self.next_clock();
             if Instant::now() < due {
                 let until = due.min(self.pulse.due());
@@ -249,6 +255,7 @@ impl Session<'_, '_> {
     fn take(&mut self, came: Came<'_>) -> Result<(), String> {
         match came {
             Came::Console(bytes) => self.console(bytes),
+            Came::Pressed => {}
             Came::Stderr(bytes) => self.stderr(bytes),
             Came::Log(bytes) => self.logged(bytes),
             Came::Audit(heard) => self.audited(heard),

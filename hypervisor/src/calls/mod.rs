@@ -14,12 +14,16 @@ use crate::{
 /// to, and says how much it wrote; so a guest cannot keep the host busy with one call.
 pub const WRITE_LIMIT: u64 = 4096;
 
+/// The most bytes that one [`Call::Read`] gives. What has been typed and not been read stays where the
+/// machine's console keeps it.
+pub const READ_LIMIT: u64 = 256;
+
 /// Answers a call (`Continue`) or ends the guest (`Break`). `pc` is the guest's program counter, for
 /// its end.
 pub fn answer<T: Translation, C: Console>(
     call: Call,
     pc: Gva,
-    memory: &GuestMemory<T>,
+    memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
 ) -> ControlFlow<Outcome, Reply> {
     let reply = match call {
@@ -32,8 +36,16 @@ pub fn answer<T: Translation, C: Console>(
             print(gpa, written, memory, events);
             Reply::Value(written)
         }
-        // Nobody types to a guest: the range is checked, and no byte is there.
-        Call::Read { gpa, len } if memory.is_ram(gpa, len) => Reply::Value(0),
+        Call::GetByte => {
+            let mut byte = [0];
+            match events.typed(&mut byte) {
+                1 => Reply::Value(byte[0].into()),
+                _ => Reply::Value(u64::MAX),
+            }
+        }
+        Call::Read { gpa, len } if memory.is_ram(gpa, len) => {
+            Reply::Value(read(gpa, len.min(READ_LIMIT), memory, events))
+        }
         Call::Write { .. } | Call::Read { .. } => Reply::InvalidParameter,
         Call::Settled { reply } => reply,
         Call::Unknown { .. } => Reply::NotSupported,
@@ -70,5 +82,20 @@ fn print<T: Translation, C: Console>(
         }
         events.guest_bytes(bytes);
         done += count as u64;
+    }
+}
+
+/// Puts what was typed, at most `len` bytes of it, into RAM at `gpa`. Returns how many bytes that was.
+fn read<T: Translation, C: Console>(
+    gpa: Gpa,
+    len: u64,
+    memory: &mut GuestMemory<T>,
+    events: &mut Events<C>,
+) -> u64 {
+    let mut typed = [0; READ_LIMIT as usize];
+    let count = events.typed(&mut typed[..len as usize]);
+    match memory.write(gpa, &typed[..count]) {
+        Ok(()) => count as u64,
+        Err(_) => 0, // It is RAM: whoever calls has made sure.
     }
 }

@@ -12,6 +12,10 @@ use crate::{
 pub trait Console {
     /// Writes bytes as they are; a line ends with `\n`.
     fn write(&mut self, bytes: &[u8]);
+
+    /// Takes what was typed and not yet taken, in order, as much as `bytes` has room for. Returns how many
+    /// bytes that is; it never waits.
+    fn read(&mut self, bytes: &mut [u8]) -> usize;
 }
 
 /// How an architecture's console lines describe the guest's memory before the guest runs.
@@ -65,6 +69,11 @@ impl<C: Console> Printer<C> {
     /// Prints a complete line.
     pub fn whole(&mut self, line: &str) {
         self.console.write(line.as_bytes());
+    }
+
+    /// Takes what was typed ([`Console::read`]).
+    pub fn typed(&mut self, bytes: &mut [u8]) -> usize {
+        self.console.read(bytes)
     }
 
     /// Takes what the guest printed, and prints the lines that it completes. Returns how many of the

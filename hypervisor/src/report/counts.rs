@@ -30,7 +30,11 @@ impl Counts {
             Exit::HostInterrupt => return,
             Exit::Fault(_) => self.faults += 1,
             Exit::Call(_) | Exit::RefusedCall(_) => self.calls += 1,
-            Exit::Idle | Exit::Refused(_) | Exit::Emulated | Exit::Other(_) => {}
+            Exit::Idle
+            | Exit::Waits { .. }
+            | Exit::Refused(_)
+            | Exit::Emulated
+            | Exit::Other(_) => {}
         }
         self.exits += 1;
     }

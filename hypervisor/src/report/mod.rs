@@ -145,6 +145,11 @@ impl<C: Console> Events<C> {
         self.counts.bytes += self.printer.guest_bytes(bytes);
     }
 
+    /// Takes what was typed for the guest into `bytes`; returns how many bytes that is.
+    pub fn typed(&mut self, bytes: &mut [u8]) -> usize {
+        self.printer.typed(bytes)
+    }
+
     /// The guest ended.
     pub fn ended(&mut self, outcome: &Outcome) {
         self.guests += 1;

@@ -24,6 +24,12 @@ pub trait Arch {
     /// All modes, by their names in `/boot/cmdline`. The first one is the default.
     const MODES: &'static [(&'static str, Self::Mode)];
 
+    /// A kind of timer that a guest can get.
+    type Timer: Copy + 'static;
+
+    /// All kinds, by their names in `/boot/cmdline`.
+    const TIMERS: &'static [(&'static str, Self::Timer)];
+
     /// For the conformance suite: leaves something, as a firmware may, in the registers that no guest can write
     /// and that have to be set before one runs, so that nothing depends on their values after a reset. It does
     /// nothing where all of them are in memory.
@@ -45,14 +51,20 @@ pub trait Arch {
     /// A vCPU of this architecture.
     type Vcpu: Vcpu;
 
-    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where). `memory`
-    /// has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU. This writes
+    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where), and with
+    /// this timer or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU. This writes
     /// no register of the CPU, whatever is loaded there.
     fn new_vcpu(
         mode: Self::Mode,
+        timer: Option<Self::Timer>,
         arg: u64,
         memory: &mut GuestMemory<Self::Tables>,
     ) -> Result<Self::Vcpu, Error>;
+
+    /// Waits for an interrupt of the host's without using the CPU, and lets the host take it. Call it with
+    /// interrupts off: one that is pending already ends the wait at once, so none is missed between the
+    /// decision to wait and the wait. They are on when it returns.
+    fn wait_for_interrupt();
 
     /// To be called when a guest has ended, before its memory and its tables are given back. It does nothing:
     /// whoever looks at the machine from outside stops at the symbol `hv_guest_release`, and finds them as the

@@ -14,8 +14,14 @@ pub enum Exit {
     Call(Call),
     /// An interrupt for the host came; the architecture has already let the host handle it.
     HostInterrupt,
-    /// The guest waits for an interrupt (WFI, HLT), and none is pending.
+    /// The guest waits for an interrupt (WFI, HLT); none is pending, and nothing can raise one.
     Idle,
+    /// The guest waits for an interrupt, and its own timer will raise one. The architecture has already
+    /// moved it past the instruction.
+    Waits {
+        /// When that is, in nanoseconds on the host's monotonic clock.
+        until_ns: u64,
+    },
     /// The guest executed something that it has no right to, or that does not exist for it: an
     /// instruction or a register that an intercept or a trap bit withholds.
     Refused(Refused),
@@ -96,6 +102,8 @@ pub enum Call {
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
+    /// Give the next byte of typed input, or all ones if there is none.
+    GetByte,
     /// Put typed input, at most `len` bytes, at `gpa` in the guest's RAM.
     Read {
         /// The first byte.

@@ -43,6 +43,10 @@ impl<V: Vcpu, R: AsRef<[(&'static str, u64)]>> Loaded for HostCheck<'_, V, R> {
     fn pc(&self) -> Gva {
         self.vcpu.pc()
     }
+
+    fn deadline(&self) -> Option<u64> {
+        self.vcpu.deadline()
+    }
 }
 
 /// The first register that has changed, with both values.

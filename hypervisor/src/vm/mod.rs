@@ -9,4 +9,5 @@ pub mod hostcheck;
 pub mod layout;
 pub mod params;
 pub mod run;
+pub mod timer;
 pub mod vcpu;

@@ -15,6 +15,7 @@ const KEYS: [&str; 15] = [
     "guest",
     "then",
     "mode",
+    "timer",
     "arg",
     "runs",
     "check",
@@ -42,6 +43,8 @@ pub struct Params {
     pub then: Option<String>,
     /// How to run them: one of the architecture's modes (`mode=`).
     pub mode: Option<String>,
+    /// The timer that they get: one of those that the architecture has (`timer=`), or none.
+    pub timer: Option<String>,
     /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
     pub arg: u64,
     /// How many times the first guest runs, with its number one higher each time (`runs=`).
@@ -64,6 +67,7 @@ impl Default for Params {
             guest: "gkernel".to_owned(),
             then: None,
             mode: None,
+            timer: None,
             arg: 0,
             runs: 1,
             check_host: false,
@@ -118,6 +122,7 @@ impl Params {
             "guest" => self.guest = value.to_owned(),
             "then" => self.then = Some(value.to_owned()),
             "mode" => self.mode = Some(value.to_owned()),
+            "timer" => self.timer = Some(value.to_owned()),
             "arg" => self.arg = number(value)?,
             "runs" => self.runs = runs(value)?,
             "check" => self.check_host = only(value, "host", "the value has to be `host`")?,

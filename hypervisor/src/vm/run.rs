@@ -9,7 +9,8 @@ use crate::{
     memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
-    vm::exit::{Exit, Outcome, Reason, Refused, Resume},
+    vm::exit::{Exit, Outcome, Overrun, Reason, Refused, Resume},
+    vm::timer::Clock,
     vm::vcpu::Loaded,
 };
 
@@ -24,30 +25,52 @@ pub enum Refusals {
     Inject,
 }
 
-/// Runs the guest until it ends, and returns how it ended.
+/// Runs the guest until it ends, and returns how it ended. No alarm of the guest's is left.
 pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
     events: &mut Events<C>,
     watch: &mut Watch<F>,
+    clock: &mut impl Clock,
     refusals: Refusals,
 ) -> Outcome {
     let mut resume = Resume::Go;
-    loop {
+    let outcome = loop {
+        clock.set_alarm(vcpu.deadline());
         let exit = watch.turn(|| vcpu.run(resume));
         events.count(&exit);
         let pc = vcpu.pc();
         resume = match handle(exit, pc, memory, events, refusals) {
             ControlFlow::Continue(resume) => resume,
-            ControlFlow::Break(outcome) => return outcome,
+            ControlFlow::Break(outcome) => break outcome,
         };
         // This is outside the turn, because waiting is not the guest's own time.
         vcpu.wait();
-        if let ControlFlow::Break(overrun) = watch.check(events.counts()) {
+        let counts = events.counts();
+        if let ControlFlow::Break(overrun) = wait(&exit, clock, || watch.check(counts)) {
             let reason = Reason::Overrun(overrun);
-            return Outcome::Killed { reason, pc };
+            break Outcome::Killed { reason, pc };
+        }
+    };
+    clock.set_alarm(None);
+    outcome
+}
+
+/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`]. `check` looks at the guest's
+/// budgets, once and after each interrupt of the host.
+fn wait(
+    exit: &Exit,
+    clock: &mut impl Clock,
+    mut check: impl FnMut() -> ControlFlow<Overrun>,
+) -> ControlFlow<Overrun> {
+    check()?;
+    if let Exit::Waits { until_ns } = *exit {
+        while clock.now_ns() < until_ns {
+            clock.wait(until_ns);
+            check()?;
         }
     }
+    ControlFlow::Continue(())
 }
 
 fn handle<T: Translation, C: Console>(
@@ -73,7 +96,9 @@ fn handle<T: Translation, C: Console>(
             Some(resume) => return ControlFlow::Continue(resume),
             None => Reason::Other(refused.what),
         },
-        Exit::HostInterrupt | Exit::Emulated => return ControlFlow::Continue(Resume::Go),
+        Exit::HostInterrupt | Exit::Emulated | Exit::Waits { .. } => {
+            return ControlFlow::Continue(Resume::Go);
+        }
         Exit::Idle => Reason::Idle,
         Exit::Other(other) => Reason::Other(other),
     };

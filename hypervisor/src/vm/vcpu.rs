@@ -66,6 +66,11 @@ pub trait Vcpu {
 
     /// The guest's program counter.
     fn pc(&self) -> Gva;
+
+    /// As [`Loaded::deadline`].
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A virtual CPU whose state is in a CPU. The guest is stopped whenever the hypervisor looks at it.
@@ -80,6 +85,13 @@ pub trait Loaded {
     /// waits for an interrupt, and one can still come, this waits until the host's next interrupt,
     /// without using the CPU; then the guest may look again.
     fn wait(&mut self) {}
+
+    /// When the hypervisor has to interrupt the guest for the guest's own sake, in nanoseconds on the
+    /// host's monotonic clock: the deadline of a timer that the hypervisor keeps for it. The next turn from
+    /// then on makes that timer's interrupt pending. None if no such timer is armed.
+    fn deadline(&self) -> Option<u64> {
+        None
+    }
 
     /// The guest's program counter. After an exit it points to the instruction concerned (or to the
     /// next one, if the hardware moves on by itself).

@@ -6,11 +6,12 @@ mod calls;
 mod console;
 mod faults;
 mod loading;
+mod waiting;
 
 use std::{cell::Cell, collections::VecDeque};
 
 use hypervisor::{
-    calls::WRITE_LIMIT,
+    calls::{READ_LIMIT, WRITE_LIMIT},
     memory::addr::{Gpa, Gva, Hpa},
     memory::guest_memory::GuestMemory,
     memory::mapping::{Kind, MapError, Permits, Translation},
@@ -22,6 +23,7 @@ use hypervisor::{
     },
     vm::hostcheck::HostCheck,
     vm::run::{Refusals, run},
+    vm::timer::Clock,
     vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
@@ -34,6 +36,9 @@ const PC: Gva = Gva::new(0x8020_0000);
 
 /// How long a turn of a scripted guest takes.
 const TURN_MS: u64 = 10;
+/// The host's tick.
+const TICK_MS: u64 = 10;
+const MS: u64 = 1_000_000;
 const BUDGETS: Budgets = Budgets {
     cpu_ms: 100,
     stalled_exits: 50,
@@ -51,6 +56,7 @@ struct Script<'c> {
     clock_ms: &'c Cell<u64>,
     turn_ms: u64,
     wait_ms: u64,
+    deadlines: VecDeque<Option<u64>>,
 }
 
 impl Loaded for Script<'_> {
@@ -66,8 +72,36 @@ impl Loaded for Script<'_> {
         self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
+    fn deadline(&self) -> Option<u64> {
+        self.deadlines.get(self.resumes.len()).copied().flatten()
+    }
+
     fn pc(&self) -> Gva {
         PC
+    }
+}
+
+/// A host whose tick comes every 10 ms of the scripted time, and that remembers its alarms.
+struct Host<'c> {
+    clock_ms: &'c Cell<u64>,
+    alarms: Vec<Option<u64>>,
+    waits: Vec<u64>,
+}
+
+impl Clock for Host<'_> {
+    fn now_ns(&self) -> u64 {
+        self.clock_ms.get() * MS
+    }
+
+    fn set_alarm(&mut self, deadline_ns: Option<u64>) {
+        self.alarms.push(deadline_ns);
+    }
+
+    fn wait(&mut self, deadline_ns: u64) {
+        let now = self.clock_ms.get();
+        let until = (now + TICK_MS).min(deadline_ns.div_ceil(MS));
+        self.clock_ms.set(until);
+        self.waits.push(until - now);
     }
 }
 
@@ -93,12 +127,21 @@ impl Translation for Mappings {
     }
 }
 
+/// A console, with what was printed and what is still to be read.
 #[derive(Default)]
-struct Buffer(Vec<u8>);
+struct Buffer(Vec<u8>, VecDeque<u8>);
 
 impl Console for Buffer {
     fn write(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        let count = bytes.len().min(self.1.len());
+        for (byte, typed) in bytes.iter_mut().zip(self.1.drain(..count)) {
+            *byte = typed;
+        }
+        count
     }
 }
 
@@ -110,6 +153,10 @@ struct Stage<'a> {
     turn_ms: u64,
     /// How long it waits after each turn.
     wait_ms: u64,
+    /// What is typed before it runs.
+    typed: &'a str,
+    /// The deadlines of its timer, before each turn; none behind the last.
+    deadlines: &'a [Option<u64>],
 }
 
 const STAGE: Stage<'_> = Stage {
@@ -118,6 +165,8 @@ const STAGE: Stage<'_> = Stage {
     refusals: Refusals::Kill,
     turn_ms: TURN_MS,
     wait_ms: 0,
+    typed: "",
+    deadlines: &[],
 };
 
 /// As [`STAGE`], with event lines.
@@ -133,6 +182,12 @@ struct Played {
     console: String,
     /// Mappings made for faults: those of RAM were there before.
     mapped: Vec<(u64, u64, u64)>,
+    /// What the host's alarm was set to, in order.
+    alarms: Vec<Option<u64>>,
+    /// How long it waited each time, in milliseconds.
+    waits: Vec<u64>,
+    /// The first bytes of RAM.
+    ram: [u8; 16],
 }
 
 fn play(exits: &[Exit]) -> Played {
@@ -163,14 +218,22 @@ fn play_on(
         clock_ms: &clock_ms,
         turn_ms: stage.turn_ms,
         wait_ms: stage.wait_ms,
+        deadlines: stage.deadlines.iter().copied().collect(),
     };
-    let mut events = Events::new(Buffer::default(), stage.nonce.map(str::to_owned));
-    let mut watch = Watch::new(stage.budgets, || clock_ms.get() * 1_000_000);
+    let mut host = Host {
+        clock_ms: &clock_ms,
+        alarms: Vec::new(),
+        waits: Vec::new(),
+    };
+    let console = Buffer(Vec::new(), stage.typed.bytes().collect());
+    let mut events = Events::new(console, stage.nonce.map(str::to_owned));
+    let mut watch = Watch::new(stage.budgets, || clock_ms.get() * MS);
     let outcome = run(
         &mut vcpu,
         &mut memory,
         &mut events,
         &mut watch,
+        &mut host,
         stage.refusals,
     );
     events.ended(&outcome);
@@ -181,11 +244,16 @@ fn play_on(
         vcpu.exits.is_empty(),
         "the guest was ended before its script was"
     );
+    let mut ram = [0; 16];
+    memory.read(Gpa::new(RAM), &mut ram).unwrap();
     Played {
         outcome,
         resumes: vcpu.resumes,
         console: String::from_utf8_lossy(&events.into_console().0).into_owned(),
         mapped: memory.tables().0[1..].to_vec(),
+        alarms: host.alarms,
+        waits: host.waits,
+        ram,
     }
 }
 

@@ -7,6 +7,8 @@ mod own;
 mod probe;
 mod start_state;
 mod sweep;
+pub mod switch;
+pub mod timer;
 mod user;
 
 use core::{
@@ -155,10 +157,34 @@ pub fn call(number: u64, argument: u64) -> u64 {
     sbi_call(number, 0, [argument, 0, 0]).0 as u64
 }
 
+/// The next byte that was typed, by SBI 0.1's call.
+pub fn get_byte() -> Option<u8> {
+    let (byte, _) = sbi_call(2, 0, [0; 3]);
+    u8::try_from(byte).ok()
+}
+
+/// Reads what was typed into `bytes`, by SBI's debug console, and gives how many bytes that is.
+pub fn read_console(bytes: &mut [u8]) -> usize {
+    const DBCN: u64 = 0x4442_434E;
+    let address = bytes.as_mut_ptr() as usize;
+    let physical = axhal::mem::virt_to_phys(address.into()).as_usize() as u64;
+    let (error, count) = sbi_call(DBCN, 1, [bytes.len() as u64, physical, 0]);
+    if error == 0 { count as usize } else { 0 }
+}
+
 /// Has its software interrupt pending (sip.SSIP).
 pub fn raise_software_interrupt() {
     // SAFETY: sstatus.SIE is off, so nothing is interrupted.
     unsafe { asm!("csrsi sip, 2", options(nostack)) };
+}
+
+/// Whether its software interrupt was pending; it is not any more.
+pub fn take_software_interrupt() -> bool {
+    const SSIP: u64 = 1 << 1;
+    let pending: u64;
+    // SAFETY: sstatus.SIE is off, so nothing is interrupted.
+    unsafe { asm!("csrrc {}, sip, {}", out(reg) pending, in(reg) SSIP, options(nostack)) };
+    pending & SSIP != 0
 }
 
 /// Enables its software interrupt by itself (sie.SSIE), or not.
@@ -268,6 +294,36 @@ global_asm!(include_str!("registers.S"));
 unsafe extern "C" {
     fn guest_skip_instruction();
     fn guest_fill_registers_and_call(times: u64) -> u64;
+    fn guest_fill_registers_and_spin(spin: *mut Spin) -> u64;
+}
+
+/// What `guest_fill_registers_and_spin` and its handler share.
+#[repr(C)]
+struct Spin {
+    came: u64,
+    wanted: u64,
+    is_called: u64,
+    interval: u64,
+    room: [u64; 5],
+}
+
+/// Fills all registers, and runs code of every kind until that many timer interrupts came, `interval` ticks
+/// apart. Gives 0, or the number of a register that has changed, as below; 64 is fcsr.
+pub fn fill_registers_and_take_interrupts(wanted: u64, interval: u64) -> u64 {
+    let mut spin = Spin {
+        came: 0,
+        wanted,
+        is_called: timer::is_called().into(),
+        interval,
+        room: [0; 5],
+    };
+    timer::interrupts(false);
+    timer::enable(true);
+    timer::arm(timer::now() + interval);
+    // SAFETY: as below; it puts stvec and sscratch back, and leaves interrupts off.
+    let changed = unsafe { guest_fill_registers_and_spin(&raw mut spin) };
+    timer::disarm();
+    changed
 }
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one

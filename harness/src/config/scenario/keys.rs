@@ -22,6 +22,7 @@ pub fn keys() -> Vec<String> {
         ("strand.", fields::<raw::Strand>()),
         ("strand.step.", fields::<raw::StrandStep>()),
         ("result.", fields::<raw::CaseResult>()),
+        ("send.", fields::<raw::Send>()),
         ("forbid.", fields::<raw::Forbid>()),
         ("disk.", fields::<disk::Raw>()),
         ("disk.file.", fields::<disk::RawFile>()),

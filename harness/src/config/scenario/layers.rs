@@ -100,6 +100,7 @@ pub struct Merged {
     pub steps: Vec<At<Spanned<raw::Step>>>,
     pub strands: Vec<At<Spanned<raw::Strand>>>,
     pub results: Vec<At<Spanned<raw::CaseResult>>>,
+    pub sends: Vec<At<Spanned<raw::Send>>>,
     pub forbidden: Vec<At<Spanned<raw::Forbid>>>,
     pub hv: Option<At<Hv>>,
     pub witness: Option<At<Spanned<Witness>>>,
@@ -182,6 +183,9 @@ impl Merged {
         let here = raw.results.into_iter();
         let here = here.filter(|result| applies(&result.get_ref().arches, arch));
         self.results.extend(here.map(|value| At { value, layer }));
+        let here = raw.sends.into_iter();
+        let here = here.filter(|send| applies(&send.get_ref().arches, arch));
+        self.sends.extend(here.map(|value| At { value, layer }));
         let here = raw.forbidden.into_iter();
         let here = here.filter(|forbid| applies(&forbid.get_ref().arches, arch));
         self.forbidden.extend(here.map(|value| At { value, layer }));

@@ -35,6 +35,11 @@ pub fn of(merged: &Merged, arch: Arch, missing: &mut Missing) {
     for strand in &merged.strands {
         missing.of_strand(strand, arch);
     }
+    for send in &merged.sends {
+        let raw = send.value.get_ref();
+        missing.in_part("[[send]]", send, "after", raw.after.is_none());
+        missing.in_part("[[send]]", send, "text", raw.text.is_none());
+    }
     for result in &merged.results {
         let raw = result.value.get_ref();
         missing.in_part("[[result]]", result, "name", raw.name.is_none());

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub disk_fault: Option<DiskFault>,
     /// The flash's contents, instead of the machine's own.
     pub flash: Option<PathBuf>,
+    /// What is typed on its console, and when, in the order of the file.
+    pub sends: Vec<Send>,
     /// How long no step may be reached.
     pub silence: Option<Duration>,
     /// What the machine may hold while a guest runs, and when that is looked at; none if it is not.
@@ -47,6 +49,15 @@ pub struct Scenario {
     pub guest_at: Option<u64>,
     /// The story.
     pub story: Story,
+}
+
+/// What is typed once a step was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Send {
+    /// The step's name.
+    pub after: String,
+    /// The text, byte for byte.
+    pub text: String,
 }
 
 /// What a scenario of the conformance suite is for.

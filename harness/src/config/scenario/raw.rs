@@ -43,6 +43,8 @@ pub struct Scenario {
     pub strands: Vec<Spanned<Strand>>,
     #[serde(default, rename = "result")]
     pub results: Vec<Spanned<CaseResult>>,
+    #[serde(default, rename = "send")]
+    pub sends: Vec<Spanned<Send>>,
     #[serde(default, rename = "forbid")]
     pub forbidden: Vec<Spanned<Forbid>>,
     pub case: Option<Case>,
@@ -126,6 +128,15 @@ pub struct CaseResult {
     pub arches: Option<Vec<Arch>>,
     pub pattern: Option<Spanned<String>>,
     pub failed: Option<Spanned<String>>,
+}
+
+/// `[[send]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Send {
+    pub after: Option<Spanned<String>>,
+    pub text: Option<Spanned<String>>,
+    pub arches: Option<Vec<Arch>>,
 }
 
 /// `[[forbid]]`.

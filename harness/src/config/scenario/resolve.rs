@@ -5,7 +5,7 @@ pub use super::context::Context;
 use super::layers::{At, Layer, Merged, merge};
 use super::missing::{self, Missing};
 use super::raw::Params;
-use super::{GuestSource, Scenario, With};
+use super::{GuestSource, Scenario, Send, With};
 use crate::config::audit::{self, Audit};
 use crate::config::machine::Machine;
 use crate::config::template::Values;
@@ -28,6 +28,7 @@ pub const PARAMS: [&str; 11] = [
     "refused",
     "runs",
     "stalled-exits",
+    "timer",
     "total-bytes",
     "total-cpu-ms",
     "total-exits",
@@ -84,6 +85,7 @@ impl Resolver<'_> {
         };
         let (guest, second, values) = self.programs(&mut merged)?;
         let mut spec = self.story_spec(&mut merged, end, &values)?;
+        let sends = self.sends(std::mem::take(&mut merged.sends), &spec, &values)?;
         let mode = merged.mode.map(|At { value, layer }| {
             let context = self.context(layer, &values);
             context.mode(value)
@@ -140,6 +142,7 @@ impl Resolver<'_> {
             disk,
             disk_fault: merged.disk_fault,
             flash,
+            sends,
             silence,
             audit,
             not_audited,
@@ -147,6 +150,34 @@ impl Resolver<'_> {
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,
         })
+    }
+
+    /// What is typed after steps that there are.
+    fn sends(
+        &self,
+        raw: Vec<At<Spanned<super::raw::Send>>>,
+        spec: &StorySpec,
+        values: &Values,
+    ) -> Result<Vec<Send>, ConfigError> {
+        let steps: Vec<_> = spec.steps.iter().map(|step| step.name.clone()).collect();
+        let mut sends = Vec::new();
+        for At { value, layer } in raw {
+            let super::raw::Send { after, text, .. } = value.into_inner();
+            let (after, text) = after.zip(text).expect("what is missing was looked for");
+            if !steps.contains(after.get_ref()) {
+                let there = suggest::instead(after.get_ref(), &steps);
+                let message = format!("there is no such step; {there}");
+                return Err(self.sources[layer].bad_value("after", &after, message));
+            }
+            if text.get_ref().is_empty() {
+                let message = "types nothing; a line ends with \\n";
+                return Err(self.sources[layer].bad_value("text", &text, message));
+            }
+            let text = self.context(layer, values).filled("text", &text)?;
+            let after = after.into_inner();
+            sends.push(Send { after, text });
+        }
+        Ok(sends)
     }
 
     /// What holds of QEMU's log without a word. Of the guests of the workspace it is known that they run

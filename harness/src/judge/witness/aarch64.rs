@@ -41,6 +41,7 @@ pub struct Parser {
 #[derive(Debug, Default)]
 struct Exception {
     interrupt: bool,
+    is_virtual: bool,
     to_the_hypervisor: bool,
     to_the_kernel: bool,
     from_user_mode: bool,
@@ -56,6 +57,7 @@ impl Parser {
         if let Some(what) = line.strip_prefix("Taking exception ") {
             let before = self.finish();
             self.taking = Some(Exception {
+                is_virtual: what.contains("[Virtual IRQ]"),
                 interrupt: INTERRUPTS.iter().any(|name| what.contains(name)),
                 ..Exception::default()
             });
@@ -83,6 +85,7 @@ impl Parser {
     pub fn finish(&mut self) -> Option<(Exit, Option<u64>)> {
         let Exception {
             interrupt,
+            is_virtual,
             to_the_hypervisor,
             to_the_kernel,
             from_user_mode,
@@ -91,6 +94,9 @@ impl Parser {
             elr,
         } = self.taking.take()?;
         let class = esr >> 26 & 0x3f;
+        if to_the_kernel && interrupt && is_virtual {
+            return Some((Exit::GuestTimer, elr));
+        }
         if to_the_kernel && interrupt {
             return Some((Exit::Timer, None));
         }

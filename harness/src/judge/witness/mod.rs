@@ -39,7 +39,7 @@ impl Format {
     /// Whether the log has a class at all. SVM's has the entries and exits of a guest, but neither the
     /// interrupts nor the system calls of a kernel.
     pub fn tells(self, class: Class) -> bool {
-        self != Self::X86Svm || !matches!(class, Class::Timer | Class::UserCall)
+        self != Self::X86Svm || !matches!(class, Class::Timer | Class::GuestTimer | Class::UserCall)
     }
 
     /// How the lines of a class look.
@@ -55,10 +55,14 @@ impl Format {
             (Self::X86Svm, Class::Hypercall) => "vmexit(00000081",
             (Self::X86Svm, Class::Other) => "vmexit(",
             (Self::RiscvTrap, Class::Timer) => "async:1, cause:5 or cause:6",
+            (Self::RiscvTrap, Class::GuestTimer) => "async:1, cause:6",
             (Self::RiscvTrap, Class::UserCall) => "async:0, cause:8",
             (Self::Aarch64Int, Class::Timer) => "[IRQ] or [Virtual IRQ] to EL1",
+            (Self::Aarch64Int, Class::GuestTimer) => "[Virtual IRQ] to EL1",
             (Self::Aarch64Int, Class::UserCall) => "[SVC] from EL0 to EL1",
-            (Self::X86Svm, Class::Timer | Class::UserCall) => "nothing: it has none",
+            (Self::X86Svm, Class::Timer | Class::GuestTimer | Class::UserCall) => {
+                "nothing: it has none"
+            }
         }
     }
 }
@@ -75,6 +79,9 @@ pub enum Class {
     Other,
     /// A timer interrupt, whoever took it. It is not an exit, and counted separately.
     Timer,
+    /// One of these that a guest took: the hypervisor made it pending, or the guest's own timer. It is not an
+    /// exit either.
+    GuestTimer,
     /// A call from a user program to its kernel. It is not an exit, and counted separately.
     UserCall,
 }
@@ -86,6 +93,7 @@ impl fmt::Display for Class {
             Self::Hypercall => "hypercall",
             Self::Other => "other",
             Self::Timer => "timer",
+            Self::GuestTimer => "guest-timer",
             Self::UserCall => "user-call",
         })
     }
@@ -139,6 +147,8 @@ pub enum Exit {
     Other,
     /// Not an exit: a timer interrupt.
     Timer,
+    /// Not an exit: a timer interrupt that a guest took.
+    GuestTimer,
     /// Not an exit: a user program's call to its kernel.
     UserCall,
 }
@@ -148,7 +158,7 @@ pub(super) const PLACES_KEPT: usize = 4096;
 
 const PAGE: u64 = 4096;
 
-/// A page from which exits came.
+/// A page from which exits came, or at which a guest took a timer interrupt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The address at which the guest stood at the first of them.
@@ -173,6 +183,9 @@ pub struct Account {
     /// Timer interrupts, where the log has them. They are not exits.
     #[serde(default)]
     pub timer: u64,
+    /// Those of them that a guest took.
+    #[serde(default)]
+    pub guest_timer: u64,
     /// Calls from user programs to their kernel, where the log has them. They are not exits.
     #[serde(default)]
     pub user_call: u64,
@@ -198,6 +211,7 @@ impl Account {
             hypercall: 0,
             other: 0,
             timer: 0,
+            guest_timer: 0,
             user_call: 0,
             last: None,
             faults: Vec::new(),
@@ -225,6 +239,7 @@ impl Account {
             Class::Hypercall => self.hypercall,
             Class::Other => self.other,
             Class::Timer => self.timer,
+            Class::GuestTimer => self.guest_timer,
             Class::UserCall => self.user_call,
         }
     }
@@ -245,6 +260,14 @@ impl Account {
             Exit::Hypercall => Class::Hypercall,
             Exit::Other => Class::Other,
             Exit::Timer => return self.timer += 1,
+            Exit::GuestTimer => {
+                self.timer += 1;
+                self.guest_timer += 1;
+                // The guest stood in code of its own, as at its exits.
+                return pc
+                    .into_iter()
+                    .for_each(|pc| self.came_from(pc, Class::GuestTimer));
+            }
             Exit::UserCall => return self.user_call += 1,
         };
         match class {

@@ -27,10 +27,14 @@ pub fn exit(line: &str) -> Option<(Exit, Option<u64>)> {
         trap.split(", ")
             .find_map(|field| field.strip_prefix(name)?.strip_prefix(':'))
     };
-    if field("async")? != "0" {
-        return matches!(field("cause")?, S_TIMER | VS_TIMER).then_some((Exit::Timer, None));
-    }
     let pc = field("epc").and_then(hex).map(|(pc, _)| pc);
+    if field("async")? != "0" {
+        return match field("cause")? {
+            S_TIMER => Some((Exit::Timer, None)),
+            VS_TIMER => Some((Exit::GuestTimer, pc)),
+            _ => None,
+        };
+    }
     let access = match field("cause")?.parse().ok()? {
         FETCH_GUEST_PAGE_FAULT => Access::Execute,
         LOAD_GUEST_PAGE_FAULT => Access::Read,

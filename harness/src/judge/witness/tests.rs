@@ -77,6 +77,7 @@ fn timer_interrupts_and_user_calls_are_counted_and_are_no_exits() {
     let besides = |format, log: &str| {
         let account = account(format, log);
         assert_eq!((account.exits(), account.last), (0, None), "{log}");
+        assert!(account.guest_timer <= account.timer);
         (account.timer, account.user_call)
     };
     for (is_async, cause, expected) in [
@@ -103,6 +104,23 @@ fn timer_interrupts_and_user_calls_are_counted_and_are_no_exits() {
         let found = besides(Format::Aarch64Int, &exception(name, levels, esr, false));
         assert_eq!(found, expected, "{name}, {levels}");
     }
+}
+
+/// Whose a timer interrupt was on riscv64: the log has the cause that the guest's own handler does not see.
+#[test]
+fn a_timer_interrupt_that_a_guest_took_is_told_apart_and_has_a_place() {
+    let trap = |cause: u32, epc: u64| {
+        format!("riscv_trap hart:0, async:1, cause:{cause}, epc:{epc:#x}, tval:0x0, desc=d\n")
+    };
+    let log =
+        trap(5, 0x1000) + &trap(6, 0x8020_0000) + &trap(6, 0x8020_0004) + &trap(5, 0x8020_0008);
+    let account = account(Format::RiscvTrap, &log);
+    assert_eq!((account.timer, account.guest_timer), (4, 2));
+    assert_eq!(account.of(Class::GuestTimer), 2);
+    let [place] = account.places[..] else {
+        panic!("{:?}", account.places);
+    };
+    assert_eq!((place.pc, place.class), (0x8020_0000, Class::GuestTimer));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::judge::event::Event;
 use crate::judge::lines;
 use crate::judge::observer::Observer as _;
 use crate::judge::verdict::{EndKind, MachineEnd};
+use crate::machine::process::Typed;
 use crate::machine::qmp::QmpEvent;
 use crate::records;
 use rustix::process::Signal;
@@ -165,6 +166,13 @@ impl Session<'_, '_> {
             new.iter().for_each(|step| self.observer.step(step));
             if let Some(audit) = &self.audit {
                 new.iter().for_each(|step| audit.teller.step(&step.step));
+            }
+            let due = |typed: &&Typed| new.iter().any(|step| step.step == typed.after);
+            let typed = self.typed;
+            let due: Vec<_> = typed.iter().filter(due).collect();
+            for typed in due {
+                self.to_type.extend(typed.text.as_bytes());
+                self.note("typed", typed.text.escape_debug().to_string());
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A scripted QEMU, for tests.
 
+use crate::machine::keyboard::Keyboard;
 use crate::machine::process::{Ending, Process, Qemu};
 use crate::machine::qmp::Qmp;
 use crate::machine::stream::Stream;
@@ -7,7 +8,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::{advance, sleep};
 
@@ -21,6 +22,8 @@ pub enum Act {
     Wait(u64),
     /// Prints on the serial line.
     Say(String),
+    /// Waits until this was typed there.
+    Hear(String),
     /// Logs a guest's exit, this many times.
     Exits(u32),
     /// Reports the end of the machine.
@@ -72,13 +75,15 @@ impl Machine {
         let (qmp, qmp_end) = duplex(1 << 20);
         let (serial, serial_end) = duplex(1 << 20);
         let (log, log_end) = duplex(1 << 20);
+        let (serial_end, keyboard) = tokio::io::split(serial_end);
         let (status, ended) = watch::channel(None);
         let streams = [
             Stream::of(serial_end),
             Stream::closed(),
             Stream::of(log_end),
         ];
-        let qemu = Qemu::of(Qmp::new(qmp_end), streams, Box::new(Scripted(ended)));
+        let mut qemu = Qemu::of(Qmp::new(qmp_end), streams, Box::new(Scripted(ended)));
+        qemu.keyboard = Keyboard::of(keyboard);
         let machine = Self {
             qmp,
             serial,
@@ -104,6 +109,11 @@ impl Machine {
             match act {
                 Wait(ms) => sleep(ms as u32 * MS).await,
                 Stop(ms) => advance(ms as u32 * MS).await,
+                Hear(text) => {
+                    let mut heard = vec![0; text.len()];
+                    self.serial.read_exact(&mut heard).await.expect("a line");
+                    assert_eq!(heard, text.as_bytes());
+                }
                 Say(text) => drop(self.serial.write_all(text.as_bytes()).await),
                 Off => {
                     let event = r#"{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"}}"#;

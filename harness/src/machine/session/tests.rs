@@ -82,10 +82,15 @@ pub(super) fn launch() -> Launch {
         witness: Some(Format::RiscvTrap),
         firmware: None,
         audit: None,
+        typed: Vec::new(),
     }
 }
 
 fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
+    run_of(&launch(), limits, script)
+}
+
+fn run_of(launch: &Launch, limits: Limits, script: Vec<Act>) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let story = story();
     let mut dir = RunDir::create(&Project::new(folder.path()), None, "x").unwrap();
@@ -100,7 +105,7 @@ fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
         let trial = Trial::of_run(&story, "nonce");
         let finished = go(
             started,
-            &launch(),
+            launch,
             trial,
             limits,
             &mut dir,
@@ -143,6 +148,33 @@ fn a_whole_story_passes() {
     assert_eq!(ran.verdict, Verdict::Pass);
     assert_eq!(ran.log.lines().count(), 3);
     assert_eq!(ran.notes, [""; 0]);
+}
+
+#[test]
+fn a_text_is_typed_once_its_step_was_reached() {
+    let limits = Limits {
+        timeout: TIMEOUT,
+        silence: None,
+    };
+    let typed = |after: &str, text: &str| Typed {
+        after: after.into(),
+        text: text.into(),
+    };
+    let long = "x".repeat(3 << 20); // more than the line takes at once
+    let launch = Launch {
+        typed: vec![
+            typed("loaded", "never"),
+            typed("one", "hello\n"),
+            typed("one", &long),
+        ],
+        ..launch()
+    };
+    let heard = format!("hello\n{long}");
+    let loaded = say("loaded 21248 bytes\n");
+    let script = vec![Wait(5), say("one\n"), Hear(heard), loaded, Off, Die(0)];
+    let ran = run_of(&launch, limits, script);
+    assert_eq!(ran.verdict, Verdict::Pass);
+    assert_eq!(ran.again, Some(Verdict::Pass), "typing decides nothing");
 }
 
 #[test]

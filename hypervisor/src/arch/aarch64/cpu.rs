@@ -1,5 +1,7 @@
 //! The machine as aarch64 gives it: what a guest gets in either mode, and how it is confined.
 
+use core::convert::Infallible;
+
 // Linked for its boot code and its answers to ArceOS.
 use axplat_aarch64_vhe as _;
 
@@ -36,6 +38,9 @@ impl Arch for Aarch64 {
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("el1", Mode::El1), ("el0", Mode::El0)];
 
+    type Timer = Infallible;
+    const TIMERS: &'static [(&'static str, Infallible)] = &[];
+
     fn leave_traces(_cpu: &mut Cpu) {
         untidy::leave_traces();
     }
@@ -67,7 +72,12 @@ impl Arch for Aarch64 {
 
     type Vcpu = Vcpu;
 
-    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    fn new_vcpu(
+        mode: Mode,
+        _timer: Option<Infallible>,
+        arg: u64,
+        memory: &mut GuestMemory<Tables>,
+    ) -> Result<Vcpu, Error> {
         for (hpa, size) in memory.ram_in_host() {
             regs::clean_to_memory(hpa, size);
         }
@@ -79,6 +89,11 @@ impl Arch for Aarch64 {
             arg,
             memory.tables().root(),
         ))
+    }
+
+    fn wait_for_interrupt() {
+        axhal::asm::wait_for_irqs();
+        axhal::asm::enable_irqs();
     }
 
     fn about_to_release() {

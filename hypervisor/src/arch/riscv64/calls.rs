@@ -2,6 +2,7 @@
 
 use sbi_spec::{base, binary, dbcn, legacy, srst};
 
+use super::hart;
 use crate::memory::addr::Gpa;
 use crate::vm::exit::{Call, Reply};
 
@@ -14,27 +15,29 @@ pub enum Convention {
     Legacy,
 }
 
-const A0: usize = 10;
-const A1: usize = 11;
+pub(super) const A0: usize = 10;
+pub(super) const A1: usize = 11;
 const A2: usize = 12;
-const A6: usize = 16;
-const A7: usize = 17;
+pub(super) const A6: usize = 16;
+pub(super) const A7: usize = 17;
 
 /// The version that is implemented: 2.0, the first with the debug console.
 const SPEC_VERSION: u64 = 2 << 24;
 /// No implementation ID is assigned to us; this one is outside the assigned range.
 const IMPL_ID: u64 = 0x6776_6873;
 
-/// Reads the call from the guest's registers: extension in a7, function in a6.
-pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
+/// Reads the call from the guest's registers: extension in a7, function in a6. `timer` says whether the
+/// guest was given the timer of these calls.
+pub fn decode(x: &[u64; 32], timer: bool) -> (Call, Convention) {
     let (extension, function) = (x[A7] as usize, x[A6] as usize);
     let call = match (extension, function) {
         (legacy::LEGACY_CONSOLE_PUTCHAR, _) => Call::PutByte(x[A0] as u8),
+        (legacy::LEGACY_CONSOLE_GETCHAR, _) => Call::GetByte,
         (legacy::LEGACY_SHUTDOWN, _) => Call::Shutdown {
             announce: None,
             failed: false,
         },
-        (base::EID_BASE, function) => inquiry(function, x[A0]),
+        (base::EID_BASE, function) => inquiry(function, x[A0], timer),
         (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE) => {
             let (gpa, len) = range(x[A0], x[A1], x[A2]);
             Call::Write { gpa, len }
@@ -45,7 +48,10 @@ pub fn decode(x: &[u64; 32]) -> (Call, Convention) {
         }
         (dbcn::EID_DBCN, dbcn::CONSOLE_WRITE_BYTE) => Call::PutByte(x[A0] as u8),
         (srst::EID_SRST, srst::SYSTEM_RESET) => reset(x[A0], x[A1]),
-        _ => Call::Unknown { id: x[A7] },
+        _ => match hart::decode(x, timer) {
+            Some((call, _)) => call,
+            None => Call::Unknown { id: x[A7] },
+        },
     };
     // Extensions 0 to 15 are the legacy ones, whatever a6 holds (chapter 5).
     let convention = if extension <= 0xF {
@@ -75,12 +81,12 @@ pub fn encode(reply: Reply, convention: Convention, x: &mut [u64; 32]) {
 }
 
 /// The base extension, chapter 4: questions about the interface.
-fn inquiry(function: usize, argument: u64) -> Call {
+fn inquiry(function: usize, argument: u64, timer: bool) -> Call {
     let answer = match function {
         base::GET_SBI_SPEC_VERSION => SPEC_VERSION,
         base::GET_SBI_IMPL_ID => IMPL_ID,
         base::GET_SBI_IMPL_VERSION => 1,
-        base::PROBE_EXTENSION => u64::from(is_present(argument as usize)),
+        base::PROBE_EXTENSION => u64::from(is_present(argument as usize, timer)),
         // "0 is always a legal value" for these three.
         base::GET_MVENDORID | base::GET_MARCHID | base::GET_MIMPID => 0,
         _ => {
@@ -94,15 +100,17 @@ fn inquiry(function: usize, argument: u64) -> Call {
     }
 }
 
-fn is_present(extension: usize) -> bool {
+fn is_present(extension: usize, timer: bool) -> bool {
     [
         base::EID_BASE,
         dbcn::EID_DBCN,
         srst::EID_SRST,
         legacy::LEGACY_CONSOLE_PUTCHAR,
+        legacy::LEGACY_CONSOLE_GETCHAR,
         legacy::LEGACY_SHUTDOWN,
     ]
     .contains(&extension)
+        || hart::is_present(extension, timer)
 }
 
 /// A range of the debug console's, chapter 12, by address and length. The physical address comes in

@@ -1,6 +1,9 @@
 //! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
-use super::{format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, untidy, vcpu, vcpu::Vcpu};
+use super::{
+    format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, timer::Kind, untidy, vcpu,
+    vcpu::Vcpu,
+};
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva},
@@ -43,6 +46,9 @@ impl Arch for Riscv64 {
     type Mode = Mode;
     const MODES: &'static [(&'static str, Mode)] = &[("vs", Mode::Vs)];
 
+    type Timer = Kind;
+    const TIMERS: &'static [(&'static str, Kind)] = &[("sbi", Kind::Sbi), ("sstc", Kind::Sstc)];
+
     fn leave_traces(_cpu: &mut Cpu) {
         untidy::leave_traces();
     }
@@ -69,10 +75,25 @@ impl Arch for Riscv64 {
 
     type Vcpu = Vcpu;
 
-    fn new_vcpu(_mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    fn new_vcpu(
+        _mode: Mode,
+        timer: Option<Kind>,
+        arg: u64,
+        memory: &mut GuestMemory<Tables>,
+    ) -> Result<Vcpu, Error> {
+        if timer == Some(Kind::Sstc) && !regs::has_sstc() {
+            return Err(Error::Machine(
+                "this hart has no Sstc, which `timer=sstc` needs; `timer=sbi` does without",
+            ));
+        }
         // Its own translation is off, so this is a virtual address as well.
         let entry = Gva::new(LAYOUT.entry.get());
-        Ok(Vcpu::new(entry, arg, memory.tables().root()))
+        Ok(Vcpu::new(entry, arg, timer, memory.tables().root()))
+    }
+
+    fn wait_for_interrupt() {
+        axhal::asm::wait_for_irqs();
+        axhal::asm::enable_irqs();
     }
 
     fn about_to_release() {

@@ -19,6 +19,10 @@ pub struct Trap {
     pub from_user: bool,
     /// The guest's interrupts that are pending and enabled each by itself: `vsip & vsie`.
     pub awake: u64,
+    /// When the guest's own timer will end a wait, in nanoseconds on the host's monotonic clock.
+    pub wakes_at: Option<u64>,
+    /// Whether the guest has the timer of SBI's calls.
+    pub sbi_timer: bool,
 }
 
 impl Trap {
@@ -26,6 +30,11 @@ impl Trap {
     /// QEMU supplies CSR instructions and WFI, but not CBO or WRS.NTO.
     pub fn lacks_instruction(&self) -> bool {
         self.scause == VIRTUAL_INSTRUCTION && self.stval == 0
+    }
+
+    /// Whether the guest may wait, so that `wakes_at` is needed.
+    pub fn may_be_a_wait(&self) -> bool {
+        self.scause == VIRTUAL_INSTRUCTION
     }
 }
 
@@ -48,7 +57,7 @@ const WRS_NTO: u64 = 0x00D0_0073;
 pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
     let exit = match trap.scause {
         ECALL_FROM_VS => {
-            let (call, convention) = calls::decode(x);
+            let (call, convention) = calls::decode(x, trap.sbi_timer);
             return (Exit::Call(call), convention);
         }
         FETCH_GUEST_PAGE_FAULT => fault(trap, Access::Execute),
@@ -75,7 +84,10 @@ fn virtual_instruction(trap: &Trap) -> Exit {
         // It goes on if an interrupt is pending that is enabled by itself, whatever sstatus.SIE says
         // ("Wait for Interrupt"). User mode has no WFI.
         WFI if !trap.from_user && trap.awake != 0 => Exit::Emulated,
-        WFI if !trap.from_user => Exit::Idle,
+        WFI if !trap.from_user => match trap.wakes_at {
+            Some(until_ns) => Exit::Waits { until_ns },
+            None => Exit::Idle,
+        },
         _ => refused(trap, ILLEGAL_INSTRUCTION),
     }
 }

@@ -7,13 +7,13 @@ use core::arch::asm;
 use super::regs::{self, SSTATUS_FS, SSTATUS_FS_INITIAL, XL_64, attempt, csr_read, csr_write};
 use crate::memory::addr::Hpa;
 
-/// Puts `guest` into this hart, with the Sv39x4 tables at `root`. Returns what was in the confining
+/// Puts `guest` into this hart, with the Sv39x4 tables at `root` and this `henvcfg`. Returns what was in the confining
 /// registers before, for [`unload`].
 ///
 /// # Safety
 ///
 /// `root` is that of tables which live, and map only what the guest may reach, until [`unload`].
-pub unsafe fn load(guest: &GuestState, root: Hpa) -> Controls {
+pub unsafe fn load(guest: &GuestState, root: Hpa, henvcfg: u64) -> Controls {
     let before = Controls::read();
     // SAFETY: none of these CSRs affects HS-mode, and the tables are as the caller says.
     unsafe {
@@ -26,7 +26,7 @@ pub unsafe fn load(guest: &GuestState, root: Hpa) -> Controls {
         );
     }
     regs::forget_guests();
-    Controls::GUEST.write();
+    Controls::guest(henvcfg).write();
     guest.csrs.write();
     guest.extensions.write();
     guest.floating_point.load();
@@ -43,8 +43,9 @@ pub fn unload(before: Controls) -> GuestState {
         extensions: Extensions::read(),
         floating_point: FloatingPoint::save(),
     };
-    // With nothing pending or enabled: what is not delegated would be the host's interrupt.
+    // With nothing pending, enabled or armed: what is not delegated would be the host's interrupt.
     GuestCsrs::default().write();
+    Extensions::default().write();
     before.write();
     // SAFETY: the guest runs no more.
     unsafe {
@@ -101,13 +102,15 @@ csrs! {
 }
 
 impl Controls {
-    const GUEST: Self = Self {
-        hedeleg: regs::HEDELEG,
-        hideleg: regs::HIDELEG,
-        hcounteren: regs::HCOUNTEREN_TM,
-        henvcfg: regs::HENVCFG,
-        htimedelta: 0,
-    };
+    fn guest(henvcfg: u64) -> Self {
+        Self {
+            hedeleg: regs::HEDELEG,
+            hideleg: regs::HIDELEG,
+            hcounteren: regs::HCOUNTEREN_TM,
+            henvcfg,
+            htimedelta: 0,
+        }
+    }
 }
 
 csrs! {
@@ -144,9 +147,9 @@ impl Default for GuestCsrs {
 const HSTATEEN0: u64 = 1 << 62;
 
 /// CSRs of extensions that a hart may lack, and that a guest can write where no Smstateen keeps them from
-/// it: Ssaia, Zcmt, Sdtrig. jvt and scontext are shared with the host, which has no use for them.
-#[derive(Default)]
+/// it: Sstc, Ssaia, Zcmt, Sdtrig. jvt and scontext are shared with the host, which has no use for them.
 struct Extensions {
+    vstimecmp: u64,
     vsiselect: u64,
     jvt: u64,
     scontext: u64,
@@ -168,9 +171,22 @@ macro_rules! read_if_present {
     };
 }
 
+impl Default for Extensions {
+    fn default() -> Self {
+        Self {
+            // 0, which a reset may leave, would be a timer that has run out.
+            vstimecmp: u64::MAX,
+            vsiselect: 0,
+            jvt: 0,
+            scontext: 0,
+        }
+    }
+}
+
 impl Extensions {
     fn read() -> Self {
         Self {
+            vstimecmp: regs::guest_timecmp().unwrap_or(u64::MAX),
             vsiselect: read_if_present!("0x250"),
             jvt: read_if_present!("0x017"),
             scontext: read_if_present!("0x5A8"),
@@ -184,8 +200,7 @@ impl Extensions {
             hstateen1 "0x60D" = 0u64;
             hstateen2 "0x60E" = 0u64;
             hstateen3 "0x60F" = 0u64;
-            // Sstc: 0, which a reset may leave, would be a timer that has run out.
-            vstimecmp "0x24D" = u64::MAX;
+            vstimecmp "0x24D" = self.vstimecmp;
             vsiselect "0x250" = self.vsiselect;
             jvt "0x017" = self.jvt;
             scontext "0x5A8" = self.scontext;

@@ -7,11 +7,14 @@ pub mod calls;
 pub mod cpu;
 pub mod decode;
 pub mod format;
+pub mod hart;
 pub mod layout;
 #[cfg(target_os = "none")]
 mod load;
 #[cfg(target_os = "none")]
 mod regs;
+#[cfg(target_os = "none")]
+pub mod timer;
 #[cfg(target_os = "none")]
 mod untidy;
 #[cfg(target_os = "none")]

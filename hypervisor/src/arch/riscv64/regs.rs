@@ -96,6 +96,16 @@ pub const HCOUNTEREN_TM: u64 = 1 << 1;
 /// CBCFE, CBZE) and no page-based memory types (PBMTE): each is a virtual-instruction exception.
 pub const HENVCFG: u64 = 0;
 
+/// `henvcfg.STCE`: the guest's `stimecmp` is `vstimecmp`, for a guest that was given that timer.
+pub const HENVCFG_STCE: u64 = 1 << 63;
+
+/// `hvip.VSSIP`, `hvip.VSTIP`: the guest's software and timer interrupts.
+const HVIP_VSSIP: u64 = 1 << 2;
+const HVIP_VSTIP: u64 = 1 << 6;
+
+/// `vsie.STIE`.
+const VSIE_STIE: u64 = 1 << 5;
+
 // mutants: clear bits 1, 5, 7
 /// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
 /// breakpoint (3), misaligned load and store (4, 6), a call from its user mode (8), and the page
@@ -137,6 +147,46 @@ pub fn forget_guests() {
             options(nostack)
         );
     }
+}
+
+/// Has the loaded guest's timer interrupt pending, or not. Call it with interrupts off.
+pub fn set_guest_timer_interrupt(pending: bool) {
+    // SAFETY: the interrupt is delegated to the guest.
+    unsafe {
+        if pending {
+            asm!("csrs hvip, {}", in(reg) HVIP_VSTIP, options(nostack));
+        } else {
+            asm!("csrc hvip, {}", in(reg) HVIP_VSTIP, options(nostack));
+        }
+    }
+}
+
+/// Has the loaded guest's software interrupt pending. The guest itself takes it away (`sip.SSIP`).
+pub fn raise_guest_software_interrupt() {
+    // SAFETY: as above.
+    unsafe { asm!("csrs hvip, {}", in(reg) HVIP_VSSIP, options(nostack)) };
+}
+
+/// Whether the loaded guest has its timer interrupt enabled by itself.
+pub fn guest_timer_is_enabled() -> bool {
+    csr_read!("vsie") & VSIE_STIE != 0
+}
+
+/// `vstimecmp` of the loaded guest; none if it holds all ones, with which it is not armed, or if the hart
+/// has none.
+pub fn guest_timecmp() -> Option<u64> {
+    attempt!("csrr {operand}, 0x24D", 0u64).filter(|ticks| *ticks != u64::MAX)
+}
+
+/// Whether this hart has Sstc and the firmware gives it to us.
+pub fn has_sstc() -> bool {
+    attempt!("csrr {operand}, 0x24D", 0u64).is_some()
+}
+
+/// Orders this hart's fetches behind earlier stores.
+pub fn fence_instructions() {
+    // SAFETY: a fence; it changes no meaning.
+    unsafe { asm!("fence.i", options(nostack)) };
 }
 
 /// CSRs for which VS-mode has no copies of its own: the host would find what the guest writes there. So
@@ -239,6 +289,8 @@ pub fn read_trap(sstatus: u64) -> Trap {
         htinst: csr_read!("htinst"),
         from_user: sstatus & SSTATUS_SPP == 0,
         awake: csr_read!("vsip") & csr_read!("vsie"),
+        wakes_at: None,
+        sbi_timer: false,
     }
 }
 

@@ -4,9 +4,11 @@ use core::{arch::global_asm, mem::offset_of};
 
 use super::{
     calls, decode,
+    hart::{self, Effect},
     load::{self, GuestState},
     regs,
     regs::{Context, SharedCsrs},
+    timer::{GuestTimer, Kind},
 };
 use crate::{
     memory::addr::{Gva, Hpa},
@@ -43,6 +45,7 @@ pub struct Vcpu {
     shared: SharedCsrs,
     /// The guest's state that the hart holds while the guest is loaded.
     state: GuestState,
+    timer: GuestTimer,
     /// Where the guest's tables are.
     root: Hpa,
     /// The convention of the call that awaits its answer.
@@ -53,7 +56,7 @@ impl Vcpu {
     /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
     /// `a1` (device tree) zero, and `arg` in `a2`. `root` is that of its Sv39x4
     /// tables.
-    pub fn new(entry: Gva, arg: u64, root: Hpa) -> Self {
+    pub fn new(entry: Gva, arg: u64, timer: Option<Kind>, root: Hpa) -> Self {
         const A2: usize = 12;
         let mut guest_x = [0; 32];
         guest_x[A2] = arg;
@@ -68,6 +71,7 @@ impl Vcpu {
             context,
             shared: SharedCsrs::default(),
             state: GuestState::default(),
+            timer: GuestTimer::new(timer),
             root,
             convention: calls::Convention::Standard,
         }
@@ -79,7 +83,7 @@ impl vcpu::Vcpu for Vcpu {
 
     fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
         // SAFETY: the tables map only what was declared, and the caller keeps them while this is loaded.
-        let host = unsafe { load::load(&self.state, self.root) };
+        let host = unsafe { load::load(&self.state, self.root, self.timer.henvcfg()) };
         Loaded {
             vcpu: self,
             host,
@@ -89,6 +93,10 @@ impl vcpu::Vcpu for Vcpu {
 
     fn pc(&self) -> Gva {
         Gva::new(self.context.guest_sepc)
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        self.timer.deadline()
     }
 }
 
@@ -113,6 +121,10 @@ impl vcpu::Loaded for Loaded<'_> {
     fn pc(&self) -> Gva {
         vcpu::Vcpu::pc(self.vcpu)
     }
+
+    fn deadline(&self) -> Option<u64> {
+        self.vcpu.timer.deadline()
+    }
 }
 
 /// The guest's state while it is loaded.
@@ -120,6 +132,7 @@ impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
+        self.timer.prepare();
         let host = self.shared.swap_in();
         // SAFETY: the context is valid and exclusively borrowed; interrupts are off, as the
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
@@ -130,15 +143,34 @@ impl Vcpu {
             let pc = Gva::new(self.context.guest_sepc);
             trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
         }
+        if trap.may_be_a_wait() {
+            trap.wakes_at = self.timer.wakes_at();
+        }
+        trap.sbi_timer = self.timer.is_called();
         self.shared = host.swap_in();
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         let (exit, convention) = decode::decode(&trap, &self.context.guest_x);
         self.convention = convention;
-        if exit == Exit::Emulated {
-            self.skip();
+        match exit {
+            Exit::Emulated | Exit::Waits { .. } => self.skip(),
+            Exit::Call(_) => self.carry_out(trap.sbi_timer),
+            _ => {}
         }
         exit
+    }
+
+    /// Carries out what the guest's call does to its hart. Its answer comes with the next turn.
+    fn carry_out(&mut self, timer: bool) {
+        let Some((_, Some(effect))) = hart::decode(&self.context.guest_x, timer) else {
+            return;
+        };
+        match effect {
+            Effect::Timer(ticks) => self.timer.arm(ticks),
+            Effect::SoftwareInterrupt => regs::raise_guest_software_interrupt(),
+            Effect::FenceInstructions => regs::fence_instructions(),
+            Effect::FenceTranslations => regs::forget_guests(),
+        }
     }
 
     fn resume(&mut self, resume: Resume) {

@@ -1,5 +1,7 @@
 //! The machine on x86_64: what a guest gets, and turning SVM on.
 
+use core::convert::Infallible;
+
 use super::{
     format::NestedPaging,
     layout::{self, ENTRY, Mode, RAM_END},
@@ -43,6 +45,9 @@ impl Arch for X86 {
         ("invalid-vmcb", Mode::InvalidVmcb),
     ];
 
+    type Timer = Infallible;
+    const TIMERS: &'static [(&'static str, Infallible)] = &[];
+
     /// Switches SVM on, or says what the machine lacks.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
         regs::enable_svm()
@@ -61,7 +66,12 @@ impl Arch for X86 {
     type Vcpu = Vcpu;
 
     /// With page tables that map each of the low 4 GiB to itself.
-    fn new_vcpu(mode: Mode, arg: u64, memory: &mut GuestMemory<Tables>) -> Result<Vcpu, Error> {
+    fn new_vcpu(
+        mode: Mode,
+        _timer: Option<Infallible>,
+        arg: u64,
+        memory: &mut GuestMemory<Tables>,
+    ) -> Result<Vcpu, Error> {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.
         let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
@@ -71,6 +81,10 @@ impl Arch for X86 {
             vcpu.invalidate();
         }
         Ok(vcpu)
+    }
+
+    fn wait_for_interrupt() {
+        x86_64::instructions::interrupts::enable_and_hlt();
     }
 
     fn about_to_release() {

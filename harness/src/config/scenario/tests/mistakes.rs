@@ -44,6 +44,18 @@ fn every_mistake_is_refused_with_its_line() {
             "s.toml:9: key `until`: there is no such step; did you mean `a`",
         ),
         (
+            format!("{HEAD}{step}[[send]]\nafter = 'aa'\ntext = 'y'"),
+            "s.toml:8: key `after`: there is no such step; did you mean `a`",
+        ),
+        (
+            format!("{HEAD}{step}[[send]]\nafter = 'a'\ntext = ''"),
+            "s.toml:9: key `text`: types nothing",
+        ),
+        (
+            format!("{HEAD}{step}[[send]]\nafter = 'a'\ntext = '{{no}}'"),
+            "s.toml:9: key `text`: {no} has no value",
+        ),
+        (
             format!("{HEAD}{step}[[forbid]]\npattern = 'y'\nexcept = '('"),
             "s.toml:9: key `except`: regex parse",
         ),

@@ -18,7 +18,11 @@ fn registers(extension: u64, function: u64, arguments: [u64; 3]) -> [u64; 32] {
 }
 
 fn call(extension: usize, function: usize, arguments: [u64; 3]) -> Call {
-    decode(&registers(extension as u64, function as u64, arguments)).0
+    decode(
+        &registers(extension as u64, function as u64, arguments),
+        false,
+    )
+    .0
 }
 
 fn reset_with(kind: u64, reason: u64) -> Call {
@@ -101,12 +105,9 @@ fn functions_that_an_extension_does_not_have_are_unknown() {
 
 #[test]
 fn extensions_that_are_not_there_are_unknown() {
-    // Time, IPI, fences, HSM, PMU, suspend; a known number with bits above it; a vendor's.
+    // Time, PMU, suspend; a known number with bits above it; a vendor's.
     for extension in [
         0x5449_4D45,
-        0x73_5049,
-        0x5246_4E43,
-        0x48_534D,
         0x50_4D55,
         0x5355_5350,
         1 << 32 | base::EID_BASE,
@@ -130,12 +131,40 @@ fn probe(extension: u64) -> u64 {
 
 #[test]
 fn a_probe_finds_what_is_offered() {
-    for extension in [base::EID_BASE, dbcn::EID_DBCN, srst::EID_SRST, 1, 8] {
+    let harts = [0x73_5049, 0x5246_4E43, 0x48_534D];
+    let console = [dbcn::EID_DBCN, 1, 2];
+    for extension in [&harts[..], &console, &[base::EID_BASE, srst::EID_SRST, 8]].concat() {
         assert_eq!(probe(extension as u64), 1, "extension {extension:#x}");
     }
-    for extension in [0, 2, 3, 4, 5, 6, 7, 9, 0xF] {
+    for extension in [0, 3, 4, 5, 6, 7, 9, 0xF] {
         assert_eq!(probe(extension), 0, "extension {extension:#x}");
     }
+}
+
+/// A guest that has a timer is told so by the extension, and by the call of SBI 0.1.
+#[test]
+fn the_timer_is_there_for_those_that_have_one() {
+    for extension in [0x5449_4D45, 0] {
+        for timer in [false, true] {
+            let x = registers(base::EID_BASE as u64, 3, [extension, 0, 0]);
+            let reply = Reply::Value(timer.into());
+            assert_eq!(decode(&x, timer).0, Call::Settled { reply });
+            let x = registers(extension, 0, [1, 0, 0]);
+            let is_known = !matches!(decode(&x, timer).0, Call::Unknown { .. });
+            assert_eq!(is_known, timer, "extension {extension:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_legacy_call_gets_a_byte() {
+    assert_eq!(call(2, 5, [1, 1, 1]), Call::GetByte);
+    assert_eq!(answer(2, Reply::Value(b'A'.into())), (65, 11));
+    assert_eq!(
+        answer(2, Reply::Value(u64::MAX)),
+        (-1, 11),
+        "nothing is typed"
+    );
 }
 
 #[test]
@@ -201,7 +230,7 @@ fn a_legacy_shutdown_has_no_reason() {
 /// What the guest finds in a0 and a1, which held 10 and 11.
 fn answer(extension: u64, reply: Reply) -> (i64, u64) {
     let mut x = registers(extension, 0, [10, 11, 12]);
-    let (_, convention) = decode(&x);
+    let (_, convention) = decode(&x, true);
     let before = x;
     encode(reply, convention, &mut x);
     let answer = (x[A0] as i64, x[A1]);

@@ -277,3 +277,25 @@ fn a_call_has_the_convention_of_its_extension() {
     let put = Exit::Call(Call::PutByte(b'x'));
     assert_eq!(decode(&trap, &x), (put, calls::Convention::Legacy));
 }
+
+#[test]
+fn a_wait_lasts_until_the_guests_own_timer_if_there_is_nothing_else() {
+    let wfi = Trap {
+        scause: VIRTUAL_INSTRUCTION,
+        stval: WFI,
+        wakes_at: Some(70),
+        ..Trap::default()
+    };
+    let exit = |trap: &Trap| decode(trap, &[0; 32]).0;
+    assert_eq!(exit(&wfi), Exit::Waits { until_ns: 70 });
+    let awake = Trap {
+        awake: 1 << 1,
+        ..wfi
+    };
+    assert_eq!(exit(&awake), Exit::Emulated);
+    let user = Trap {
+        from_user: true,
+        ..wfi
+    };
+    assert!(matches!(exit(&user), Exit::Refused(_)));
+}

@@ -1,0 +1,105 @@
+//! What is typed on a machine's console: it is taken as fast as the machine takes it, and nothing waits for
+//! that.
+
+use std::collections::VecDeque;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+/// The sending direction of a serial line. It stays open for as long as this lives: QEMU takes its end for
+/// that of the line.
+#[derive(Default)]
+pub struct Keyboard {
+    line: Option<Box<dyn AsyncWrite + Unpin>>,
+    waiting: VecDeque<u8>,
+}
+
+impl std::fmt::Debug for Keyboard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let open = self.line.is_some();
+        write!(
+            f,
+            "Keyboard {{ open: {open}, waiting: {} }}",
+            self.waiting.len()
+        )
+    }
+}
+
+impl Keyboard {
+    /// Types on a line.
+    pub fn of(line: impl AsyncWrite + Unpin + 'static) -> Self {
+        Self {
+            line: Some(Box::new(line)),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Has a text typed, behind those that wait.
+    pub fn queue(&mut self, text: &[u8]) {
+        self.waiting.extend(text);
+    }
+
+    /// Types as much of what waits as the line takes at once; waits for ever while there is nothing to type.
+    /// Dropping the future loses nothing.
+    pub async fn press(&mut self) {
+        let Some(line) = self.line.as_mut().filter(|_| !self.waiting.is_empty()) else {
+            return std::future::pending().await;
+        };
+        match line.write(self.waiting.make_contiguous()).await {
+            Ok(taken) if taken > 0 => drop(self.waiting.drain(..taken)),
+            // Nobody takes any more. What came of the machine is seen elsewhere.
+            _ => self.line = None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    }
+
+    #[test]
+    fn what_is_typed_comes_in_order_however_little_is_taken_at_once() {
+        runtime().block_on(async {
+            let (line, mut machine) = tokio::io::duplex(3);
+            let mut keyboard = Keyboard::of(line);
+            keyboard.queue(b"hello, ");
+            keyboard.queue(b"world");
+            let mut read: Vec<u8> = Vec::new();
+            let mut piece = [0; 2];
+            while read.len() < 12 {
+                tokio::select! {
+                    () = keyboard.press() => {}
+                    length = machine.read(&mut piece) => read.extend(&piece[..length.unwrap()]),
+                }
+            }
+            assert_eq!(read, b"hello, world");
+        });
+    }
+
+    #[test]
+    fn with_nothing_to_type_or_nobody_to_take_it_nothing_comes() {
+        runtime().block_on(async {
+            let (line, machine) = tokio::io::duplex(3);
+            let mut keyboard = Keyboard::of(line);
+            let second = Duration::from_secs(1);
+            assert!(
+                tokio::time::timeout(second, keyboard.press())
+                    .await
+                    .is_err()
+            );
+            drop(machine);
+            keyboard.queue(b"x");
+            keyboard.press().await;
+            assert!(
+                tokio::time::timeout(second, keyboard.press())
+                    .await
+                    .is_err()
+            );
+        });
+    }
+}
