@@ -10,7 +10,7 @@ use crate::{
 pub use crate::error::CMDLINE as PATH;
 
 /// The keys of the words.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "nonce",
     "guest",
     "then",

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// The words of `/boot/cmdline` that `[params]` may set.
-pub const PARAMS: [&str; 11] = [
+pub const PARAMS: [&str; 12] = [
     "arg",
     "check",
     "cpu-ms",
