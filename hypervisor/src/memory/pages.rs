@@ -148,6 +148,15 @@ mod backend {
     use super::{Hpa, PAGE};
     use alloc::alloc::{alloc, dealloc};
     use core::{alloc::Layout, ptr::NonNull};
+    use std::cell::Cell;
+
+    std::thread_local!(static TAKEN: Cell<usize> = const { Cell::new(0) });
+
+    /// The pages that this thread has taken and not given back.
+    #[cfg(test)]
+    pub fn taken() -> usize {
+        TAKEN.get()
+    }
 
     const RUBBISH: u8 = 0xA5;
 
@@ -161,6 +170,7 @@ mod backend {
         let start = NonNull::new(unsafe { alloc(layout) })?;
         // SAFETY: it has so many bytes.
         unsafe { start.write_bytes(RUBBISH, layout.size()) };
+        TAKEN.set(TAKEN.get() + pages);
         Some(start)
     }
 
@@ -174,6 +184,7 @@ mod backend {
             );
             // SAFETY: `start` came from `take` with the same pages and alignment.
             unsafe { dealloc(start.as_ptr(), layout) };
+            TAKEN.set(TAKEN.get() - pages);
         }
     }
 
@@ -194,6 +205,20 @@ mod tests {
         assert!(region.bytes_mut().iter().all(|byte| *byte == 0));
         // The backend looks at them when the region is dropped.
         region.write(2 * PAGE, &[7; PAGE as usize]).unwrap();
+    }
+
+    #[test]
+    fn pages_are_counted_and_come_back() {
+        // More than other tests hold meanwhile.
+        const MANY: u64 = 4096;
+        let before = backend::taken();
+        let region = Region::new(MANY as usize, PAGE).unwrap();
+        assert!(usage().0 >= MANY);
+        assert_eq!(backend::taken(), before + MANY as usize);
+        drop(region);
+        let (held, most) = usage();
+        assert!(held < MANY && most >= MANY, "{held} of {most}");
+        assert_eq!(backend::taken(), before);
     }
 
     #[test]

@@ -27,13 +27,15 @@ pub(super) fn rights() -> u32 {
     let rights;
     // SAFETY: reading it changes nothing.
     unsafe {
-        asm!("rdpkru", in("ecx") 0, out("eax") rights, out("edx") _, options(nomem, nostack))
-    };
+        asm!("rdpkru", in("ecx") 0, out("eax") rights, out("edx") _, options(nomem, nostack));
+    }
     rights
 }
 
 /// Writes PKRU, once they are on.
 pub(super) fn set_rights(rights: u32) {
     // SAFETY: as in `switch_on`.
-    unsafe { asm!("wrpkru", in("ecx") 0, in("eax") rights, in("edx") 0, options(nomem, nostack)) };
+    unsafe {
+        asm!("wrpkru", in("ecx") 0, in("eax") rights, in("edx") 0, options(nomem, nostack));
+    }
 }
