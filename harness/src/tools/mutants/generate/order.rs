@@ -7,7 +7,7 @@ use crate::arch::Arch;
 pub const HOST_TESTS: &str = "host-tests";
 
 /// Scenarios by the file that has the defect; those for a kind come after them.
-const BY_FILE: [(&str, &[&str]); 20] = [
+const BY_FILE: [(&str, &[&str]); 21] = [
     (
         "vmcb",
         &[
@@ -73,7 +73,16 @@ const BY_FILE: [(&str, &[&str]); 20] = [
             "timer-dead-guest",
         ],
     ),
-    ("enter", &["regs-preserved", "host-regs", "regs-reloaded"]),
+    (
+        "enter",
+        &[
+            "regs-preserved",
+            "host-regs",
+            "regs-reloaded",
+            "user-refused",
+        ],
+    ),
+    ("stage1", &["gkernel-el0", "refused-el0"]),
     (
         "vcpu",
         &[
