@@ -35,6 +35,10 @@ pub fn leave_traces() {
         sysreg_write!("cntkctl_el1", COUNTERS);
         sysreg_write!("cpacr_el1", UNITS);
         sysreg_write!("mdscr_el1", TDCC);
+        // The host's own, which it has no use for: they have to be there again behind a guest.
+        sysreg_write!("sp_el0", 0x1000_u64);
+        sysreg_write!("tpidr_el0", 0x2000_u64);
+        sysreg_write!("ttbr0_el1", 0x3000_u64);
     }
     let features = Features::new(confine::hardware_id);
     if features.pmu {
@@ -54,12 +58,10 @@ const COUNTERS_OF_EL1: u64 = 0x1F;
 const BUFFERS: u64 = 0b11 << 12 | 0b11 << 24;
 
 fn leave_traces_at_el2(features: Features) {
+    let mdcr = sysreg_read!("mdcr_el2") & COUNTERS_OF_EL1 | BUFFERS;
     // SAFETY: these registers concern EL1 and EL0, and nothing of the host's runs there.
     unsafe {
-        sysreg_write!(
-            "mdcr_el2",
-            sysreg_read!("mdcr_el2") & COUNTERS_OF_EL1 | BUFFERS
-        );
+        sysreg_write!("mdcr_el2", mdcr);
         sysreg_write!("hstr_el2", 0xFFFF_u64);
         sysreg_write!("vpidr_el2", u64::MAX);
         sysreg_write!("vmpidr_el2", u64::MAX);

@@ -73,7 +73,16 @@ const BY_FILE: [(&str, &[&str]); 22] = [
             "timer-dead-guest",
         ],
     ),
-    ("enter", &["regs-preserved", "host-regs", "regs-reloaded"]),
+    (
+        "enter",
+        &[
+            "regs-preserved",
+            "host-regs",
+            "regs-reloaded",
+            "user-refused",
+        ],
+    ),
+    ("stage1", &["gkernel-el0", "refused-el0"]),
     (
         "vcpu",
         &[
