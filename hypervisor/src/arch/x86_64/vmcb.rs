@@ -12,9 +12,9 @@ pub struct Control {
     pub intercept_dr: u32,
     /// Exceptions 0 to 31.
     pub intercept_exceptions: u32,
-    /// The first word of other intercepts; see [`intercept1`].
+    /// The first word of other intercepts; see [`INTERCEPT1`].
     pub intercept1: u32,
-    /// The second word; see [`intercept2`].
+    /// The second word; see [`INTERCEPT2`].
     pub intercept2: u32,
     _reserved0: [u8; 0x2C],
     /// Host-physical address of the I/O permissions map, 12 KiB.
