@@ -77,7 +77,7 @@ impl Checkout {
         this.program(
             "cargo",
             &format!(
-                "mkdir -p target/debug && cp {} target/debug/harness\n\
+                "mkdir -p target/debug && cp '{}' target/debug/harness\n\
                  echo \"$PWD/target/debug/harness: $PWD/harness/src/main.rs\" >target/debug/harness.d\n\
                  echo '{{\"reason\":\"compiler-artifact\",\"executable\":\"'\"$PWD\"'/target/debug/harness\"}}'",
                 env!("CARGO_BIN_EXE_harness")
