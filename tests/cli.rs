@@ -1,5 +1,7 @@
 //! The command line, as a user meets it.
 
+#[path = "support/dispositions.rs"]
+mod dispositions;
 #[path = "cli/qemu.rs"]
 mod qemu;
 mod support;

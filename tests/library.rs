@@ -1,113 +1,16 @@
 //! Uses the harness as another project's tests do: only through the names at the top of the library,
 //! with a hypervisor and a guest given as files, in a folder that is not a workspace.
 
+#[path = "library/other.rs"]
+mod other;
+
 use harness::judge::observer::Beginning;
-use harness::{
-    Arch, Error, Event, Observer, Project, Report, Request, Scenario, StepReached, Verdict,
-};
+use harness::{Arch, Event, Observer, Request, Scenario, StepReached, Verdict};
+use other::{MACHINE, Other, built};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
-
-const MACHINE: &str = "x86_64";
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-/// The hypervisor and its guest, built once.
-fn built() -> &'static [PathBuf; 2] {
-    static BUILT: OnceLock<[PathBuf; 2]> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let records = tempfile::tempdir().unwrap();
-        let request = Request::new("gkernel")
-            .machine(MACHINE)
-            .records(records.path());
-        let report = harness::run(&Project::new(workspace()), request).unwrap();
-        report.assert_passed();
-        let booted = fs::read(report.run_dir.unwrap().join("run.json")).unwrap();
-        let booted: serde_json::Value = serde_json::from_slice(&booted).unwrap();
-        ["hypervisor", "guest"].map(|what| booted[what]["file"].as_str().unwrap().into())
-    })
-}
-
-/// Another project: a folder with a scenario.
-struct Other {
-    folder: tempfile::TempDir,
-}
-
-impl Other {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shipped = |file| fs::read_to_string(workspace().join("tests/scenarios").join(file));
-        let scenario = shipped("gkernel.toml").unwrap();
-        let scenario = scenario.replace("guest  = \"gkernel\"\n", "");
-        let values = shipped("base/values.toml").unwrap();
-        let audit = shipped("base/audit.toml").unwrap();
-        for (file, text) in [
-            ("tests/scenarios/smoke.toml", scenario),
-            ("tests/scenarios/base/values.toml", values),
-            ("tests/scenarios/base/audit.toml", audit),
-        ] {
-            let file = folder.path().join(file);
-            fs::create_dir_all(file.parent().unwrap()).unwrap();
-            fs::write(file, text).unwrap();
-        }
-        Self { folder }
-    }
-
-    fn project(&self) -> Project {
-        let project = Project::new(self.folder.path());
-        assert!(!project.is_workspace());
-        project
-    }
-
-    /// Wants a scenario of the hypervisor and its guest.
-    fn wants(&self, request: Request) -> Request {
-        let [hypervisor, guest] = built();
-        request.machine(MACHINE).hypervisor(hypervisor).guest(guest)
-    }
-
-    fn smoke(&self) -> Request {
-        self.wants(Request::new("smoke"))
-    }
-
-    /// The same with other words in its text, which is to have the old ones.
-    fn changed(&self, name: &str, from: &str, to: &str) -> Request {
-        let smoke = fs::read_to_string(self.project().scenario("smoke")).unwrap();
-        assert!(smoke.contains(from), "{from:?} is not in the scenario");
-        self.wants(Request::with_text(name, smoke.replacen(from, to, 1)))
-    }
-
-    /// Processes that work in a folder of the project's.
-    fn processes(&self) -> Vec<PathBuf> {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let folders =
-            processes.filter_map(|process| fs::read_link(process.path().join("cwd")).ok());
-        let here = self.folder.path().canonicalize().unwrap();
-        folders.filter(|folder| folder.starts_with(&here)).collect()
-    }
-
-    #[track_caller]
-    fn passes(&self, outcome: Result<Report, Error>) {
-        drop(self.passed(outcome));
-    }
-
-    /// The report of a run, which has to have passed.
-    #[track_caller]
-    fn passed(&self, outcome: Result<Report, Error>) -> Report {
-        let report = outcome.unwrap_or_else(|error| panic!("{error}"));
-        report.assert_passed();
-        assert_eq!((report.exit_code, report.scenario.as_str()), (0, "smoke"));
-        let run = report.run_dir.as_ref().expect("it has records");
-        assert!(run.starts_with(self.project().runs()), "{}", run.display());
-        assert!(run.join("verdict.json").is_file());
-        assert_eq!(self.processes(), [] as [PathBuf; 0]);
-        report
-    }
-}
 
 #[test]
 fn a_plain_test_boots_and_waits() {

@@ -1,6 +1,9 @@
 //! `x`: what it checks, when it checks again, and what it says when something is missing. Its tools are
 //! fakes, so nothing is installed.
 
+#[path = "support/dispositions.rs"]
+mod dispositions;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -311,6 +314,7 @@ fn a_program_that_does_not_say_its_version_is_waited_for_only_so_long() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_lives_on_when_x_is_ended_while_it_builds() {
+    use dispositions::with_signals;
     use rustix::process::{Pid, Signal, kill_process, test_kill_process};
     let checkout = Checkout::new();
     let told = checkout.path("pid");
@@ -319,7 +323,10 @@ fn nothing_lives_on_when_x_is_ended_while_it_builds() {
     checkout.program("cargo", &compile);
     for signal in [Signal::KILL, Signal::INT, Signal::TERM] {
         let _ = fs::remove_file(&told);
-        let mut x = checkout.command(&["list"]).spawn().unwrap();
+        let mut list = checkout.command(&["list"]);
+        let mut x = with_signals(&mut list, &[], &[Signal::INT])
+            .spawn()
+            .unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         let compiler = loop {
             let text = fs::read_to_string(&told).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The command line and the QEMU that it starts.
 
-use crate::support::{self, command, root};
+use crate::dispositions::with_signals;
+use crate::support::{self, command};
 use crate::workspace;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -110,14 +111,8 @@ fn a_guest_that_never_speaks_times_out_and_the_records_say_so() {
 
 /// A harness whose machine has printed something: it is up, and will stay so.
 fn booted(folder: &Path) -> (Child, BufReader<std::process::ChildStdout>) {
-    // A caller of these tests may ignore a signal, as `nohup` does, and that is inherited.
-    let harness = run_in(folder, &[]);
-    let mut child = std::process::Command::new("env")
-        .arg("--default-signal")
-        .arg(harness.get_program())
-        .args(harness.get_args())
-        .env_remove("HARNESS_ROOT")
-        .current_dir(root())
+    let mut harness = run_in(folder, &[]);
+    let mut child = with_signals(&mut harness, &[], &[Signal::INT, Signal::TERM, Signal::HUP])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

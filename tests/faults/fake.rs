@@ -1,6 +1,7 @@
 //! The fake QEMU: speaks enough QMP to be believed, then plays a case's script.
 
 use crate::cases::Act;
+use crate::dispositions;
 use crate::machines;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
@@ -125,7 +126,7 @@ impl Fake<'_> {
             Act::Exit(code) => return Some(ExitCode::from(*code)),
             Act::Abort => std::process::abort(),
             Act::Kill(signal) => self.kill_self(signal),
-            Act::IgnoreTerm => ignore(SIGTERM),
+            Act::IgnoreTerm => dispositions::ignore(SIGTERM),
             Act::Lines(count) => self.say("noise\n".repeat(*count).as_bytes()),
             Act::Flood(line) => {
                 let block = format!("{line}\n").repeat(1000);
@@ -241,27 +242,6 @@ impl Fake<'_> {
 
 /// The signal of a request to end.
 const SIGTERM: i32 = 15;
-
-/// Ignores a signal, in this process and in those that it becomes.
-pub fn ignore(signal_number: i32) {
-    const SIG_IGN: usize = 1;
-    dispose(signal_number, SIG_IGN);
-}
-
-/// Lets a signal do what it does by default, in this process and in those that it becomes.
-pub fn heed(signal_number: i32) {
-    const SIG_DFL: usize = 0;
-    dispose(signal_number, SIG_DFL);
-}
-
-fn dispose(signal_number: i32, disposition: usize) {
-    use std::os::raw::c_int;
-    unsafe extern "C" {
-        fn signal(signum: c_int, handler: usize) -> usize;
-    }
-    // SAFETY: both are valid dispositions, and no handler code is installed.
-    unsafe { signal(signal_number, disposition) };
-}
 
 /// Waits to be killed.
 fn hang() {

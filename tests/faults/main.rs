@@ -8,6 +8,8 @@ mod accounts;
 mod bed;
 mod cases;
 mod clocks;
+#[path = "../support/dispositions.rs"]
+mod dispositions;
 mod fake;
 mod signals;
 mod speed;

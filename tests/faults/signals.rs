@@ -1,13 +1,11 @@
 //! Signals to the harness that its caller ignores, and the one that stops it for a while.
 
 use crate::cases::{Act::*, Case, LONG, OFF, ONE, THREE, TWO, case};
-use crate::fake;
+use crate::dispositions::with_signals;
 use crate::support::Ran;
 use crate::survival::{bed, nothing_is_left, recorded, start, start_as_it_is, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 /// The machines.
@@ -44,23 +42,6 @@ pub const TESTS: &[(&str, fn())] = &[
         stopped_for_long,
     ),
 ];
-
-/// Ignores some signals in the process that is started, and heeds others.
-pub fn with_signals<'c>(
-    command: &'c mut Command,
-    ignored: &[Signal],
-    heeded: &[Signal],
-) -> &'c mut Command {
-    let raw = |signals: &[Signal]| -> Vec<_> { signals.iter().map(|s| s.as_raw()).collect() };
-    let (ignored, heeded) = (raw(ignored), raw(heeded));
-    let settle = move || {
-        ignored.iter().for_each(|&signal| fake::ignore(signal));
-        heeded.iter().for_each(|&signal| fake::heed(signal));
-        Ok(())
-    };
-    // SAFETY: the closure makes only the system call of signal(), and allocates nothing.
-    unsafe { command.pre_exec(settle) }
-}
 
 fn passes_in_spite_of(signal: Signal) {
     let bed = bed("signals_wait");

@@ -3,7 +3,8 @@
 
 use crate::bed::{Bed, gone};
 use crate::cases::{Act::*, Case, LONG, OFF, ONE, THREE, TWO, case};
-use crate::signals::{self, with_signals};
+use crate::dispositions::with_signals;
+use crate::signals;
 use crate::support::Ran;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use rustix::thread::CapabilitySet;

@@ -1,6 +1,8 @@
 //! Runs of a machine that is scripted here, in a time that passes only when all wait for it. So
 //! every order of data, ends, clocks and stops of the harness's own can be had, and takes no time.
 
+mod orders;
+
 use super::scripted::Act::{self, *};
 use super::scripted::{MS, Machine, say};
 use super::*;
@@ -9,7 +11,6 @@ use crate::judge::verdict::EndKind;
 use crate::judge::witness::Format;
 use crate::judge::{By, HvExpected, Known, Lines, Step, Story, StorySpec};
 use crate::project::Project;
-use proptest::prelude::*;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::time::sleep;
 
@@ -318,52 +319,6 @@ fn who_killed_qemu_decides_whose_fault_it_is() {
         run(vec![say(ALL), Off, DieButHold(9)]).verdict,
         Verdict::Pass
     );
-}
-
-/// A script in which all of `pieces` come in order, with pauses and stops in between.
-fn interleaved(cuts: Vec<(usize, u64, u64)>, text: &str, tail: &[Act]) -> Vec<Act> {
-    let mut script = Vec::new();
-    let mut rest = text;
-    for (cut, pause, stop) in cuts {
-        let (piece, after) = rest.split_at(cut.min(rest.len()));
-        script.push(say(piece));
-        script.extend([Wait(pause), Stop(stop)]);
-        rest = after;
-    }
-    script.push(say(rest));
-    script.extend_from_slice(tail);
-    script
-}
-
-fn cuts() -> impl Strategy<Value = Vec<(usize, u64, u64)>> {
-    let stop = prop_oneof![Just(0), 1..200_u64, 2000..100_000_u64];
-    prop::collection::vec((0..12_usize, 0..150_u64, stop), 0..8)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
-    /// A machine that tells its story within its time passes, however its output is cut, whichever
-    /// connection brings the end first, and however long the harness is stopped.
-    #[test]
-    fn no_order_and_no_stop_changes_a_pass(cuts in cuts(), early in any::<bool>(), logged in 0..4_u32) {
-        let tail = match early {
-            true => vec![Off, Exits(logged), Die(0)],
-            false => vec![Exits(logged), Off, Wait(20), Die(0)],
-        };
-        let script = interleaved(cuts, ALL, &tail);
-        let ran = run(script.clone());
-        prop_assert_eq!(ran.verdict, Verdict::Pass, "{:?}", script);
-    }
-
-    /// A machine that hangs somewhere in its story times out: never is what has come so far judged
-    /// to be what it is not.
-    #[test]
-    fn wherever_it_hangs_it_is_a_timeout(cuts in cuts(), at in 0..ALL.len()) {
-        let script = interleaved(cuts, &ALL[..at], &[]);
-        let ran = run(script.clone());
-        prop_assert!(matches!(ran.verdict, Verdict::Timeout { clock: Clock::Run, .. }), "{:?}: {:?}", ran.verdict, script);
-    }
 }
 
 // ---- before the machine runs
