@@ -25,11 +25,26 @@
     bne     a6, a1, 3f
 .endm
 
-.section .text
-.type guest_fill_registers_and_call, @function
-.globl guest_fill_registers_and_call
-guest_fill_registers_and_call:
-    addi    sp, sp, -144
+.macro FILL_ALL
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    FILL_FLOAT \n
+    .endr
+    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    FILL    \n
+    .endr
+.endm
+.macro CHECK_ALL
+    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    CHECK   \n
+    .endr
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    CHECK_FLOAT \n
+    .endr
+.endm
+
+# What a caller wants back, and a0 at 0(sp), in so many bytes of stack. What lies from 128(sp) on is the function's.
+.macro KEEP size
+    addi    sp, sp, -\size
     sd      a0, 0(sp)
     sd      ra, 8(sp)
     sd      gp, 16(sp)
@@ -46,33 +61,8 @@ guest_fill_registers_and_call:
     sd      s9, 104(sp)
     sd      s10, 112(sp)
     sd      s11, 120(sp)
-    # Floating point on (sstatus.FS), for the guest.
-    li      a1, 0x6000
-    csrs    sstatus, a1
-
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    FILL_FLOAT \n
-    .endr
-    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    FILL    \n
-    .endr
-1:
-    li      a7, 0x0A000000
-    li      a6, 0
-    ecall
-    ld      a0, 0(sp)
-    addi    a0, a0, -1
-    sd      a0, 0(sp)
-    bnez    a0, 1b
-
-    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    CHECK   \n
-    .endr
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    CHECK_FLOAT \n
-    .endr
-    li      a0, 0
-3:
+.endm
+.macro GIVE_BACK size
     ld      ra, 8(sp)
     ld      gp, 16(sp)
     ld      tp, 24(sp)
@@ -88,7 +78,32 @@ guest_fill_registers_and_call:
     ld      s9, 104(sp)
     ld      s10, 112(sp)
     ld      s11, 120(sp)
-    addi    sp, sp, 144
+    addi    sp, sp, \size
+.endm
+
+.section .text
+.type guest_fill_registers_and_call, @function
+.globl guest_fill_registers_and_call
+guest_fill_registers_and_call:
+    KEEP    144
+    # Floating point on (sstatus.FS), for the guest.
+    li      a1, 0x6000
+    csrs    sstatus, a1
+
+    FILL_ALL
+1:
+    li      a7, 0x0A000000
+    li      a6, 0
+    ecall
+    ld      a0, 0(sp)
+    addi    a0, a0, -1
+    sd      a0, 0(sp)
+    bnez    a0, 1b
+
+    CHECK_ALL
+    li      a0, 0
+3:
+    GIVE_BACK 144
     ret
 .size guest_fill_registers_and_call, . - guest_fill_registers_and_call
 
@@ -100,23 +115,7 @@ guest_fill_registers_and_call:
 .type guest_fill_registers_and_spin, @function
 .globl guest_fill_registers_and_spin
 guest_fill_registers_and_spin:
-    addi    sp, sp, -176
-    sd      a0, 0(sp)
-    sd      ra, 8(sp)
-    sd      gp, 16(sp)
-    sd      tp, 24(sp)
-    sd      s0, 32(sp)
-    sd      s1, 40(sp)
-    sd      s2, 48(sp)
-    sd      s3, 56(sp)
-    sd      s4, 64(sp)
-    sd      s5, 72(sp)
-    sd      s6, 80(sp)
-    sd      s7, 88(sp)
-    sd      s8, 96(sp)
-    sd      s9, 104(sp)
-    sd      s10, 112(sp)
-    sd      s11, 120(sp)
+    KEEP    176
     csrr    a1, stvec
     sd      a1, 128(sp)
     csrr    a1, sscratch
@@ -130,12 +129,7 @@ guest_fill_registers_and_spin:
     li      a1, 0x41
     csrw    fcsr, a1
 
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    FILL_FLOAT \n
-    .endr
-    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    FILL    \n
-    .endr
+    FILL_ALL
     csrsi   sstatus, 2
 4:
     li      a1, 50
@@ -166,12 +160,7 @@ guest_fill_registers_and_spin:
     bltu    a1, a0, 4b
     csrci   sstatus, 2
 
-    .irp n, 1,3,4,5,6,7,8,9,12,13,14,15,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    CHECK   \n
-    .endr
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    CHECK_FLOAT \n
-    .endr
+    CHECK_ALL
     li      a0, 64
     csrr    a1, fcsr
     li      a6, 0x41
@@ -183,22 +172,7 @@ guest_fill_registers_and_spin:
     csrw    stvec, a1
     ld      a1, 136(sp)
     csrw    sscratch, a1
-    ld      ra, 8(sp)
-    ld      gp, 16(sp)
-    ld      tp, 24(sp)
-    ld      s0, 32(sp)
-    ld      s1, 40(sp)
-    ld      s2, 48(sp)
-    ld      s3, 56(sp)
-    ld      s4, 64(sp)
-    ld      s5, 72(sp)
-    ld      s6, 80(sp)
-    ld      s7, 88(sp)
-    ld      s8, 96(sp)
-    ld      s9, 104(sp)
-    ld      s10, 112(sp)
-    ld      s11, 120(sp)
-    addi    sp, sp, 176
+    GIVE_BACK 176
     ret
 .size guest_fill_registers_and_spin, . - guest_fill_registers_and_spin
 
