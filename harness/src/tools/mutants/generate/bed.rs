@@ -2,6 +2,7 @@
 //! workspace's own scenarios and guests, which no mutant changes.
 
 use super::super::tree::Tree;
+use super::memory::Memory;
 use super::order::{self, HOST_TESTS};
 use super::outcome::{Fate, Green, Line, Row};
 use super::site::Site;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub quick: bool,
     /// How each went without a mutant. Held while one is tried, so that each is tried once.
     pub greens: Mutex<Vec<Green>>,
+    /// What killed mutants before.
+    pub memory: Mutex<Memory>,
     /// Where results go.
     pub results: UnboundedSender<Line>,
 }
@@ -87,6 +90,7 @@ impl Bed {
         self.tree.replace(&site.file, &original)?;
         if let Ok(row) = &mut row {
             row.seconds = started.elapsed().as_secs_f64();
+            self.shared.memory.lock().await.add(row);
         }
         row
     }
@@ -120,7 +124,11 @@ impl Bed {
                 return Ok(Row { text, ..row });
             }
         };
-        let (scenarios, made_for_it) = order::order(site, arch, &self.shared.scenarios);
+        let (scenarios, made_for_it) = {
+            let memory = self.shared.memory.lock().await;
+            let killers = memory.killers(site, arch);
+            order::order(site, arch, &self.shared.scenarios, &killers)
+        };
         for (nth, scenario) in scenarios.into_iter().enumerate() {
             if self.shared.quick && nth == made_for_it {
                 row.fate = Fate::Undecided;

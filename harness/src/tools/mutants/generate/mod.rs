@@ -9,6 +9,7 @@
 pub mod assembly;
 mod bed;
 pub mod equivalents;
+mod memory;
 pub mod order;
 pub mod outcome;
 pub mod rust;
@@ -23,6 +24,7 @@ use crate::project::Project;
 use crate::tools::conformance;
 use bed::{Bed, Shared};
 use equivalents::{Equivalents, matches};
+use memory::Memory;
 use outcome::{Fate, Kept, Line, Row, Table};
 use sha2::{Digest, Sha256};
 use site::Site;
@@ -130,6 +132,7 @@ pub async fn run(
         quick: wanted.quick,
         // What failed without a mutant may have been the machine's fault, and is tried again.
         greens: Mutex::new(passed.cloned().collect()),
+        memory: Mutex::new(Memory::read(&project.generated_mutants())?),
         results,
     });
     let queue = Arc::new(Mutex::new(queue));

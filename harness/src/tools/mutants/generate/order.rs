@@ -147,11 +147,16 @@ const BY_KIND: [(Kind, &[&str]); 5] = [
 ];
 
 /// The order for a mutant, out of the scenarios of an architecture; and how many of them, at the beginning, were
-/// made for what it breaks.
-pub fn order(site: &Site, arch: Arch, scenarios: &[(String, Vec<Arch>)]) -> (Vec<String>, usize) {
+/// made for what it breaks. `killers` come before them.
+pub fn order(
+    site: &Site,
+    arch: Arch,
+    scenarios: &[(String, Vec<Arch>)],
+    killers: &[&str],
+) -> (Vec<String>, usize) {
     let file = BY_FILE.iter().find(|(stem, _)| *stem == site.stem());
     let kind = BY_KIND.iter().find(|(kind, _)| *kind == site.kind);
-    let first = ["gkernel"].into_iter();
+    let first = killers.iter().copied().chain(["gkernel"]);
     let first = first.chain(
         file.into_iter()
             .flat_map(|(_, names)| names.iter().copied()),
@@ -204,11 +209,17 @@ mod tests {
             scenario("host-regs", &[Arch::Riscv64]),
             scenario("regs-preserved", &all),
         ];
-        let (order, made_for_it) = order(&site, Arch::X86_64, &scenarios);
-        assert_eq!(
-            order,
-            ["gkernel", "regs-preserved", "clean-start", "a", HOST_TESTS]
-        );
+        let (tried, made_for_it) = order(&site, Arch::X86_64, &scenarios, &[]);
+        let made = ["gkernel", "regs-preserved", "clean-start"];
+        assert_eq!(tried, [&made[..], &["a", HOST_TESTS]].concat());
         assert_eq!(made_for_it, 3);
+        // What killed it before, if that is there still.
+        let killers = [HOST_TESTS, "gone", "clean-start"];
+        let (tried, made_for_it) = order(&site, Arch::X86_64, &scenarios, &killers);
+        assert_eq!(
+            tried,
+            [HOST_TESTS, "clean-start", "gkernel", "regs-preserved", "a"]
+        );
+        assert_eq!(made_for_it, 4);
     }
 }
