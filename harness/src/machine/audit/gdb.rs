@@ -17,6 +17,9 @@ const AT_ONCE: usize = 32;
 /// How many bytes one question is for: the answer is twice as long, and within QEMU's 4 KiB.
 const PIECE: usize = 1 << 10;
 
+/// How many pieces of a description's file are asked for at once.
+const PIECES: usize = 8;
+
 /// How long a description's file and the monitor's answer may be, and how many files there may be.
 const TEXT_LIMIT: usize = 4 << 20;
 const FILES: usize = 64;
@@ -116,11 +119,10 @@ impl Gdb {
 
     /// Reads which registers there are. This has to come before the first [read](Self::read_registers) of one.
     pub async fn describe(&mut self) -> Result<(), GdbError> {
-        let target = self.file("target.xml").await?;
-        let mut files = vec![target];
-        for name in description::included(&files[0]).iter().take(FILES) {
-            files.push(self.file(name).await?);
-        }
+        let mut files = self.files(&["target.xml".to_owned()]).await?;
+        let mut included = description::included(&files[0]);
+        included.truncate(FILES);
+        files.extend(self.files(&included).await?);
         self.registers = description::registers(files.iter().map(String::as_str));
         Ok(())
     }
@@ -213,23 +215,32 @@ impl Gdb {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// A file of the machine's description.
-    async fn file(&mut self, name: &str) -> Result<String, GdbError> {
-        let mut text = Vec::new();
-        loop {
-            let offset = text.len();
-            let question = format!("qXfer:features:read:{name}:{offset:x},ff0");
-            let answer = self.ask(question.as_bytes()).await?;
-            match answer.as_slice() {
-                [b'l', rest @ ..] => text.extend_from_slice(rest),
-                [b'm', more @ ..] if !more.is_empty() && offset < TEXT_LIMIT => {
-                    text.extend_from_slice(more);
-                    continue;
+    /// Files of the machine's description. Many questions are on their way at once: QEMU tells some 2 KiB at a time,
+    /// and to wait for each answer took 20 times as long as to send it.
+    async fn files(&mut self, names: &[String]) -> Result<Vec<String>, GdbError> {
+        let questions: Vec<_> = names.iter().map(|name| file_piece(name, 0)).collect();
+        let firsts = self.ask_all(&questions).await?;
+        let mut files = Vec::with_capacity(names.len());
+        for (name, first) in names.iter().zip(&firsts) {
+            let mut text = Vec::new();
+            let mut ended = take_piece(&mut text, &file_piece(name, 0), first)?;
+            let size = text.len();
+            while !ended {
+                let offsets = (0..PIECES).map(|nth| text.len() + nth * size);
+                let questions: Vec<_> = offsets.map(|offset| file_piece(name, offset)).collect();
+                let answers = self.ask_all(&questions).await?;
+                for (answer, question) in answers.iter().zip(&questions) {
+                    let before = text.len();
+                    ended = take_piece(&mut text, question, answer)?;
+                    // What follows an end or a shorter piece was asked for at the wrong place.
+                    if ended || text.len() - before != size {
+                        break;
+                    }
                 }
-                _ => return Err(refused(&question, &answer)),
             }
-            return Ok(String::from_utf8_lossy(&text).into_owned());
+            files.push(String::from_utf8_lossy(&text).into_owned());
         }
+        Ok(files)
     }
 
     /// Asks for something that is done or refused.
@@ -265,6 +276,26 @@ impl Gdb {
             packet::encode(packet, &mut bytes);
         }
         self.stream.write_all(&bytes).await.map_err(closed)
+    }
+}
+
+/// The question for a piece of a description's file.
+fn file_piece(name: &str, offset: usize) -> Vec<u8> {
+    format!("qXfer:features:read:{name}:{offset:x},ff0").into_bytes()
+}
+
+/// Takes a piece of a description's file; says whether it is the last one.
+fn take_piece(text: &mut Vec<u8>, question: &[u8], answer: &[u8]) -> Result<bool, GdbError> {
+    match answer {
+        [b'l', rest @ ..] => {
+            text.extend_from_slice(rest);
+            Ok(true)
+        }
+        [b'm', more @ ..] if !more.is_empty() && text.len() < TEXT_LIMIT => {
+            text.extend_from_slice(more);
+            Ok(false)
+        }
+        _ => Err(refused(&words(question), answer)),
     }
 }
 
@@ -304,3 +335,6 @@ fn closed(error: io::Error) -> GdbError {
         _ => GdbError::Io(error),
     }
 }
+
+#[cfg(test)]
+mod tests;
