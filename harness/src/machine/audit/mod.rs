@@ -35,9 +35,9 @@ pub struct AuditPlan {
     /// Whose registers and tables these are.
     pub arch: Arch,
     /// Instructions by which a guest is entered ([`entering`] finds one), each with its function's name. The machine
-    /// is read when a processor is about to execute one for the first time, and the next time after 1, 64,
-    /// 4096, … exits were logged. Without any it is read when so many were logged, and at each step of the
-    /// story.
+    /// is read when a processor is about to execute one for the first and the second time, and the next time after
+    /// 64, 4096, … exits were logged. Without any it is read when 1, 64, 4096, … were logged, and at each step of
+    /// the story.
     pub entries: Vec<(String, u64)>,
     /// Instructions before which a guest's memory is still its own, for the last time. The machine is read
     /// each time.

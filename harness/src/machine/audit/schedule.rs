@@ -77,10 +77,11 @@ impl Schedule {
         }
     }
 
-    /// A guest is about to be entered, and the machine is read.
-    pub(super) fn entered(&mut self, now: Instant) {
+    /// A guest is about to be entered, and the machine is read, for the nth time. QEMU's log comes late, but before
+    /// each entry but the first there was an exit.
+    pub(super) fn entered(&mut self, now: Instant, nth: u64) {
         self.begin(now);
-        self.next = next(self.exits);
+        self.next = next(self.exits.max(nth.saturating_sub(1)));
     }
 
     fn begin(&mut self, now: Instant) {
@@ -176,12 +177,12 @@ mod tests {
         let mut schedule = Schedule::new(&plan(&["enter"], None));
         assert!(schedule.wants_entry(), "the first one");
         let mut wanted = Vec::new();
-        schedule.entered(now);
+        schedule.entered(now, 1);
         for exits in 0..=5000 {
             schedule.logged(exits);
             if schedule.wants_entry() {
                 wanted.push(exits);
-                schedule.entered(now);
+                schedule.entered(now, 1 + wanted.len() as u64);
             }
             assert_eq!(schedule.due(now), None);
         }
@@ -189,11 +190,25 @@ mod tests {
         // Where many come at once, one entry is enough.
         schedule.logged(1 << 20);
         assert!(schedule.wants_entry());
-        schedule.entered(now);
+        schedule.entered(now, 5);
         schedule.logged((1 << 24) - 1);
         assert!(!schedule.wants_entry());
         schedule.logged(u64::MAX);
-        schedule.entered(now);
+        schedule.entered(now, 6);
+    }
+
+    #[test]
+    fn an_entry_after_the_first_one_tells_of_an_exit_before_the_log_does() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(&plan(&["enter"], None));
+        schedule.entered(now, 1);
+        schedule.entered(now, 2);
+        for exits in 0..64 {
+            schedule.logged(exits);
+            assert!(!schedule.wants_entry(), "{exits}");
+        }
+        schedule.logged(64);
+        assert!(schedule.wants_entry());
     }
 
     #[test]
@@ -268,7 +283,7 @@ mod tests {
             schedule.started(at(1000));
             if !entries.is_empty() {
                 assert_eq!(schedule.due(at(1000)), None);
-                schedule.entered(at(1000));
+                schedule.entered(at(1000), 1);
             }
             assert_eq!(schedule.due(at(1000)), Some(at(1100)));
             let seconds = 1.1;

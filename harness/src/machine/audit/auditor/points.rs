@@ -47,7 +47,8 @@ impl Work {
         Ok(self.points.iter().position(at))
     }
 
-    /// Reads the machine at a point, and sees to it that the processor gets past it.
+    /// Reads the machine at a point, and sees to it that the processor gets past it. It stops at the entry after
+    /// the first one again, whenever the log tells of the exit between them; at later ones when they are due.
     pub(super) async fn at_point(&mut self, at: usize) -> Result<Snapshot, GdbError> {
         let point = &mut self.points[at];
         point.hits += 1;
@@ -65,7 +66,10 @@ impl Work {
         self.gdb.breakpoint(false, point.address).await?;
         point.armed = false;
         if point.kind == Kind::Entry {
-            self.schedule.entered(Instant::now());
+            self.schedule.entered(Instant::now(), point.hits);
+            if point.hits == 1 {
+                self.get_past(at).await?;
+            }
             return Ok(snapshot);
         }
         let releases = self.points.iter();
