@@ -1,5 +1,6 @@
-//! Conformance: each form of access is refused as what it is. The run's number divided by three is the
-//! form; the rest, the place: where nothing is declared, in the flash, and across the end of RAM.
+//! Conformance: each form of access is refused as what it is. The run's number divided by four is the
+//! form; the rest, the place: where the machine has a device and where it has the host's RAM, neither of
+//! them declared, in the flash, and across the end of RAM.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 gkernel::guest!(access);
@@ -8,7 +9,7 @@ gkernel::guest!(access);
 fn access() {
     use gkernel::{arch, argument, case, println, touch};
 
-    const PLACES: u64 = 3;
+    const PLACES: u64 = 4;
     let number = argument();
     let Some(form) = arch::ACCESSES.get((number / PLACES) as usize) else {
         case!(
@@ -21,7 +22,8 @@ fn access() {
     };
     let address = match number % PLACES {
         0 => arch::UNDECLARED,
-        1 => arch::FLASH,
+        1 => arch::HOST_RAM,
+        2 => arch::FLASH,
         // What cannot be split over the end comes behind it.
         _ if form.splits => arch::RAM_END - 1,
         _ => arch::RAM_END,

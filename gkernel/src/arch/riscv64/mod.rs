@@ -54,6 +54,9 @@ pub const PHYSICAL_MASK: u64 = u64::MAX;
 /// Where nothing is declared, and the machine has a device.
 pub const UNDECLARED: u64 = 0x1000_0000;
 
+/// Where nothing is declared, and the machine has RAM, which is the host's.
+pub const HOST_RAM: u64 = 0x8400_0000;
+
 /// The error of a call that nobody defined.
 pub const NOT_SUPPORTED: i64 = -2;
 

@@ -41,6 +41,9 @@ pub const PHYSICAL_MASK: u64 = (1 << 40) - 1;
 /// Where nothing is declared, and the machine has a device.
 pub const UNDECLARED: u64 = 0xFEE0_0000;
 
+/// Where nothing is declared, and the machine has RAM, which is the host's.
+pub const HOST_RAM: u64 = 0x20_1000;
+
 /// The error of a call that nobody defined.
 pub const NOT_SUPPORTED: i64 = hv_abi::PSCI_NOT_SUPPORTED;
 

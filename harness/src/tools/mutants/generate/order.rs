@@ -43,6 +43,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "user-refused",
             "host-regs",
             "id-registers",
+            "memory-tags",
             "refused-el0",
         ],
     ),
