@@ -122,7 +122,12 @@ pub async fn run(
     let queue = all
         .iter()
         .filter(|(site, arch)| wanted.again || !done(&kept, site, *arch));
-    let queue: VecDeque<_> = queue.cloned().collect();
+    let mut queue: VecDeque<_> = queue.cloned().collect();
+    // Each of these most likely takes all scenarios: what is not known yet comes first.
+    let equivalents = Equivalents::read(project)?;
+    queue
+        .make_contiguous()
+        .sort_by_key(|(site, _)| equivalents.reason(&site.id).is_some());
     let (results, mut incoming) = mpsc::unbounded_channel();
     let workers = wanted.jobs.min(queue.len());
     let passed = kept.greens.iter().filter(|green| green.verdict == "pass");
