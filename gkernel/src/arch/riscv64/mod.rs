@@ -255,6 +255,20 @@ pub fn change_system_registers() {
     }
 }
 
+/// `siselect`, which only a hart with Ssaia (or Sscsrind) has.
+pub fn siselect() -> u64 {
+    let value;
+    // SAFETY: reading it changes nothing.
+    unsafe { asm!("csrr {}, 0x150", out(reg) value, options(nostack)) };
+    value
+}
+
+/// Sets `siselect`.
+pub fn set_siselect(value: u64) {
+    // SAFETY: nobody uses what it selects.
+    unsafe { asm!("csrw 0x150, {}", in(reg) value, options(nostack)) };
+}
+
 /// The instruction that returns from a function.
 pub const RETURN: &[u8] = &0x8067_u32.to_le_bytes();
 

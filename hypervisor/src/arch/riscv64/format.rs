@@ -92,6 +92,13 @@ mod tests {
     }
 
     #[test]
+    fn any_permission_makes_a_leaf() {
+        for permission in [0b0010, 0b0100, 0b1000] {
+            assert_eq!(Sv39x4::next_table(permission | 1), None, "{permission:#b}");
+        }
+    }
+
+    #[test]
     fn guest_physical_addresses_have_41_bits() {
         assert_eq!(stage2::Tables::<Sv39x4>::LIMIT.get(), 1 << 41);
     }

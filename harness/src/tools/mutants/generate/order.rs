@@ -56,6 +56,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "host-regs",
             "two-vms",
             "state-enable",
+            "extension-csrs",
         ],
     ),
     ("unswitched", &["regs-reloaded", "clean-start"]),
@@ -72,11 +73,14 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "id-registers",
             "user-refused",
             "timer-dead-guest",
+            "wfi-not-enabled",
         ],
     ),
+    ("cpu", &["timer-not-there", "timer-rearm"]),
     (
         "enter",
         &[
+            HOST_TESTS,
             "regs-preserved",
             "host-regs",
             "regs-reloaded",
@@ -211,9 +215,9 @@ mod tests {
             scenario("regs-preserved", &all),
         ];
         let (tried, made_for_it) = order(&site, Arch::X86_64, &scenarios, &[]);
-        let made = ["gkernel", "regs-preserved", "clean-start"];
-        assert_eq!(tried, [&made[..], &["a", HOST_TESTS]].concat());
-        assert_eq!(made_for_it, 3);
+        let made = ["gkernel", HOST_TESTS, "regs-preserved", "clean-start"];
+        assert_eq!(tried, [&made[..], &["a"]].concat());
+        assert_eq!(made_for_it, 4);
         // What killed it before, if that is there still.
         let killers = [HOST_TESTS, "gone", "clean-start"];
         let (tried, made_for_it) = order(&site, Arch::X86_64, &scenarios, &killers);

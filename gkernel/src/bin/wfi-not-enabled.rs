@@ -1,0 +1,24 @@
+//! Conformance, riscv64: a timer whose interrupt is not enabled ends no wait, whatever else is enabled.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+gkernel::guest!(wait);
+
+#[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
+fn wait() {
+    gkernel::println!("CASE wfi-not-enabled: FAILED this is for riscv64");
+}
+
+#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+fn wait() {
+    use gkernel::{
+        arch::{self, timer},
+        println,
+    };
+
+    arch::enable_software_interrupt(true);
+    timer::enable(false);
+    timer::arm(timer::now() + timer::frequency() / 100);
+    println!("guest: waiting");
+    timer::wait();
+    println!("CASE wfi-not-enabled: FAILED it was woken");
+}
