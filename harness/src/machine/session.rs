@@ -187,6 +187,7 @@ impl Session<'_, '_> {
         while self.trial.verdict().is_none() && !qemu.is_over() {
             self.look_at_the_pulse();
             self.let_go(qemu).await;
+            self.ask_whether_it_lives(qemu).await;
             qemu.keyboard.queue(&std::mem::take(&mut self.to_type));
             let (_, due) = self.next_clock();
             if Instant::now() < due {
@@ -247,7 +248,8 @@ impl Session<'_, '_> {
             Came::Audit(heard) => self.audited(heard),
             Came::Message(Ok(Message::Event(event))) => self.qmp(&event),
             Came::Message(Ok(Message::Refused(description))) => return self.refused(description),
-            Came::Message(Ok(Message::Return(_)) | Err(_)) => {}
+            Came::Message(Ok(Message::Return(answer))) => self.answered(&answer),
+            Came::Message(Err(_)) => {}
             Came::Gone(status) => self.gone(status),
         }
         let ended = self.reported.is_some() || self.gone.is_some();

@@ -1,6 +1,6 @@
 //! What a session and the auditor have to do with each other.
 
-use super::{DRAIN, Session};
+use super::Session;
 use crate::judge::audit::{Moment, Snapshot};
 use crate::judge::event::Event;
 use crate::judge::witness::Account;
@@ -8,7 +8,6 @@ use crate::machine::audit::{Heard, LastVmrun, Teller};
 use crate::machine::process::Qemu;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use tokio::time::Instant;
 
 /// What is known of the auditor, and what it is told.
 pub(super) struct Audited {
@@ -19,8 +18,11 @@ pub(super) struct Audited {
     pub(super) goes: bool,
     /// Whether the machine may have been left standing.
     let_go: bool,
-    /// Since when there is no auditing any more, and why.
-    over: Option<(Instant, String)>,
+    /// Why there is no auditing any more.
+    over: Option<String>,
+    /// Whether QEMU was asked how its machine does since then, and has answered.
+    asked: bool,
+    lived_on: bool,
 }
 
 impl Audited {
@@ -32,6 +34,8 @@ impl Audited {
             goes: false,
             let_go: false,
             over: None,
+            asked: false,
+            lived_on: false,
         }
     }
 }
@@ -49,7 +53,7 @@ impl Session<'_, '_> {
                 audit.let_go = true;
                 self.audit_failed(format!("the audit failed: {why}"));
             }
-            Heard::Over(why) => audit.over = Some((Instant::now(), why)),
+            Heard::Over(why) => audit.over = Some(why),
         }
     }
 
@@ -101,13 +105,29 @@ impl Session<'_, '_> {
             .is_some_and(|audit| audit.told_to_go && !audit.goes)
     }
 
-    /// Says so if the auditing was over long before the machine was.
-    pub(super) fn look_for_the_auditor(&mut self) {
-        let ended = self.drained_by.map_or_else(Instant::now, |by| by - DRAIN);
-        let over = self.audit.as_mut().and_then(|audit| audit.over.take());
-        if let Some((since, why)) = over
-            && ended.saturating_duration_since(since) > DRAIN
+    /// Asks QEMU how its machine does, once the auditing is over. Most likely QEMU is ending: then it answers
+    /// nothing any more, however late the harness reads that it ends.
+    pub(super) async fn ask_whether_it_lives(&mut self, qemu: &mut Qemu) {
+        if let Some(audit) = &mut self.audit
+            && audit.over.is_some()
+            && !std::mem::replace(&mut audit.asked, true)
         {
+            // If that fails the control connection is closed, and says so itself.
+            let _ = qemu.qmp.send("query-status", Value::Null).await;
+        }
+    }
+
+    /// Takes QEMU's answer to what it was asked.
+    pub(super) fn answered(&mut self, answer: &Value) {
+        if let Some(audit) = &mut self.audit {
+            audit.lived_on |= audit.asked && answer.get("status").is_some();
+        }
+    }
+
+    /// Says so if the auditing was over before the machine was.
+    pub(super) fn look_for_the_auditor(&mut self) {
+        let audit = self.audit.as_mut().filter(|audit| audit.lived_on);
+        if let Some(why) = audit.and_then(|audit| audit.over.take()) {
             self.audit_failed(format!("the audit ended before the machine did: {why}"));
         }
     }

@@ -9,8 +9,10 @@ pub(super) enum Peer {
     Good,
     /// Nothing.
     NeverStops,
-    /// Is closed after so many answers.
+    /// Is closed after so many answers; QEMU lives.
     Closes(usize),
+    /// The same, since QEMU ends: it answers no more.
+    Ends(usize),
     /// Answers with no packet after so many.
     Rubbish(usize),
     /// QEMU ends with that status after so many answers.
@@ -95,7 +97,7 @@ impl Stub {
         if let Some(answered) = &mut self.answered {
             *answered += 1;
             match self.peer {
-                Peer::Closes(after) if *answered > after => return false,
+                Peer::Closes(after) | Peer::Ends(after) if *answered > after => return false,
                 Peer::Rubbish(after) if *answered > after => {
                     self.stream.write_all(b"SSH-2.0-rubbish\n").await.unwrap();
                     return std::future::pending().await;
