@@ -82,4 +82,10 @@ fn x86_64_keeps_the_registers_that_the_abi_names() {
     let pops = registers.map(|register| place(&lines, &format!("pop {register}")));
     assert!(pushes.is_sorted() && pushes.iter().all(|&push| push < entry));
     assert!(pops.iter().rev().is_sorted() && pops.iter().all(|&pop| pop > entry));
+    // Whatever the caller happens to have in rax.
+    let host = place(&lines, "mov rax, rdx");
+    assert_eq!(
+        lines[host + 1].split_whitespace().collect::<Vec<_>>(),
+        ["vmsave", "rax"]
+    );
 }

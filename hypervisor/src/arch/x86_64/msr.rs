@@ -131,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn long_mode_does_not_become_active_by_a_write() {
+        let paging_off = Emulated {
+            efer: SVME,
+            ..START
+        };
+        let written = paging_off.written(EFER, LMA | NXE).map(|new| new.efer);
+        assert_eq!(written, Some(SVME | NXE));
+    }
+
+    #[test]
     fn places_are_those_of_the_manual() {
         assert_eq!(place(0), Some(0));
         assert_eq!(place(0xC000_0080), Some(8 * 0x820));
