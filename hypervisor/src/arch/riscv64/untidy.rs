@@ -4,7 +4,7 @@ use core::arch::asm;
 
 use super::{
     load::write_if_present,
-    regs::{SSTATUS_FS, attempt, csr_write, has_hypervisor_extension},
+    regs::{attempt, csr_write, has_hypervisor_extension},
 };
 
 /// Leaves something in every CSR that loading a guest has to set.
@@ -33,8 +33,9 @@ pub fn leave_traces() {
             in(reg) 1_u64 << 20 | 1 << 22,
             options(nostack)
         );
-        // The host does not compute with floats. OpenSBI leaves them on.
-        asm!("csrc sstatus, {}", in(reg) SSTATUS_FS, options(nostack));
+        // sstatus.FS. The host does not compute with floats; OpenSBI leaves them on. A number of its own, so that it
+        // is off here too where the loader's is wrong.
+        asm!("csrc sstatus, {}", in(reg) 3_u64 << 13, options(nostack));
     }
     write_if_present! {
         hstateen0 "0x60C" = u64::MAX;

@@ -141,8 +141,9 @@ impl Bed {
             let ran = match &*scenario {
                 HOST_TESTS => self.host_tests().await,
                 _ => {
-                    self.boot(&scenario, arch, Some(&hypervisor), limit(green.seconds))
-                        .await
+                    let limit = limit(green.seconds);
+                    let booted = self.boot(&scenario, arch, Some(&hypervisor), limit).await;
+                    booted.map(|(ran, _)| ran)
                 }
             };
             row.runs += 1;
@@ -186,12 +187,12 @@ impl Bed {
         if let Some(green) = greens.iter().find(is_it) {
             return Ok(green.clone());
         }
-        let started = Instant::now();
-        let ran = if scenario == HOST_TESTS {
+        let (ran, seconds) = if scenario == HOST_TESTS {
+            let started = Instant::now();
             let mutant = self.tree.replace(&site.file, original)?;
             let ran = self.host_tests().await;
             self.tree.replace(&site.file, &mutant)?;
-            ran?
+            (ran?, started.elapsed().as_secs_f64())
         } else {
             self.boot(scenario, arch, None, crate::boot::request::TIMEOUT)
                 .await?
@@ -204,21 +205,22 @@ impl Bed {
             arch,
             scenario: scenario.to_owned(),
             verdict: verdict.to_owned(),
-            seconds: started.elapsed().as_secs_f64(),
+            seconds,
         };
         let _ = self.shared.results.send(Line::Green(green.clone()));
         greens.push(green.clone());
         Ok(green)
     }
 
-    /// Boots a scenario of the workspace, with a hypervisor or the workspace's own. Its records are removed.
+    /// Boots a scenario of the workspace, with a hypervisor or the workspace's own: what came of it, and how many
+    /// seconds its machine ran, without what was built first. Its records are removed.
     async fn boot(
         &self,
         scenario: &str,
         arch: Arch,
         hypervisor: Option<&Path>,
         limit: Duration,
-    ) -> Result<Ran, Error> {
+    ) -> Result<(Ran, f64), Error> {
         let mut request = Request::new(scenario)
             .arch(arch)
             .timeout(limit)
@@ -230,8 +232,8 @@ impl Bed {
         let _ = std::fs::remove_dir_all(&self.records);
         let report = report?;
         match report.exit_code {
-            0 => Ok(Ran::Passed),
-            1 | 3 => Ok(Ran::Failed(report.verdict.kind())),
+            0 => Ok((Ran::Passed, report.seconds)),
+            1 | 3 => Ok((Ran::Failed(report.verdict.kind()), report.seconds)),
             _ => Err(Error::infrastructure(report.text, "run it again")),
         }
     }
