@@ -80,11 +80,11 @@ const BY_FILE: &[(&str, &[&str])] = &[
     (
         "enter",
         &[
-            HOST_TESTS,
             "regs-preserved",
             "host-regs",
             "regs-reloaded",
             "user-refused",
+            HOST_TESTS,
         ],
     ),
     ("stage1", &["gkernel-el0", "refused-el0"]),
@@ -215,7 +215,7 @@ mod tests {
             scenario("regs-preserved", &all),
         ];
         let (tried, made_for_it) = order(&site, Arch::X86_64, &scenarios, &[]);
-        let made = ["gkernel", HOST_TESTS, "regs-preserved", "clean-start"];
+        let made = ["gkernel", "regs-preserved", HOST_TESTS, "clean-start"];
         assert_eq!(tried, [&made[..], &["a"]].concat());
         assert_eq!(made_for_it, 4);
         // What killed it before, if that is there still.
