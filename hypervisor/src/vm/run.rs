@@ -4,6 +4,7 @@ use core::ops::ControlFlow;
 
 use crate::{
     calls,
+    devices::Bus,
     memory::addr::Gva,
     memory::guest_memory::GuestMemory,
     memory::mapping::Translation,
@@ -29,6 +30,7 @@ pub enum Refusals {
 pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     events: &mut Events<C>,
     watch: &mut Watch<F>,
     clock: &mut impl Clock,
@@ -37,10 +39,10 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     let mut resume = Resume::Go;
     let outcome = loop {
         clock.set_alarm(vcpu.deadline());
-        let exit = watch.turn(|| vcpu.run(resume));
+        let exit = bus.claim(watch.turn(|| vcpu.run(resume)));
         events.count(&exit);
         let pc = vcpu.pc();
-        resume = match handle(exit, pc, memory, events, refusals) {
+        resume = match handle(exit, pc, memory, bus, events, refusals) {
             ControlFlow::Continue(resume) => resume,
             ControlFlow::Break(outcome) => break outcome,
         };
@@ -77,6 +79,7 @@ fn handle<T: Translation, C: Console>(
     exit: Exit,
     pc: Gva,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     events: &mut Events<C>,
     refusals: Refusals,
 ) -> ControlFlow<Outcome, Resume> {
@@ -88,6 +91,7 @@ fn handle<T: Translation, C: Console>(
             }
             Err(refusal) => Reason::Fault(fault, refusal),
         },
+        Exit::Mmio(access) => return ControlFlow::Continue(bus.carry_out(access, events)),
         Exit::Call(call) => {
             let reply = calls::answer(call, pc, memory, events)?;
             return ControlFlow::Continue(Resume::Reply(reply));

@@ -77,7 +77,8 @@ pub trait Vcpu {
 pub trait Loaded {
     /// Runs the guest until its next exit, and returns that exit. `resume` answers the exit before:
     /// [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an [`Exit::Refused`] or
-    /// [`Exit::RefusedCall`] that the guest is to handle, [`Resume::Go`] after all others. Interrupts
+    /// [`Exit::RefusedCall`] that the guest is to handle, [`Resume::Read`], [`Resume::Done`] or
+    /// [`Resume::BusError`] after an [`Exit::Fault`] at a device's address, [`Resume::Go`] after all others. Interrupts
     /// for the host that come meanwhile are handled by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
 

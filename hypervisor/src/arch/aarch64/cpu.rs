@@ -16,8 +16,9 @@ use super::{
     vcpu::{self, Vcpu},
 };
 use crate::{
-    error::Error, memory::addr::Gva, memory::guest_memory::GuestMemory, memory::mapping::MapError,
-    vm::arch::Arch, vm::hostcheck::Registers, vm::layout::Layout, vm::vcpu::Cpu,
+    devices::Bus, error::Error, memory::addr::Gva, memory::guest_memory::GuestMemory,
+    memory::mapping::MapError, vm::arch::Arch, vm::hostcheck::Registers, vm::layout::Layout,
+    vm::vcpu::Cpu,
 };
 
 /// A CPU with ArceOS at EL2, or at EL1 for guests at EL0.
@@ -77,6 +78,7 @@ impl Arch for Aarch64 {
         _timer: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
+        _bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         for (hpa, size) in memory.ram_in_host() {
             regs::clean_to_memory(hpa, size);

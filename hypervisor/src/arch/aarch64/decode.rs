@@ -1,6 +1,7 @@
 //! From the exception syndrome to an [`Exit`], or to what the architecture answers by itself.
 
 use super::{
+    access,
     calls::{self, Request},
     idregs::IdRegisters,
     sysregs,
@@ -28,6 +29,12 @@ impl Syndrome {
 
     fn iss(&self) -> u64 {
         self.esr & 0x1FF_FFFF
+    }
+
+    /// The load or store that a data abort describes.
+    pub fn access(&self) -> Option<access::Access> {
+        let is_data = self.vector == SYNCHRONOUS && self.class() == EC_DATA_ABORT;
+        access::Access::new(self.iss()).filter(|_| is_data)
     }
 
     /// IL: the instruction has 32 bits. Of those that trap, only AArch32 has others.
@@ -170,7 +177,7 @@ const ISS_CACHE_MAINTENANCE: u64 = 1 << 8;
 
 /// The length of an instruction. HVC and SVC leave the program counter behind themselves; what traps, SMC
 /// too, on themselves.
-const INSTRUCTION: u64 = 4;
+pub const INSTRUCTION: u64 = 4;
 
 /// What an exception of a guest at EL1 means. `translate` gives the guest-physical page of a virtual
 /// address by the guest's own tables.
@@ -184,7 +191,7 @@ pub fn decode_el1(
         None => match syndrome.class() {
             EC_HVC64 => return call(syndrome, guest, 0),
             EC_SMC64 => return call(syndrome, guest, INSTRUCTION),
-            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, translate),
+            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, guest, translate),
             // No guest is shown AArch32, but EL0 can get into it: whatever traps there is not there.
             _ if guest.in_aarch32() => syndrome.refused(guest),
             EC_WFX => return wait(syndrome, guest),
@@ -253,6 +260,7 @@ pub fn decode_el0(syndrome: &Syndrome, x: &[u64; 31]) -> Exit {
                 gpa: Gpa::new(syndrome.far),
                 access,
                 during_walk: false,
+                transfer: None,
             })
         }
         _ => syndrome.other(),
@@ -273,7 +281,11 @@ fn asynchronous(syndrome: &Syndrome) -> Option<Exit> {
 
 /// A fault of Stage-2. HPFAR_EL2 holds the page, unless it was a permission fault of the access
 /// itself (Arm ARM, D24.2.64), when the guest's own translation of FAR gives it.
-fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(Gva) -> Option<Gpa>) -> Exit {
+fn stage2_fault(
+    syndrome: &Syndrome,
+    guest: &Guest<'_>,
+    translate: impl Fn(Gva) -> Option<Gpa>,
+) -> Exit {
     let iss = syndrome.iss();
     if !is_translation(iss) {
         return syndrome.other();
@@ -297,6 +309,7 @@ fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(Gva) -> Option<Gpa>) -> 
         gpa: Gpa::new(page.get() | low),
         access,
         during_walk,
+        transfer: syndrome.access().map(|access| access.transfer(guest.x)),
     })
 }
 

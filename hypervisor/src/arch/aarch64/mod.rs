@@ -10,6 +10,7 @@
 //! Source of the numbers: Arm Architecture Reference Manual for A-profile (DDI 0487), chapters
 //! D1 (exceptions), D8 (translation) and D24 (system registers).
 
+pub mod access;
 pub mod calls;
 #[cfg(target_os = "none")]
 mod confine;

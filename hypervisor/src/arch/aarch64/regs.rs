@@ -272,12 +272,15 @@ pub fn disarm_timer() -> u64 {
 /// Fills in the guest's registers for an exception to EL1 taken at `pc` in `pstate`, and returns the
 /// program counter and PSTATE of its handler.
 pub fn trap_guest(exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
-    // SAFETY: ELR_EL1, SPSR_EL1 and ESR_EL1 of the guest. FAR_EL1 is unknown behind an exception for an
-    // instruction that is not there, the only kind that is raised here.
+    // SAFETY: ELR_EL1, SPSR_EL1 and ESR_EL1 of the guest.
     unsafe {
         sysreg_write!("s3_5_c4_c0_1", pc);
         sysreg_write!("s3_5_c4_c0_0", pstate);
         sysreg_write!("s3_5_c5_c2_0", exception.code);
+    }
+    if exception::has_address(exception.code) {
+        // SAFETY: FAR_EL1 of the guest. It is unknown behind other exceptions.
+        unsafe { sysreg_write!("s3_5_c6_c0_0", exception.value) };
     }
     // SCTLR_EL1 and VBAR_EL1 of the guest.
     exception::entry(

@@ -8,8 +8,8 @@ use core::{
 use super::{
     calls, confine,
     cpu::Mode,
-    decode::{self, Emulation, Guest, Trapped},
-    exception::SPSR_EL1H_MASKED,
+    decode::{self, Emulation, Guest, INSTRUCTION, Syndrome, Trapped},
+    exception::{self, SPSR_EL1H_MASKED},
     idregs::{Features, IdRegisters},
     regs::{self, Context, El1State},
     unswitched::Unswitched,
@@ -56,6 +56,8 @@ pub struct Vcpu {
     context: Context,
     /// What there is of it at EL1; none for a guest at EL0.
     el1: Option<El1>,
+    /// What the guest's last exit left.
+    syndrome: Syndrome,
     /// The bytes by which the guest's program counter moves on when its call is answered.
     call_length: u64,
     /// Whether the guest waits, by its last exit.
@@ -117,6 +119,7 @@ impl Vcpu {
         Self {
             context,
             el1,
+            syndrome: Syndrome::default(),
             call_length: 0,
             waits: false,
         }
@@ -208,6 +211,7 @@ impl Vcpu {
             }
             None => Trapped::exit(decode::decode_el0(&syndrome, &self.context.guest_x)),
         };
+        self.syndrome = syndrome;
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         match trapped {
@@ -231,11 +235,28 @@ impl Vcpu {
         match resume {
             Resume::Go => {}
             Resume::Reply(reply) => {
-                self.context.guest_elr = self.context.guest_elr.wrapping_add(self.call_length);
+                self.skip(self.call_length);
                 self.context.guest_x[0] = calls::encode(reply);
             }
             Resume::Inject(exception) => self.inject(exception),
+            Resume::Read(value) => {
+                if let Some(access) = self.syndrome.access() {
+                    access.load(value, &mut self.context.guest_x);
+                }
+                self.skip(INSTRUCTION);
+            }
+            Resume::Done => self.skip(INSTRUCTION),
+            Resume::BusError => {
+                let Syndrome { esr, far, .. } = self.syndrome;
+                let pstate = self.context.guest_spsr;
+                self.inject(exception::external_abort(esr, far, pstate));
+            }
         }
+    }
+
+    /// Moves past an instruction.
+    fn skip(&mut self, length: u64) {
+        self.context.guest_elr = self.context.guest_elr.wrapping_add(length);
     }
 
     /// Carries an instruction out.
@@ -246,7 +267,7 @@ impl Vcpu {
         {
             *x = value;
         }
-        self.context.guest_elr = self.context.guest_elr.wrapping_add(emulation.length);
+        self.skip(emulation.length);
         self.waits = emulation.wait;
     }
 
