@@ -176,7 +176,7 @@ impl Gicd {
     /// Two bits for each of 16 interrupts: the upper one says that it is edge-triggered.
     fn configuration(&self, offset: u64) -> u32 {
         let edge = self.edge >> (offset * 4);
-        (0..16).fold(0, |bits, n| bits | (edge >> n & 1) as u32 * 0b10 << (2 * n))
+        (0..16).fold(0, |bits, n| bits | ((edge >> n & 1) as u32) << (2 * n + 1))
     }
 
     fn set_register(&mut self, offset: u64, value: u32) {

@@ -177,6 +177,11 @@ pub enum Call {
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
     },
+    /// Suspend the guest's only CPU until an interrupt comes; then the call has succeeded.
+    Suspend {
+        /// When that is at the latest, in nanoseconds on the host's monotonic clock.
+        until_ns: u64,
+    },
     /// End the guest.
     Shutdown {
         /// The line to print, for calls that have a name of their own (`SBI SRST shutdown`).

@@ -10,7 +10,7 @@ use crate::{
     memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
-    vm::exit::{Exit, Outcome, Overrun, Reason, Refused, Resume},
+    vm::exit::{Call, Exit, Outcome, Overrun, Reason, Refused, Resume},
     vm::timer::Clock,
     vm::vcpu::Loaded,
 };
@@ -46,8 +46,6 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
             ControlFlow::Continue(resume) => resume,
             ControlFlow::Break(outcome) => break outcome,
         };
-        // This is outside the turn, because waiting is not the guest's own time.
-        vcpu.wait();
         let counts = events.counts();
         if let ControlFlow::Break(overrun) = wait(&exit, clock, || watch.check(counts)) {
             let reason = Reason::Overrun(overrun);
@@ -58,15 +56,16 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     outcome
 }
 
-/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`]. `check` looks at the guest's
-/// budgets, once and after each interrupt of the host.
+/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`] or a [`Call::Suspend`]. That is outside the
+/// guest's turns, because waiting is not its own time. `check` looks at the guest's budgets, once and after each
+/// interrupt of the host.
 fn wait(
     exit: &Exit,
     clock: &mut impl Clock,
     mut check: impl FnMut() -> ControlFlow<Overrun>,
 ) -> ControlFlow<Overrun> {
     check()?;
-    if let Exit::Waits { until_ns } = *exit {
+    if let Exit::Waits { until_ns } | Exit::Call(Call::Suspend { until_ns }) = *exit {
         while clock.now_ns() < until_ns {
             clock.wait(until_ns);
             check()?;

@@ -82,11 +82,6 @@ pub trait Loaded {
     /// for the host that come meanwhile are handled by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
 
-    /// Called after each turn that the guest survived. If the guest's last exit was an instruction that
-    /// waits for an interrupt, and one can still come, this waits until the host's next interrupt,
-    /// without using the CPU; then the guest may look again.
-    fn wait(&mut self) {}
-
     /// When the hypervisor has to interrupt the guest for the guest's own sake, in nanoseconds on the
     /// host's monotonic clock: the deadline of a timer that the hypervisor keeps for it. The next turn from
     /// then on makes that timer's interrupt pending. None if no such timer is armed.

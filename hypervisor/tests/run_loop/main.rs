@@ -62,7 +62,6 @@ struct Script<'c> {
     resumes: Vec<Resume>,
     clock_ms: &'c Cell<u64>,
     turn_ms: u64,
-    wait_ms: u64,
     deadlines: VecDeque<Option<u64>>,
 }
 
@@ -73,10 +72,6 @@ impl Loaded for Script<'_> {
         self.exits
             .pop_front()
             .expect("the loop went on after the guest's end")
-    }
-
-    fn wait(&mut self) {
-        self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -182,8 +177,6 @@ struct Stage<'a> {
     budgets: Budgets,
     refusals: Refusals,
     turn_ms: u64,
-    /// How long it waits after each turn.
-    wait_ms: u64,
     /// What is typed before it runs.
     typed: &'a str,
     /// The deadlines of its timer, before each turn; none behind the last.
@@ -195,7 +188,6 @@ const STAGE: Stage<'_> = Stage {
     budgets: BUDGETS,
     refusals: Refusals::Kill,
     turn_ms: TURN_MS,
-    wait_ms: 0,
     typed: "",
     deadlines: &[],
 };
@@ -254,7 +246,6 @@ fn play_on(
         resumes: Vec::new(),
         clock_ms: &clock_ms,
         turn_ms: stage.turn_ms,
-        wait_ms: stage.wait_ms,
         deadlines: stage.deadlines.iter().copied().collect(),
     };
     let mut host = Host {

@@ -17,7 +17,7 @@ fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
         during_walk: false,
         transfer: None,
     };
-    let exit = decode(&fault, 0, EL0, NO_TIMER);
+    let exit = decode(&fault, 0, EL0, NOTHING);
     assert_eq!(exit, Trapped::exit(Exit::Fault(expected)));
 }
 
@@ -32,7 +32,7 @@ fn stage2(class: u64, iss: u64, translated: Option<u64>) -> Exit {
     let guest = Guest {
         x: &[0; 31],
         pstate: EL1,
-        timer: NO_TIMER,
+        wake: NOTHING,
         ids: &IdRegisters::default(),
     };
     let translate = |address| {
@@ -143,6 +143,6 @@ fn hpfar_has_the_page_in_bits_43_to_4() {
         far: 0xFFF,
         ..synchronous(EC_DATA_ABORT, 0b00_0101)
     };
-    let exit = decode(&far_away, 0, EL1, NO_TIMER);
+    let exit = decode(&far_away, 0, EL1, NOTHING);
     assert_eq!(exit, Trapped::exit(at((1 << 52) - 1, Access::Read, false)));
 }
