@@ -60,6 +60,8 @@ fn run_guest<A: Arch>(
 ) -> Result<Outcome, Error> {
     let (name, mode) = choose("mode", params.mode.as_deref(), A::MODES)?.unwrap_or(A::MODES[0]);
     let timer = choose("timer", params.timer.as_deref(), A::TIMERS)?.map(|(_, timer)| timer);
+    let console = choose("console", params.console.as_deref(), A::CONSOLES)?;
+    let console = console.map(|(_, console)| console);
     events.started(A::NAME, name);
     if params.untidy {
         A::leave_traces(cpu);
@@ -76,7 +78,7 @@ fn run_guest<A: Arch>(
 
     let before = A::host_registers();
     let mut bus = Bus::default();
-    let mut vcpu = A::new_vcpu(mode, timer, arg, &mut memory, &mut bus)?;
+    let mut vcpu = A::new_vcpu(mode, timer, console, arg, &mut memory, &mut bus)?;
     let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
     let outcome = match made {

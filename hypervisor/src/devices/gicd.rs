@@ -6,7 +6,10 @@
 //! fills. So what is active, and whether what was pending has been taken, is known when the lists have been
 //! looked at: [`Gicd::present`] says what belongs there, [`Gicd::settle`] takes what was found there.
 
-use super::{Device, Terminal};
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use super::{Device, Line, Terminal};
 use crate::vm::exit::Size;
 
 #[cfg(test)]
@@ -46,6 +49,8 @@ pub struct Gicd {
     latched: u64,
     /// Whose line is high.
     high: u64,
+    /// Whose line may become so by what is typed.
+    awaiting: u64,
     active: u64,
     /// Those that are edge-triggered; the others follow their lines.
     edge: u64,
@@ -60,6 +65,7 @@ impl Default for Gicd {
             enabled: SGIS,
             latched: 0,
             high: 0,
+            awaiting: 0,
             active: 0,
             edge: SGIS,
             priorities: [0; INTERRUPTS],
@@ -98,6 +104,11 @@ impl Gicd {
     /// Whether any interrupt is pending that such a CPU takes.
     pub fn interrupts(&self, mask: u8) -> bool {
         each(self.pending()).any(|intid| self.would_interrupt(intid, mask))
+    }
+
+    /// Whether what is typed may lead to an interrupt that such a CPU takes.
+    pub fn awaits_input(&self, mask: u8) -> bool {
+        each(self.awaiting).any(|intid| self.would_interrupt(intid, mask))
     }
 
     /// What the lists are to hold: the active interrupts, then those that are pending, the higher priority
@@ -231,6 +242,27 @@ impl Gicd {
         };
         if to_this {
             self.latched |= 1 << (value & 0xF);
+        }
+    }
+}
+
+/// The line of a device to a distributor.
+pub struct Wire {
+    /// Where it goes.
+    pub chip: Rc<RefCell<Gicd>>,
+    /// Which interrupt it is there.
+    pub intid: u8,
+}
+
+impl Line for Wire {
+    fn set(&self, high: bool, awaits: bool) {
+        let mut chip = self.chip.borrow_mut();
+        chip.set_line(self.intid, high);
+        let bit = bit(self.intid);
+        if awaits {
+            chip.awaiting |= bit;
+        } else {
+            chip.awaiting &= !bit;
         }
     }
 }

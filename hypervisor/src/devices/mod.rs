@@ -6,6 +6,7 @@
 //! tested.
 
 pub mod gicd;
+pub mod pl011;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 use core::{cell::RefCell, ops::Range};
@@ -25,6 +26,17 @@ pub trait Terminal {
     fn get(&mut self) -> Option<u8>;
 }
 
+/// The line by which a device interrupts the guest.
+pub trait Line {
+    /// From now on it is high, or low. `awaits` says whether what is typed may make it high.
+    fn set(&self, high: bool, awaits: bool);
+}
+
+/// The line of a device that nobody hears.
+impl Line for () {
+    fn set(&self, _high: bool, _awaits: bool) {}
+}
+
 /// An emulated device. An access lies inside its window, and `offset`, which counts bytes from the start of
 /// the window, is a multiple of the size.
 pub trait Device {
@@ -39,6 +51,12 @@ pub trait Device {
         value: u64,
         terminal: &mut dyn Terminal,
     ) -> Option<()>;
+
+    /// Looks at the terminal, between the guest's turns and while it waits. Returns whether its line went high
+    /// for what it found.
+    fn poll(&mut self, _terminal: &mut dyn Terminal) -> bool {
+        false
+    }
 }
 
 /// A device that somebody else looks at too, between accesses.
@@ -55,6 +73,10 @@ impl<D: Device> Device for Rc<RefCell<D>> {
         terminal: &mut dyn Terminal,
     ) -> Option<()> {
         self.borrow_mut().write(offset, size, value, terminal)
+    }
+
+    fn poll(&mut self, terminal: &mut dyn Terminal) -> bool {
+        self.borrow_mut().poll(terminal)
     }
 }
 
@@ -110,6 +132,12 @@ impl Bus {
     /// device, is a bus error, and so is one that the device refuses.
     pub fn carry_out(&mut self, access: Mmio, terminal: &mut dyn Terminal) -> Resume {
         self.reach(access, terminal).unwrap_or(Resume::BusError)
+    }
+
+    /// Has each device look at the terminal. Returns whether the line of one went high.
+    pub fn poll(&mut self, terminal: &mut dyn Terminal) -> bool {
+        let poll = |rose, window: &mut Window| window.device.poll(terminal) || rose;
+        self.windows.iter_mut().fold(false, poll)
     }
 
     fn reach(&mut self, access: Mmio, terminal: &mut dyn Terminal) -> Option<Resume> {

@@ -19,10 +19,10 @@ pub enum Exit {
     HostInterrupt,
     /// The guest waits for an interrupt (WFI, HLT); none is pending, and nothing can raise one.
     Idle,
-    /// The guest waits for an interrupt, and its own timer will raise one. The architecture has already
-    /// moved it past the instruction.
+    /// The guest waits for an interrupt, and its own timer will raise one, or a device when something is typed. The
+    /// architecture has already moved it past the instruction.
     Waits {
-        /// When that is, in nanoseconds on the host's monotonic clock.
+        /// When that is at the latest, in nanoseconds on the host's monotonic clock.
         until_ns: u64,
     },
     /// The guest executed something that it has no right to, or that does not exist for it: an

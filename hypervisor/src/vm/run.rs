@@ -47,7 +47,11 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
             ControlFlow::Break(outcome) => break outcome,
         };
         let counts = events.counts();
-        if let ControlFlow::Break(overrun) = wait(&exit, clock, || watch.check(counts)) {
+        let look = || {
+            watch.check(counts)?;
+            ControlFlow::Continue(bus.poll(events))
+        };
+        if let ControlFlow::Break(overrun) = wait(&exit, clock, look) {
             let reason = Reason::Overrun(overrun);
             break Outcome::Killed { reason, pc };
         }
@@ -57,18 +61,18 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
 }
 
 /// Waits as long as the guest does: not at all, but after an [`Exit::Waits`] or a [`Call::Suspend`]. That is outside the
-/// guest's turns, because waiting is not its own time. `check` looks at the guest's budgets, once and after each
-/// interrupt of the host.
+/// guest's turns, because waiting is not its own time. `look` looks at the guest's budgets, and says
+/// whether what was typed ends a wait: once, and after each interrupt of the host.
 fn wait(
     exit: &Exit,
     clock: &mut impl Clock,
-    mut check: impl FnMut() -> ControlFlow<Overrun>,
+    mut look: impl FnMut() -> ControlFlow<Overrun, bool>,
 ) -> ControlFlow<Overrun> {
-    check()?;
+    let mut over = look()?;
     if let Exit::Waits { until_ns } | Exit::Call(Call::Suspend { until_ns }) = *exit {
-        while clock.now_ns() < until_ns {
+        while !over && clock.now_ns() < until_ns {
             clock.wait(until_ns);
-            check()?;
+            over = look()?;
         }
     }
     ControlFlow::Continue(())

@@ -59,6 +59,20 @@ fn a_fetch_from_a_device_and_tables_in_one_end_the_guest() {
     }
 }
 
+/// A device that has something to say ends a wait; what was there before does not.
+#[test]
+fn what_is_typed_ends_a_wait_for_a_device() {
+    let until_ns = 100 * MS;
+    let stage = Stage {
+        turn_ms: 0,
+        rises_at_look: 3,
+        ..STAGE
+    };
+    let played = play_on(&stage, &[Exit::Waits { until_ns }, SHUTDOWN], |_| ());
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.waits, [10, 10]);
+}
+
 /// To spin on a device is no progress.
 #[test]
 fn accesses_to_a_device_are_bounded() {

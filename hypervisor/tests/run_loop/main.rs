@@ -151,6 +151,9 @@ impl Console for Buffer {
 #[derive(Default)]
 struct Echo {
     stored: Vec<u64>,
+    /// How often it was polled, and at which time its line goes high.
+    looks: u32,
+    rises_at_look: u32,
 }
 
 impl Device for Echo {
@@ -169,6 +172,11 @@ impl Device for Echo {
         terminal.put(value as u8);
         Some(())
     }
+
+    fn poll(&mut self, _terminal: &mut dyn Terminal) -> bool {
+        self.looks += 1;
+        self.looks == self.rises_at_look
+    }
 }
 
 /// How a scripted guest is run.
@@ -177,6 +185,8 @@ struct Stage<'a> {
     budgets: Budgets,
     refusals: Refusals,
     turn_ms: u64,
+    /// At which look its device has something for it.
+    rises_at_look: u32,
     /// What is typed before it runs.
     typed: &'a str,
     /// The deadlines of its timer, before each turn; none behind the last.
@@ -188,6 +198,7 @@ const STAGE: Stage<'_> = Stage {
     budgets: BUDGETS,
     refusals: Refusals::Kill,
     turn_ms: TURN_MS,
+    rises_at_look: 0,
     typed: "",
     deadlines: &[],
 };
@@ -237,7 +248,10 @@ fn play_on(
         .unwrap();
     prepare(&mut memory);
     let mut bus = Bus::default();
-    let echo = Rc::new(RefCell::new(Echo::default()));
+    let echo = Rc::new(RefCell::new(Echo {
+        rises_at_look: stage.rises_at_look,
+        ..Echo::default()
+    }));
     bus.add(Gpa::new(DEVICE), 0x1000, Box::new(echo.clone()))
         .unwrap();
     let clock_ms = Cell::new(0);

@@ -3,13 +3,14 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::{OFFSET, timer};
+use super::{OFFSET, timer, uart};
 
 /// The interrupt of the virtual timer (PPI 11).
 pub const TIMER: u32 = 27;
 
-/// Where the registers of both are, in the guest's own half.
+/// Where the distributor's registers are, in the guest's own half.
 pub const GICD: u64 = OFFSET + 0x0800_0000;
+/// Likewise those of the CPU interface.
 pub const GICC: u64 = OFFSET + 0x0801_0000;
 
 const GICD_CTLR: u64 = GICD;
@@ -67,6 +68,9 @@ pub(super) fn on_interrupt() {
         return;
     }
     let fired = interrupt == TIMER && timer::has_fired();
+    if interrupt == uart::INTERRUPT {
+        uart::on_interrupt();
+    }
     if fired {
         // Its line is low before the interrupt is over, or that would come again.
         timer::disarm();

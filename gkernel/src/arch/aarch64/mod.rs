@@ -6,6 +6,7 @@ mod el0;
 mod encode;
 mod features;
 pub mod gic;
+pub mod mmio;
 mod own;
 mod probe;
 mod start_state;
@@ -13,6 +14,7 @@ mod sweep;
 pub mod switch;
 mod tables;
 pub mod timer;
+mod uart;
 mod user;
 
 use core::{
@@ -121,6 +123,7 @@ pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
 pub use sweep::sweep_registers;
 pub use tables::{map_demand_page, map_physical, map_user, map_user_low, set_root};
+pub use uart::{UART, get_byte, read_console};
 pub use user::{USER_PROBES, try_in_aarch32, try_in_user};
 
 /// Called first thing at EL0.

@@ -9,7 +9,9 @@ use axplat_aarch64_vhe::config::devices::GICV_PADDR;
 use super::{
     confine,
     idregs::Features,
-    layout::{CPU_INTERFACE, CPU_INTERFACE_SIZE, DISTRIBUTOR, LAYOUT, STACK_END},
+    layout::{
+        CPU_INTERFACE, CPU_INTERFACE_SIZE, DISTRIBUTOR, LAYOUT, STACK_END, UART, UART_INTERRUPT,
+    },
     regs,
     regs::HOST_REGISTERS,
     tables::Tables,
@@ -19,8 +21,9 @@ use super::{
 };
 use crate::{
     devices::{
-        Bus,
-        gicd::{self, Gicd},
+        Bus, Line,
+        gicd::{self, Gicd, Wire},
+        pl011::{self, Pl011},
     },
     error::Error,
     memory::addr::{Gva, Hpa},
@@ -44,6 +47,13 @@ pub enum Mode {
     El0,
 }
 
+/// The kinds of UART that a guest can get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uart {
+    /// A PL011, emulated. It interrupts a guest that is given a timer.
+    Pl011,
+}
+
 impl Arch for Aarch64 {
     const NAME: &'static str = "aarch64";
 
@@ -52,6 +62,9 @@ impl Arch for Aarch64 {
 
     type Timer = Kind;
     const TIMERS: &'static [(&'static str, Kind)] = &[("cntv", Kind::Cntv)];
+
+    type Console = Uart;
+    const CONSOLES: &'static [(&'static str, Uart)] = &[("pl011", Uart::Pl011)];
 
     fn leave_traces(_cpu: &mut Cpu) {
         untidy::leave_traces();
@@ -87,6 +100,7 @@ impl Arch for Aarch64 {
     fn new_vcpu(
         mode: Mode,
         timer: Option<Kind>,
+        console: Option<Uart>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
         bus: &mut Bus,
@@ -94,15 +108,19 @@ impl Arch for Aarch64 {
         for (hpa, size) in memory.ram_in_host() {
             regs::clean_to_memory(hpa, size);
         }
-        if timer.is_some() && mode == Mode::El0 {
+        if (timer.is_some() || console.is_some()) && mode == Mode::El0 {
             return Err(Error::Machine(
-                "a guest at EL0 gets no timer, which `timer=cntv` asks for; one at EL1 does, with `mode=el1`",
+                "a guest at EL0 gets neither timer nor console, which `timer=` and `console=` ask for; one at \
+                 EL1 does, with `mode=el1`",
             ));
         }
         let timer = match timer {
             Some(kind) => Some((kind, add_interrupts(memory, bus)?)),
             None => None,
         };
+        if let Some(Uart::Pl011) = console {
+            add_uart(timer.as_ref().map(|(_, chip)| chip.clone()), bus)?;
+        }
         // Its own translation is off, so these are virtual addresses as well.
         let (entry, stack) = (Gva::new(LAYOUT.entry.get()), Gva::new(STACK_END.get()));
         Ok(Vcpu::new(
@@ -145,4 +163,16 @@ fn add_interrupts(
     let hpa = Hpa::new(GICV_PADDR as u64);
     memory.add_device("gicc", CPU_INTERFACE, CPU_INTERFACE_SIZE, hpa, RW)?;
     Ok(chip)
+}
+
+/// Gives a guest a UART, which interrupts it by `chip`, if there is one.
+fn add_uart(chip: Option<Rc<RefCell<Gicd>>>, bus: &mut Bus) -> Result<(), Error> {
+    let line: Box<dyn Line> = match chip {
+        Some(chip) => Box::new(Wire {
+            chip,
+            intid: UART_INTERRUPT,
+        }),
+        None => Box::new(()),
+    };
+    bus.add(UART, pl011::WINDOW, Box::new(Pl011::new(line)))
 }

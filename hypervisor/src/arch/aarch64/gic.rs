@@ -124,6 +124,11 @@ impl Interrupts {
         self.chip.borrow().interrupts(self.mask())
     }
 
+    /// Whether what is typed may lead to one.
+    pub fn await_input(&self) -> bool {
+        self.chip.borrow().awaits_input(self.mask())
+    }
+
     /// Whether the timer's would end a wait.
     pub fn has_timer(&self) -> bool {
         let mask = self.mask();

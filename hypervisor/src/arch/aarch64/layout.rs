@@ -24,6 +24,11 @@ pub const CPU_INTERFACE: Gpa = Gpa::new(0x0801_0000);
 /// As above.
 pub const CPU_INTERFACE_SIZE: u64 = 0x2000;
 
+/// The UART of a guest that is given one, at QEMU's place for it, and the number of its interrupt (SPI 1).
+pub const UART: Gpa = Gpa::new(0x0900_0000);
+/// As above.
+pub const UART_INTERRUPT: u8 = 33;
+
 /// 2 MiB of RAM, the image at its first byte; the stack apart; and the second flash unit of QEMU's
 /// `virt`, 64 MiB, at the same address for host and guest.
 pub const LAYOUT: Layout = Layout {

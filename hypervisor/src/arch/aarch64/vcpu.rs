@@ -211,14 +211,22 @@ impl El1 {
 
     /// What would end a wait. Without interrupts, that is the timer when it has fired: it may be polled.
     fn wake(&self) -> Wake {
-        let (pending, timer) = match &self.interrupts {
-            Some(interrupts) => (interrupts.are_pending(), interrupts.has_timer()),
-            None => (self.timer.has_fired(), true),
+        let Some(interrupts) = &self.interrupts else {
+            return match self.timer.is_armed() {
+                true if self.timer.has_fired() => Wake::Now,
+                true => Wake::At(self.timer.due_ns()),
+                false => Wake::Never,
+            };
         };
-        match pending {
-            true => Wake::Now,
-            false if timer && self.timer.is_armed() => Wake::At(self.timer.due_ns()),
-            false => Wake::Never,
+        if interrupts.are_pending() {
+            Wake::Now
+        } else if self.timer.is_armed() && interrupts.has_timer() {
+            Wake::At(self.timer.due_ns())
+        } else if interrupts.await_input() {
+            // Until then: the loop looks at what is typed.
+            Wake::At(u64::MAX)
+        } else {
+            Wake::Never
         }
     }
 }

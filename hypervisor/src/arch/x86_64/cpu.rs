@@ -49,6 +49,9 @@ impl Arch for X86 {
     type Timer = Infallible;
     const TIMERS: &'static [(&'static str, Infallible)] = &[];
 
+    type Console = Infallible;
+    const CONSOLES: &'static [(&'static str, Infallible)] = &[];
+
     /// Switches SVM on, or says what the machine lacks.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
         regs::enable_svm()
@@ -70,6 +73,7 @@ impl Arch for X86 {
     fn new_vcpu(
         mode: Mode,
         _timer: Option<Infallible>,
+        _console: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
         _bus: &mut Bus,

@@ -233,3 +233,21 @@ fn every_offset_takes_every_word() {
     assert_eq!(read(&mut gicd, ICFGR + 4), 0, "PPIs");
     assert_eq!(read(&mut gicd, ITARGETSR + 32), 0x0101_0101);
 }
+
+#[test]
+fn input_is_awaited_that_leads_to_an_interrupt() {
+    let chip = Rc::new(RefCell::new(on()));
+    let wire = Wire {
+        chip: chip.clone(),
+        intid: UART,
+    };
+    wire.set(false, false);
+    assert!(!chip.borrow().awaits_input(0xFF));
+    wire.set(false, true);
+    assert!(chip.borrow().awaits_input(0xFF) && !chip.borrow().interrupts(0xFF));
+    assert!(!chip.borrow().awaits_input(0), "the CPU takes none");
+    write(&mut chip.borrow_mut(), ICENABLER + 4, 1 << (UART - 32));
+    assert!(!chip.borrow().awaits_input(0xFF), "it is not enabled");
+    wire.set(true, true);
+    assert_eq!(read(&mut chip.borrow_mut(), ISPENDR + 4), 1 << (UART - 32));
+}
