@@ -4,6 +4,7 @@ use alloc::{borrow::ToOwned, format};
 
 use crate::{
     clock::HostClock,
+    devices::Bus,
     error::Error,
     loader,
     memory::canary,
@@ -59,6 +60,8 @@ fn run_guest<A: Arch>(
 ) -> Result<Outcome, Error> {
     let (name, mode) = choose("mode", params.mode.as_deref(), A::MODES)?.unwrap_or(A::MODES[0]);
     let timer = choose("timer", params.timer.as_deref(), A::TIMERS)?.map(|(_, timer)| timer);
+    let console = choose("console", params.console.as_deref(), A::CONSOLES)?;
+    let console = console.map(|(_, console)| console);
     events.started(A::NAME, name);
     if params.untidy {
         A::leave_traces(cpu);
@@ -74,12 +77,13 @@ fn run_guest<A: Arch>(
     events.loaded(layout.words, &path, len, layout.entry);
 
     let before = A::host_registers();
-    let mut vcpu = A::new_vcpu(mode, timer, arg, &mut memory)?;
+    let mut bus = Bus::default();
+    let mut vcpu = A::new_vcpu(mode, timer, console, arg, &mut memory, &mut bus)?;
     let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
     let outcome = match made {
         _ if !params.check_host => {
-            turns::<A, _, _>(&mut vcpu.load(cpu), &mut memory, params, events)
+            turns::<A, _, _>(&mut vcpu.load(cpu), &mut memory, &mut bus, params, events)
         }
         Some(register) => {
             let (reason, pc) = (Reason::Other(register), vcpu.pc());
@@ -87,7 +91,7 @@ fn run_guest<A: Arch>(
         }
         None => {
             let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
-            turns::<A, _, _>(&mut vcpu, &mut memory, params, events)
+            turns::<A, _, _>(&mut vcpu, &mut memory, &mut bus, params, events)
         }
     };
     A::about_to_release();
@@ -98,6 +102,7 @@ fn run_guest<A: Arch>(
 fn turns<A: Arch, V: Loaded, T: Translation>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     params: &Params,
     events: &mut Events<Serial>,
 ) -> Outcome {
@@ -106,6 +111,7 @@ fn turns<A: Arch, V: Loaded, T: Translation>(
     run(
         vcpu,
         memory,
+        bus,
         events,
         &mut watch,
         &mut clock,

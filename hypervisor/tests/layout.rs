@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
+    devices::{gicd, pl011},
     vm::layout::{Flash, Layout},
 };
 use serde::Deserialize;
@@ -30,9 +31,13 @@ struct Window {
 /// A window as both sides have it: where, how large, what may be done, and where it leads if that is said.
 type Declared = BTreeMap<String, (u64, u64, String, Option<u64>)>;
 
-fn audit(arch: &str) -> Audit {
+fn read(file: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let text = std::fs::read_to_string(root.join("tests/scenarios/base/audit.toml")).unwrap();
+    std::fs::read_to_string(root.join(file)).unwrap()
+}
+
+fn audit(arch: &str) -> Audit {
+    let text = read("tests/scenarios/base/audit.toml");
     let mut tables: BTreeMap<String, Audit> = toml::from_str(&text).unwrap();
     tables.remove(arch).unwrap()
 }
@@ -60,9 +65,8 @@ fn pflash(arch: &str) -> u64 {
     struct Machine {
         values: BTreeMap<String, String>,
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let file = root.join(format!("configs/machines/{arch}.toml"));
-    let machine: Machine = toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let text = read(&format!("configs/machines/{arch}.toml"));
+    let machine: Machine = toml::from_str(&text).unwrap();
     number(&machine.values["pflash"], 0)
 }
 
@@ -99,5 +103,46 @@ fn the_audit_allows_what_the_hypervisor_gives_and_no_more() {
         let audit = audit(arch);
         assert_eq!(allowed(arch, &audit), given(&layout), "{arch}");
         assert_eq!(number(&audit.guest_at, 0), layout.entry.get(), "{arch}");
+    }
+}
+
+/// What a guest of aarch64 gets besides with a timer: the audit allows the window onto the CPU interface, and nothing
+/// that is emulated is a window too.
+#[test]
+fn a_guest_with_a_timer_gets_the_cpu_interface_for_guests_and_no_more() {
+    #[derive(Deserialize)]
+    struct Timer {
+        aarch64: Windows,
+    }
+    #[derive(Deserialize)]
+    struct Windows {
+        window: Vec<Window>,
+    }
+    #[derive(Deserialize)]
+    struct Platform {
+        devices: BTreeMap<String, toml::Value>,
+    }
+    use aarch64::layout::{CPU_INTERFACE, CPU_INTERFACE_SIZE, DISTRIBUTOR, UART};
+    let timer: Timer = toml::from_str(&read("tests/scenarios/base/timer.toml")).unwrap();
+    let platform: Platform = toml::from_str(&read("configs/axconfig/aarch64.toml")).unwrap();
+    let [window] = &timer.aarch64.window[..] else {
+        panic!("one window");
+    };
+    let hpa = platform.devices["gicv-paddr"].as_integer().unwrap() as u64;
+    assert_eq!(number(&window.gpa, 0), CPU_INTERFACE.get());
+    assert_eq!(number(&window.size, 0), CPU_INTERFACE_SIZE);
+    assert_eq!(window.hpa.as_ref().map(|hpa| number(hpa, 0)), Some(hpa));
+    assert_eq!(window.access, "rw");
+
+    let mut taken: Vec<_> = given(&aarch64::layout::LAYOUT)
+        .into_values()
+        .map(|(gpa, size, ..)| (gpa, size))
+        .collect();
+    taken.push((CPU_INTERFACE.get(), CPU_INTERFACE_SIZE));
+    taken.push((DISTRIBUTOR.get(), gicd::WINDOW));
+    taken.push((UART.get(), pl011::WINDOW));
+    taken.sort();
+    for pair in taken.windows(2) {
+        assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The trait of an architecture: everything about it that `boot` needs in order to run a guest.
 
 use crate::{
+    devices::Bus,
     error::Error,
     memory::{
         guest_memory::GuestMemory,
@@ -30,6 +31,12 @@ pub trait Arch {
     /// All kinds, by their names in `/boot/cmdline`.
     const TIMERS: &'static [(&'static str, Self::Timer)];
 
+    /// A kind of console that a guest can get besides its calls.
+    type Console: Copy + 'static;
+
+    /// All kinds, by their names in `/boot/cmdline`.
+    const CONSOLES: &'static [(&'static str, Self::Console)];
+
     /// For the conformance suite: leaves something, as a firmware may, in the registers that no guest can write
     /// and that have to be set before one runs, so that nothing depends on their values after a reset. It does
     /// nothing where all of them are in memory.
@@ -52,13 +59,15 @@ pub trait Arch {
     type Vcpu: Vcpu;
 
     /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where), and with
-    /// this timer or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU. This writes
-    /// no register of the CPU, whatever is loaded there.
+    /// this timer and this console, or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU;
+    /// the guest's devices are added to `bus`. This writes no register of the CPU, whatever is loaded there.
     fn new_vcpu(
         mode: Self::Mode,
         timer: Option<Self::Timer>,
+        console: Option<Self::Console>,
         arg: u64,
         memory: &mut GuestMemory<Self::Tables>,
+        bus: &mut Bus,
     ) -> Result<Self::Vcpu, Error>;
 
     /// Waits for an interrupt of the host's without using the CPU, and lets the host take it. Call it with

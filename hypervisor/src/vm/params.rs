@@ -10,12 +10,13 @@ use crate::{
 pub use crate::error::CMDLINE as PATH;
 
 /// The keys of the words.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "nonce",
     "guest",
     "then",
     "mode",
     "timer",
+    "console",
     "arg",
     "runs",
     "check",
@@ -45,6 +46,8 @@ pub struct Params {
     pub mode: Option<String>,
     /// The timer that they get: one of those that the architecture has (`timer=`), or none.
     pub timer: Option<String>,
+    /// The console that they get besides calls (`console=`), likewise.
+    pub console: Option<String>,
     /// A number for the guest, which finds it in a register (`arg=`, decimal or `0x…`).
     pub arg: u64,
     /// How many times the first guest runs, with its number one higher each time (`runs=`).
@@ -68,6 +71,7 @@ impl Default for Params {
             then: None,
             mode: None,
             timer: None,
+            console: None,
             arg: 0,
             runs: 1,
             check_host: false,
@@ -123,6 +127,7 @@ impl Params {
             "then" => self.then = Some(value.to_owned()),
             "mode" => self.mode = Some(value.to_owned()),
             "timer" => self.timer = Some(value.to_owned()),
+            "console" => self.console = Some(value.to_owned()),
             "arg" => self.arg = number(value)?,
             "runs" => self.runs = runs(value)?,
             "check" => self.check_host = only(value, "host", "the value has to be `host`")?,

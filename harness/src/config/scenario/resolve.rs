@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// The words of `/boot/cmdline` that `[params]` may set.
-pub const PARAMS: [&str; 12] = [
+pub const PARAMS: [&str; 13] = [
     "arg",
     "check",
+    "console",
     "cpu-ms",
     "firmware",
     "refused",

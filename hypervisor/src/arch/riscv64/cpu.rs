@@ -1,10 +1,13 @@
 //! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
+use core::convert::Infallible;
+
 use super::{
     format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, timer::Kind, untidy, vcpu,
     vcpu::Vcpu,
 };
 use crate::{
+    devices::Bus,
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -49,6 +52,9 @@ impl Arch for Riscv64 {
     type Timer = Kind;
     const TIMERS: &'static [(&'static str, Kind)] = &[("sbi", Kind::Sbi), ("sstc", Kind::Sstc)];
 
+    type Console = Infallible;
+    const CONSOLES: &'static [(&'static str, Infallible)] = &[];
+
     fn leave_traces(_cpu: &mut Cpu) {
         untidy::leave_traces();
     }
@@ -78,8 +84,10 @@ impl Arch for Riscv64 {
     fn new_vcpu(
         _mode: Mode,
         timer: Option<Kind>,
+        _console: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
+        _bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         if timer == Some(Kind::Sstc) && !regs::has_sstc() {
             return Err(Error::Machine(

@@ -11,6 +11,7 @@ use super::{
     vcpu::Vcpu,
 };
 use crate::{
+    devices::Bus,
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -48,6 +49,9 @@ impl Arch for X86 {
     type Timer = Infallible;
     const TIMERS: &'static [(&'static str, Infallible)] = &[];
 
+    type Console = Infallible;
+    const CONSOLES: &'static [(&'static str, Infallible)] = &[];
+
     /// Switches SVM on, or says what the machine lacks.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
         regs::enable_svm()
@@ -69,8 +73,10 @@ impl Arch for X86 {
     fn new_vcpu(
         mode: Mode,
         _timer: Option<Infallible>,
+        _console: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
+        _bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.
