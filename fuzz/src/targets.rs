@@ -56,7 +56,12 @@ pub fn gdb(data: &[u8]) {
 
 /// A log of QEMU's: the account is the same however it was cut, and counts what it keeps.
 pub fn witness(data: &[u8]) {
-    for format in [Format::RiscvTrap, Format::Aarch64Int, Format::X86Svm] {
+    for format in [
+        Format::RiscvTrap,
+        Format::Aarch64Int,
+        Format::X86Svm,
+        Format::X86SvmInt,
+    ] {
         let whole = account(format, &[data]);
         assert!(whole.faults.len() as u64 <= whole.npf);
         let exits = whole.npf + whole.hypercall + whole.other;

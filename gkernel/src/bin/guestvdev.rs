@@ -4,12 +4,7 @@
 
 gkernel::guest!(preempted);
 
-#[cfg(all(target_os = "none", target_arch = "x86_64"))]
-fn preempted() {
-    gkernel::println!("guestvdev: FAILED there is no timer interrupt here");
-}
-
-#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
+#[cfg(target_os = "none")]
 fn preempted() {
     use gkernel::{arch::timer, println, tasks};
 
@@ -23,7 +18,7 @@ fn preempted() {
     println!("Multi-task(Preemptible) ok!");
 }
 
-#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
+#[cfg(target_os = "none")]
 mod workers {
     use core::{
         hint,

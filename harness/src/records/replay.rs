@@ -71,7 +71,7 @@ fn architecture(format: Format) -> Arch {
     match format {
         Format::RiscvTrap => Arch::Riscv64,
         Format::Aarch64Int => Arch::Aarch64,
-        Format::X86Svm => Arch::X86_64,
+        Format::X86Svm | Format::X86SvmInt => Arch::X86_64,
     }
 }
 

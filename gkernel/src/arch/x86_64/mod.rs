@@ -1,6 +1,7 @@
 //! x86_64: a bare program in long mode with tables of its own, on the hypervisor's VMMCALL calls.
 
 mod accesses;
+mod apic;
 mod debug;
 mod features;
 mod keys;
@@ -9,7 +10,9 @@ mod probe;
 mod start_state;
 mod storm;
 mod sweep;
+pub mod switch;
 mod task;
+pub mod timer;
 mod user;
 
 use core::arch::{asm, global_asm};
@@ -73,6 +76,7 @@ macro_rules! start_in_long_mode {
 
 pub use crate::start_in_long_mode as start;
 pub use accesses::ACCESSES;
+pub use apic::check as check_apic;
 pub use bare::print;
 pub use debug::debug_exceptions;
 pub use features::check_features;
@@ -84,22 +88,22 @@ pub use sweep::{sweep_ports, sweep_registers};
 pub use user::{USER_PROBES, try_in_user};
 
 unsafe extern "C" {
-    static mut guest_idt: [[u64; 2]; 32];
+    static mut guest_idt: [[u64; 2]; 64];
     static mut guest_pdpt: [u64; 512];
     static guest_argument: u64;
-    static guest_exception_stubs: [[u8; 16]; 32];
+    static guest_exception_stubs: [[u8; 16]; 64];
 }
 
-/// Points each exception to its stub.
+/// Points each exception and each interrupt to its stub.
 #[doc(hidden)]
 pub extern "C" fn fill_idt() {
     let stubs = &raw const guest_exception_stubs as u64;
-    for vector in 0..32 {
+    for vector in 0..64 {
         set_gate(vector, stubs + 16 * vector as u64, 0);
     }
 }
 
-/// Points an exception to `handler`, on the stack of the task-state segment with that number, or on the
+/// Points a vector to `handler`, on the stack of the task-state segment with that number, or on the
 /// current one (0).
 pub(crate) fn set_gate(vector: usize, handler: u64, stack: u64) {
     /// Present, ring 0, 64-bit interrupt gate, code segment 0x08.
@@ -190,13 +194,22 @@ pub struct Frame {
     ss: u64,
 }
 
+/// How many vectors are those of exceptions.
+const EXCEPTIONS: u64 = 32;
+
 /// The vector of a page fault (APM vol. 2 §8.2).
 const PAGE_FAULT: u64 = 14;
 
-/// Called on each exception.
+/// Called on each exception and each interrupt.
 #[doc(hidden)]
 pub extern "C" fn exception(frame: &mut Frame) {
     let (vector, pc) = (frame.vector, frame.pc);
+    if vector == timer::VECTOR.into() {
+        return timer::on_interrupt();
+    }
+    if vector >= EXCEPTIONS {
+        return apic::on_interrupt(vector);
+    }
     let address = faulting_address();
     if vector == PAGE_FAULT && fault::handle(address) || probe::caught(frame) {
         return;
@@ -337,6 +350,43 @@ global_asm!(include_str!("registers.S"));
 
 unsafe extern "C" {
     fn guest_fill_registers_and_call(times: u64) -> u64;
+    fn guest_fill_registers_and_spin(spin: *mut Spin) -> u64;
+    fn guest_count_interrupt();
+    static mut guest_spin: *mut Spin;
+}
+
+/// What `guest_fill_registers_and_spin` and its handler share.
+#[repr(C)]
+struct Spin {
+    came: u64,
+    wanted: u64,
+    interval: u64,
+}
+
+/// Fills all registers, and runs code of every kind until that many timer interrupts came, `interval` ticks
+/// apart. Gives 0, or the number of a register that has changed, as below; 54 is RFLAGS.
+pub fn fill_registers_and_take_interrupts(wanted: u64, interval: u64) -> u64 {
+    let mut spin = Spin {
+        came: 0,
+        wanted,
+        interval,
+    };
+    timer::interrupts(false);
+    timer::enable(true);
+    // SAFETY: interrupts are off; the handler keeps what it uses, and `spin` is there until it is done.
+    let changed = unsafe {
+        guest_spin = &raw mut spin;
+        set_gate(
+            timer::VECTOR.into(),
+            guest_count_interrupt as *const () as u64,
+            0,
+        );
+        timer::arm(timer::now() + interval);
+        guest_fill_registers_and_spin(&raw mut spin)
+    };
+    fill_idt();
+    timer::disarm();
+    changed
 }
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one

@@ -49,7 +49,7 @@ guest_argument:
 .p2align 4
 .global guest_idt
 guest_idt:
-    .zero   16 * 32
+    .zero   16 * 64
 .p2align 3
 guest_gdt:
     .quad   0
@@ -59,10 +59,10 @@ guest_gdt_pointer:
     .short  3 * 8 - 1
     .quad   guest_gdt
 guest_idt_pointer:
-    .short  32 * 16 - 1
+    .short  64 * 16 - 1
     .quad   guest_idt
 
-# Exceptions: a stub of 16 bytes for each vector, which leaves an error code and the vector in front of
+# Exceptions and interrupts: a stub of 16 bytes for each vector, which leaves an error code and the vector in front of
 # what the CPU pushed (`Frame`).
 .section .text
 .macro STUBS from, to, with_code
@@ -88,7 +88,7 @@ guest_exception_stubs:
     STUBS   17, 17, 1                   # #AC
     STUBS   18, 20, 0
     STUBS   21, 21, 1                   # #CP
-    STUBS   22, 31, 0
+    STUBS   22, 63, 0
 
 # Keep what a Rust function may change. RSP is a multiple of 16 at its call: the CPU aligns it, and then
 # come 16 words.

@@ -103,7 +103,7 @@ fn lacking(layer: &Layer) -> Vec<Lacking> {
             layer.has_witness && layer.witness_format.is_none(),
             (
                 "[witness] format",
-                "format = \"riscv-trap\", or aarch64-int, or x86-svm",
+                "format = \"riscv-trap\", or aarch64-int, or x86-svm, or x86-svm-int",
             ),
         ),
         (

@@ -73,9 +73,9 @@ pub enum Word {
     Text(String),
 }
 
-/// `npf = 1` or `npf = { min = 1, max = 4, gpa = "{pflash}" }`.
+/// `npf = 1`, `npf = "{faults}"` or `npf = { min = 1, max = 4, gpa = "{pflash}" }`.
 enum Count {
-    Exactly(u64),
+    Exactly(Word),
     Within(Range),
 }
 
@@ -208,10 +208,14 @@ fn wanted(
         ));
     }
     let range = match raw.get_ref() {
-        Count::Exactly(count) => {
+        Count::Exactly(word) => {
+            let text = word.fill(key, &raw, context)?;
+            let Some(count) = number(&text) else {
+                return bad(&format!("`{text}` is not a number"));
+            };
             return Ok(Wanted {
-                min: *count,
-                max: *count,
+                min: count,
+                max: count,
                 gpa: None,
                 va: None,
                 access: None,
@@ -257,10 +261,10 @@ fn wanted(
 
 impl Word {
     /// The text, with its placeholders filled.
-    pub fn fill(
+    pub fn fill<T>(
         &self,
         key: &str,
-        at: &Spanned<Self>,
+        at: &Spanned<T>,
         context: &Context<'_>,
     ) -> Result<String, ConfigError> {
         match self {
@@ -300,18 +304,24 @@ impl<'de> Deserialize<'de> for Count {
             type Value = Count;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number, or a table with count, min, max, gpa, va, access, arches")
+                f.write_str(
+                    "a number, a text that is one, or a table with count, min, max, gpa, va, access, arches",
+                )
             }
 
             fn visit_i64<E: de::Error>(self, count: i64) -> Result<Count, E> {
                 let count = count.try_into();
                 count
-                    .map(Count::Exactly)
+                    .map(|count| Count::Exactly(Word::Number(count)))
                     .map_err(|_| E::custom("a count is not negative"))
             }
 
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Count, E> {
+                Ok(Count::Exactly(Word::Text(text.to_owned())))
+            }
+
             fn visit_u64<E: de::Error>(self, count: u64) -> Result<Count, E> {
-                Ok(Count::Exactly(count))
+                Ok(Count::Exactly(Word::Number(count)))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Count, A::Error> {

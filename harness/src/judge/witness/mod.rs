@@ -27,6 +27,8 @@ pub enum Format {
     Aarch64Int,
     /// `vmrun!` and `vmexit(…)!` of qemu-system-x86_64
     X86Svm,
+    /// The same with `-d int`: it has the interrupts, too
+    X86SvmInt,
 }
 
 impl Format {
@@ -37,9 +39,13 @@ impl Format {
     }
 
     /// Whether the log has a class at all. SVM's has the entries and exits of a guest, but neither the
-    /// interrupts nor the system calls of a kernel.
+    /// interrupts nor the system calls of a kernel; with `-d int` it tells the virtual interrupts from others.
     pub fn tells(self, class: Class) -> bool {
-        self != Self::X86Svm || !matches!(class, Class::Timer | Class::GuestTimer | Class::UserCall)
+        match self {
+            Self::RiscvTrap | Self::Aarch64Int => true,
+            Self::X86Svm => !matches!(class, Class::Timer | Class::GuestTimer | Class::UserCall),
+            Self::X86SvmInt => !matches!(class, Class::Timer | Class::UserCall),
+        }
     }
 
     /// How the lines of a class look.
@@ -51,18 +57,18 @@ impl Format {
             (Self::Aarch64Int, Class::Npf) => "to EL2, ESR 0x24 or 0x20",
             (Self::Aarch64Int, Class::Hypercall) => "to EL2, ESR 0x15, 0x16 or 0x17",
             (Self::Aarch64Int, Class::Other) => "from EL0 or EL1 to EL2",
-            (Self::X86Svm, Class::Npf) => "vmexit(00000400",
-            (Self::X86Svm, Class::Hypercall) => "vmexit(00000081",
-            (Self::X86Svm, Class::Other) => "vmexit(",
+            (Self::X86Svm | Self::X86SvmInt, Class::Npf) => "vmexit(00000400",
+            (Self::X86Svm | Self::X86SvmInt, Class::Hypercall) => "vmexit(00000081",
+            (Self::X86Svm | Self::X86SvmInt, Class::Other) => "vmexit(",
+            (Self::X86SvmInt, Class::GuestTimer) => "Servicing virtual hardware INT",
             (Self::RiscvTrap, Class::Timer) => "async:1, cause:5 or cause:6",
             (Self::RiscvTrap, Class::GuestTimer) => "async:1, cause:6",
             (Self::RiscvTrap, Class::UserCall) => "async:0, cause:8",
             (Self::Aarch64Int, Class::Timer) => "[IRQ] or [Virtual IRQ] to EL1",
             (Self::Aarch64Int, Class::GuestTimer) => "[Virtual IRQ] to EL1",
             (Self::Aarch64Int, Class::UserCall) => "[SVC] from EL0 to EL1",
-            (Self::X86Svm, Class::Timer | Class::GuestTimer | Class::UserCall) => {
-                "nothing: it has none"
-            }
+            (Self::X86Svm, Class::Timer | Class::GuestTimer | Class::UserCall)
+            | (Self::X86SvmInt, Class::Timer | Class::UserCall) => "nothing: it has none",
         }
     }
 }
@@ -311,7 +317,7 @@ pub struct Reader {
 enum Parser {
     Riscv64,
     Aarch64(aarch64::Parser),
-    X86_64,
+    X86_64(x86_64::Parser),
 }
 
 impl Reader {
@@ -322,7 +328,7 @@ impl Reader {
             parser: match format {
                 Format::RiscvTrap => Parser::Riscv64,
                 Format::Aarch64Int => Parser::Aarch64(aarch64::Parser::default()),
-                Format::X86Svm => Parser::X86_64,
+                Format::X86Svm | Format::X86SvmInt => Parser::X86_64(x86_64::Parser::default()),
             },
             account: Account::new(format),
         }
@@ -360,7 +366,7 @@ impl Parser {
         let exit = match self {
             Self::Riscv64 => riscv64::exit(line),
             Self::Aarch64(parser) => parser.line(line),
-            Self::X86_64 => x86_64::exit(line),
+            Self::X86_64(parser) => parser.line(line),
         };
         if let Some((exit, pc)) = exit {
             account.count(exit, pc);

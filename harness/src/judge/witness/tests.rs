@@ -123,6 +123,40 @@ fn a_timer_interrupt_that_a_guest_took_is_told_apart_and_has_a_place() {
     assert_eq!((place.pc, place.class), (0x8020_0000, Class::GuestTimer));
 }
 
+/// QEMU 10.0 writes it so; behind the second line come the registers.
+#[test]
+fn a_virtual_interrupt_of_x86_64s_is_two_lines() {
+    let taken = |vector: u8, pc: u64| {
+        format!(
+            "Servicing virtual hardware INT=0x{vector:02x}\n     7: v={vector:02x} e=0000 i=0 cpl=0 \
+             IP=0008:{pc:016x} pc={pc:016x} SP=0010:ffffffff8007ff00 env->regs[R_EAX]=0000000000000000\n\
+             RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000\n"
+        )
+    };
+    // The host's, and an exception with the same vector some time later.
+    let others = "Servicing hardware INT=0xf0\n     8: v=f0 e=0000 i=0 cpl=0 IP=0008:0000000000000001 \
+                  pc=0000000000000001 SP=0010:0000000000000002 env->regs[R_EAX]=0000000000000000\n\
+                  \x20    9: v=2c e=0000 i=1 cpl=0 IP=0008:0000000000000001 pc=0000000000000001\n";
+    let pc = 0xffff_ffff_8001_0abc;
+    let log = taken(0x2c, pc) + others + &taken(0x2c, pc + 4) + &taken(0x3e, pc + 0x1000);
+    let account = account(Format::X86SvmInt, &log);
+    assert_eq!((account.guest_timer, account.exits()), (3, 0));
+    let place = |pc, exits| Place {
+        pc,
+        class: Class::GuestTimer,
+        exits,
+    };
+    assert_eq!(account.places, [place(pc, 2), place(pc + 0x1000, 1)]);
+}
+
+#[test]
+fn an_exit_in_place_of_a_virtual_interrupt_counts() {
+    let log = "Servicing virtual hardware INT=0x2c\n\
+               vmexit(00000400, 0000000100000004, 00000000ffc01000, ffffffff80010123)!\n";
+    let account = account(Format::X86SvmInt, log);
+    assert_eq!((account.guest_timer, account.npf), (0, 1));
+}
+
 #[test]
 fn an_account_of_before_these_were_counted_is_read() {
     let old =

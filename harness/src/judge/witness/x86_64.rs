@@ -1,5 +1,6 @@
 //! `-d in_asm` of qemu-system-x86_64, without the disassembly: a line for each entry of a guest under
-//! SVM and for each exit.
+//! SVM and for each exit. `-d int` adds a line for each interrupt, and one with the registers for each interrupt
+//! and exception.
 
 use super::{Address, Exit, LoggedFault, hex};
 use crate::judge::hvlog::Access;
@@ -17,11 +18,36 @@ const WRITE: u64 = 1 << 1;
 const FETCH: u64 = 1 << 4;
 const DURING_WALK: u64 = 1 << 33;
 
+/// What came before a line.
+#[derive(Debug, Default)]
+pub struct Parser {
+    /// The vector of a virtual interrupt, in QEMU's digits, that the guest is about to take.
+    interrupt: Option<String>,
+}
+
+impl Parser {
+    /// The exit that a line tells of, or a virtual interrupt that the guest took; and where the guest stood. An
+    /// interrupt has two lines: `Servicing virtual hardware INT=0x2c` and `7: v=2c e=0000 i=0 cpl=0 … pc=… SP=…`.
+    pub fn line(&mut self, line: &str) -> Option<(Exit, Option<u64>)> {
+        if let Some(vector) = line.strip_prefix("Servicing virtual hardware INT=0x") {
+            self.interrupt = Some(format!(": v={vector} "));
+            return None;
+        }
+        match self.interrupt.take() {
+            Some(vector) if line.contains(&vector) => {
+                let pc = line.split_once(" pc=").and_then(|(_, rest)| hex(rest));
+                Some((Exit::GuestTimer, pc.map(|(pc, _)| pc)))
+            }
+            _ => exit(line),
+        }
+    }
+}
+
 /// The exit that a line tells of, and the address of the instruction that caused it:
 /// `vmexit(code, info1, info2, rip)!`
 ///
 /// QEMU leaves the line unfinished in which it says that an event was injected, and the exit follows in it.
-pub fn exit(line: &str) -> Option<(Exit, Option<u64>)> {
+fn exit(line: &str) -> Option<(Exit, Option<u64>)> {
     let mut numbers = behind_injection(line)
         .strip_prefix("vmexit(")?
         .strip_suffix(")!")?

@@ -1,8 +1,7 @@
 //! The machine on x86_64: what a guest gets, and turning SVM on.
 
-use core::convert::Infallible;
-
 use super::{
+    apic::LocalApic,
     format::NestedPaging,
     layout::{self, ENTRY, Mode, RAM_END},
     regs,
@@ -26,6 +25,13 @@ use crate::{
 /// A CPU with AMD's SVM.
 pub struct X86;
 
+/// The kinds of timer that a guest can get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// That of a local APIC, which the guest reaches by the MSRs of x2APIC.
+    X2Apic,
+}
+
 /// The tables of nested paging (APM vol. 2 §15.25).
 pub type Tables = stage2::Tables<NestedPaging>;
 
@@ -46,8 +52,8 @@ impl Arch for X86 {
         ("invalid-vmcb", Mode::InvalidVmcb),
     ];
 
-    type Timer = Infallible;
-    const TIMERS: &'static [(&'static str, Infallible)] = &[];
+    type Timer = Timer;
+    const TIMERS: &'static [(&'static str, Timer)] = &[("x2apic", Timer::X2Apic)];
 
     type Console = Infallible;
     const CONSOLES: &'static [(&'static str, Infallible)] = &[];
@@ -72,7 +78,7 @@ impl Arch for X86 {
     /// With page tables that map each of the low 4 GiB to itself.
     fn new_vcpu(
         mode: Mode,
-        _timer: Option<Infallible>,
+        timer: Option<Timer>,
         _console: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
@@ -81,7 +87,8 @@ impl Arch for X86 {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.
         let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
-        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root())?;
+        let apic = timer.map(|Timer::X2Apic| LocalApic::new(regs::tsc()));
+        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root(), apic)?;
         vcpu.set_argument(arg);
         if mode == Mode::InvalidVmcb {
             vcpu.invalidate();

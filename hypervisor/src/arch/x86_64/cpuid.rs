@@ -5,7 +5,7 @@
 //! that a feature of a later CPU stays hidden until somebody has thought about it. Hidden are: whatever
 //! an intercept refuses (SVM, MONITOR, XSETBV and so XSAVE and AVX, performance counters), whatever
 //! lives in MSRs that a guest does not have (machine checks, MTRRs, TSC_AUX and so RDTSCP, speculation
-//! controls), and devices that do not exist (the local APIC).
+//! controls). The local APIC is the hypervisor's own: it is shown to a guest that has one, whatever the host has.
 
 /// The four registers of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct Leaf {
     pub edx: u32,
 }
 
-/// The first leaf that belongs to hypervisors, and the last one of ours.
+/// The first leaf that belongs to hypervisors.
 const HYPERVISOR: u32 = 0x4000_0000;
+/// The leaf in which hypervisors tell the frequencies of clocks, by common consent (VMware's, and Linux's).
+const FREQUENCIES: u32 = 0x4000_0010;
 /// Who we are, in EBX, ECX and EDX of that leaf.
 const SIGNATURE: [u8; 12] = *b"hv on ArceOS";
 
@@ -31,11 +33,18 @@ const LARGEST: u32 = 7;
 const EXTENDED: u32 = 0x8000_0000;
 const LARGEST_EXTENDED: u32 = 0x8000_0008;
 
-/// The answer to CPUID with `function` in EAX and `index` in ECX; `host` executes it. A leaf beyond the
-/// last one is all zeros, as on AMD's processors.
-pub fn answer(function: u32, index: u32, host: impl Fn(u32, u32) -> Leaf) -> Leaf {
-    if function == HYPERVISOR {
-        return signature();
+/// The answer to CPUID with `function` in EAX and `index` in ECX; `host` executes it. `apic` is there if the guest
+/// has a local APIC. A leaf beyond the last one is all zeros, as on AMD's processors.
+pub fn answer(
+    function: u32,
+    index: u32,
+    apic: Option<Frequencies>,
+    host: impl Fn(u32, u32) -> Leaf,
+) -> Leaf {
+    match function {
+        HYPERVISOR => return signature(apic.is_some()),
+        FREQUENCIES => return apic.map_or(Leaf::default(), frequencies),
+        _ => {}
     }
     let (first, last) = match function {
         0..HYPERVISOR => (0, LARGEST),
@@ -53,7 +62,43 @@ pub fn answer(function: u32, index: u32, host: impl Fn(u32, u32) -> Leaf) -> Lea
     if function > largest {
         return Leaf::default();
     }
-    shown(function, index, host(function, index))
+    let mut leaf = shown(function, index, host(function, index));
+    if apic.is_some() {
+        show_apic(function, &mut leaf);
+    }
+    leaf
+}
+
+/// Shows the local APIC, x2APIC and the deadline of its timer.
+fn show_apic(function: u32, leaf: &mut Leaf) {
+    const APIC: u32 = 1 << 9;
+    const X2APIC: u32 = 1 << 21;
+    const TSC_DEADLINE: u32 = 1 << 24;
+    match function {
+        1 => {
+            leaf.ecx |= X2APIC | TSC_DEADLINE;
+            leaf.edx |= APIC;
+        }
+        0x8000_0001 => leaf.edx |= APIC,
+        _ => {}
+    }
+}
+
+/// What counts time for a guest that has a local APIC, in kHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequencies {
+    /// The time-stamp counter.
+    pub tsc: u32,
+    /// The counter of the APIC's timer, undivided.
+    pub apic: u32,
+}
+
+fn frequencies(Frequencies { tsc, apic }: Frequencies) -> Leaf {
+    Leaf {
+        eax: tsc,
+        ebx: apic,
+        ..Leaf::default()
+    }
 }
 
 /// The part of the host's answer that a guest sees.
@@ -105,13 +150,14 @@ fn address_sizes(eax: u32) -> u32 {
     linear << 8 | physical
 }
 
-fn signature() -> Leaf {
+/// Our first leaf. EAX is the last one.
+fn signature(has_apic: bool) -> Leaf {
     let word = |at: usize| {
         let bytes = [0, 1, 2, 3].map(|byte| SIGNATURE[at + byte]);
         u32::from_le_bytes(bytes)
     };
     Leaf {
-        eax: HYPERVISOR,
+        eax: if has_apic { FREQUENCIES } else { HYPERVISOR },
         ebx: word(0),
         ecx: word(4),
         edx: word(8),
@@ -228,14 +274,14 @@ mod tests {
 
     #[test]
     fn what_is_intercepted_is_hidden() {
-        let one = answer(1, 0, everything);
+        let one = answer(1, 0, None, everything);
         for bit in [3, 21, 24, 26, 27, 28] {
             assert_eq!(one.ecx & 1 << bit, 0, "leaf 1, ECX bit {bit}");
         }
         for bit in [7, 9, 12, 14, 28] {
             assert_eq!(one.edx & 1 << bit, 0, "leaf 1, EDX bit {bit}");
         }
-        let extended = answer(0x8000_0001, 0, everything);
+        let extended = answer(0x8000_0001, 0, None, everything);
         for bit in [2, 3, 10, 11, 12, 15, 16, 22, 23, 24, 29] {
             assert_eq!(extended.ecx & 1 << bit, 0, "leaf 80000001, ECX bit {bit}");
         }
@@ -252,18 +298,18 @@ mod tests {
     /// By the numbers of APM vol. 3, appendix E.
     #[test]
     fn what_a_guest_can_use_is_shown_and_nothing_else() {
-        let one = answer(1, 0, everything);
+        let one = answer(1, 0, None, everything);
         let ecx = [0, 1, 9, 13, 17, 19, 20, 22, 23, 25, 30, 31];
         assert_eq!(bits(one.ecx), ecx);
         assert_eq!(one.ebx & 0xFFFF, 0xFFFF, "the brand, and a cache line");
         let common = [0, 1, 2, 3, 4, 5, 6, 8, 13, 15, 16, 17, 23, 24];
         let edx = [common.as_slice(), &[11, 19, 25, 26]].concat();
         assert_eq!(BTreeSet::from_iter(bits(one.edx)), BTreeSet::from_iter(edx));
-        let seven = answer(7, 0, everything);
+        let seven = answer(7, 0, None, everything);
         assert_eq!(seven.eax, 0, "the last subleaf");
         assert_eq!(bits(seven.ebx), [0, 3, 7, 8, 9, 10, 18, 19, 20, 23, 24, 29]);
         assert_eq!((bits(seven.ecx), bits(seven.edx)), ([2].into(), [4].into()));
-        let extended = answer(0x8000_0001, 0, everything);
+        let extended = answer(0x8000_0001, 0, None, everything);
         assert_eq!(bits(extended.ecx), [0, 4, 5, 6, 7, 8]);
         let edx = [common.as_slice(), &[11, 20, 22, 26, 29, 30, 31]].concat();
         assert_eq!(
@@ -271,57 +317,60 @@ mod tests {
             BTreeSet::from_iter(edx)
         );
         for name_or_cache in 0x8000_0002..=0x8000_0006 {
-            assert_eq!(answer(name_or_cache, 0, everything), ALL);
+            assert_eq!(answer(name_or_cache, 0, None, everything), ALL);
         }
-        let power = answer(0x8000_0007, 0, everything);
+        let power = answer(0x8000_0007, 0, None, everything);
         let only = |edx| Leaf {
             edx,
             ..Leaf::default()
         };
         assert_eq!(power, only(1 << 8));
-        assert_eq!(bits(answer(0x8000_0008, 0, everything).ebx), [0]);
+        assert_eq!(bits(answer(0x8000_0008, 0, None, everything).ebx), [0]);
     }
 
     #[test]
     fn there_is_one_processor_with_apic_id_0() {
-        assert_eq!(answer(1, 0, everything).ebx >> 16, 1);
-        assert_eq!(answer(0x8000_0008, 0, everything).ecx, 0);
+        assert_eq!(answer(1, 0, None, everything).ebx >> 16, 1);
+        assert_eq!(answer(0x8000_0008, 0, None, everything).ecx, 0);
     }
 
     #[test]
     fn nothing_is_shown_that_the_host_has_not_got() {
-        assert_eq!(answer(1, 0, nothing).ecx, UNDER_A_HYPERVISOR);
-        assert_eq!(answer(1, 0, nothing).edx, 0);
-        assert_eq!(answer(0x8000_0001, 0, nothing), Leaf::default());
+        assert_eq!(answer(1, 0, None, nothing).ecx, UNDER_A_HYPERVISOR);
+        assert_eq!(answer(1, 0, None, nothing).edx, 0);
+        assert_eq!(answer(0x8000_0001, 0, None, nothing), Leaf::default());
     }
 
     #[test]
     fn leaves_beyond_the_last_are_zero() {
-        assert_eq!(answer(0, 0, everything).eax, 7);
-        assert_eq!(answer(EXTENDED, 0, everything).eax, 0x8000_0008);
+        assert_eq!(answer(0, 0, None, everything).eax, 7);
+        assert_eq!(answer(EXTENDED, 0, None, everything).eax, 0x8000_0008);
         for function in [8, 0xB, 0xD, 0x3FFF_FFFF, 0x8000_000A, 0x8000_001F, u32::MAX] {
-            assert_eq!(answer(function, 0, everything), Leaf::default());
+            assert_eq!(answer(function, 0, None, everything), Leaf::default());
         }
         // Nor does the host's own end reach further than it says.
-        assert_eq!(answer(0, 0, nothing).eax, 1);
-        assert_eq!(answer(7, 0, |_, _| Leaf { eax: 1, ..ALL }), Leaf::default());
+        assert_eq!(answer(0, 0, None, nothing).eax, 1);
+        assert_eq!(
+            answer(7, 0, None, |_, _| Leaf { eax: 1, ..ALL }),
+            Leaf::default()
+        );
     }
 
     #[test]
     fn subleaves_that_nobody_looked_at_are_zero() {
-        assert_eq!(answer(7, 1, everything), Leaf::default());
+        assert_eq!(answer(7, 1, None, everything), Leaf::default());
         for function in [2, 3, 4, 5, 6] {
-            assert_eq!(answer(function, 0, everything), Leaf::default());
+            assert_eq!(answer(function, 0, None, everything), Leaf::default());
         }
     }
 
     #[test]
     fn the_hypervisor_says_who_it_is() {
-        let leaf = answer(0x4000_0000, 0, everything);
+        let leaf = answer(0x4000_0000, 0, None, everything);
         assert_eq!(leaf.eax, 0x4000_0000);
         let name = [leaf.ebx, leaf.ecx, leaf.edx].map(u32::to_le_bytes);
         assert_eq!(name.as_flattened(), b"hv on ArceOS");
-        assert_eq!(answer(0x4000_0001, 0, everything), Leaf::default());
+        assert_eq!(answer(0x4000_0001, 0, None, everything), Leaf::default());
     }
 
     #[test]
@@ -330,8 +379,51 @@ mod tests {
             eax: 0x8000_0008,
             ..Leaf::default()
         };
-        assert_eq!(answer(0x8000_0008, 0, wide).eax, 8);
+        assert_eq!(answer(0x8000_0008, 0, None, wide).eax, 8);
         assert_eq!(address_sizes(0x0034_3934), 48 << 8 | 48);
         assert_eq!(address_sizes(0x3028), 48 << 8 | 40);
+    }
+
+    const FREQUENCIES: Frequencies = Frequencies {
+        tsc: 4_000_000,
+        apic: 1_000_000,
+    };
+
+    /// Where the host shows none of it, too.
+    #[test]
+    fn an_apic_is_shown_to_a_guest_that_has_one() {
+        for host in [everything, nothing] {
+            let without = |function| answer(function, 0, None, host);
+            let with = |function| answer(function, 0, Some(FREQUENCIES), host);
+            for function in [0, 7, 0x8000_0000, 0x8000_0002, 0x8000_0007, 0x8000_0008] {
+                assert_eq!(with(function), without(function), "{function:#x}");
+            }
+            let (one, bare) = (with(1), without(1));
+            assert_eq!((one.eax, one.ebx), (bare.eax, bare.ebx));
+            assert_eq!(bits(one.ecx ^ bare.ecx), [21, 24]);
+            assert_eq!(bits(one.edx ^ bare.edx), [9]);
+            let (extended, bare) = (with(0x8000_0001), without(0x8000_0001));
+            assert_eq!(extended.ecx, bare.ecx);
+            assert_eq!(bits(extended.edx ^ bare.edx), [9]);
+        }
+    }
+
+    #[test]
+    fn a_guest_with_an_apic_is_told_the_frequencies() {
+        let last = |apic| answer(0x4000_0000, 0, apic, nothing).eax;
+        assert_eq!(last(None), 0x4000_0000);
+        assert_eq!(last(Some(FREQUENCIES)), 0x4000_0010);
+        assert_eq!(answer(0x4000_0010, 0, None, everything), Leaf::default());
+        let told = answer(0x4000_0010, 0, Some(FREQUENCIES), everything);
+        let wanted = Leaf {
+            eax: 4_000_000,
+            ebx: 1_000_000,
+            ..Leaf::default()
+        };
+        assert_eq!(told, wanted);
+        assert_eq!(
+            answer(0x4000_000F, 0, Some(FREQUENCIES), everything),
+            Leaf::default()
+        );
     }
 }

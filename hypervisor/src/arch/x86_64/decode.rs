@@ -89,6 +89,8 @@ pub enum Instruction {
     ReadMsr(u32),
     /// WRMSR of this number.
     WriteMsr(u32),
+    /// HLT. It waits for an interrupt; without a local APIC, for ever.
+    Halt,
     /// INVD or WBINVD. There is nothing to do: a guest's caches stay coherent with its memory, and
     /// nothing is lost that INVD would be allowed to throw away.
     FlushCaches,
@@ -131,7 +133,7 @@ fn action(left: &Left) -> Action {
         VMMCALL if left.cpl == 0 => Exit::Call(calls::decode(left.rax, left.rdi)),
         // It exits at any level (§15.9), and is a kernel's.
         VMMCALL => refused(left).map_or_else(|| other(left), Exit::RefusedCall),
-        HLT if left.cpl == 0 => Exit::Idle,
+        HLT if left.cpl == 0 => return Action::Emulate(Instruction::Halt),
         INVD | WBINVD if left.cpl == 0 => return Action::Emulate(Instruction::FlushCaches),
         MSR if left.cpl == 0 => {
             let number = left.rcx as u32;

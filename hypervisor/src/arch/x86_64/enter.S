@@ -4,7 +4,8 @@
 # rdi = the guest's registers, rsi = host-physical address of its VMCB, rdx = host-physical address
 # of a VMCB for the host's FS, GS, TR, LDTR and system-call MSRs, which VMRUN does not switch
 # (APM vol. 2 §15.5.2). Runs the guest until its next #VMEXIT. RAX, RSP, RIP and RFLAGS are in the
-# VMCB; all other general-purpose registers go by software.
+# VMCB; all other general-purpose registers go by software. Interrupts are off when it is called, and on when it
+# returns.
 #
 # Stack while the guest runs (the host's RSP comes back by itself):
 #     [rsp] guest_vmcb   [rsp + 8] host_vmcb   [rsp + 16] regs   then the callee-saved registers
@@ -26,8 +27,10 @@ hv_x86_64_enter:
     push    rsi
 
     # With the global interrupt flag clear nothing interrupts the switch itself. RFLAGS.IF of the
-    # host is set, or interrupts would stay masked while the guest runs (§15.21.1).
+    # host is set, or interrupts would stay masked while the guest runs (§15.21.1). One that came since the
+    # caller looked at the guest's timer ends the guest's turn at once.
     clgi
+    sti
     mov     rax, rdx
     vmsave  rax
     mov     rax, rsi

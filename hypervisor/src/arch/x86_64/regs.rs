@@ -2,9 +2,10 @@
 
 use core::arch::{
     asm,
-    x86_64::{__cpuid, __cpuid_count},
+    x86_64::{__cpuid, __cpuid_count, _rdtsc},
 };
 
+use axhal::time;
 use x86_64::{
     instructions::tables::{sgdt, sidt},
     registers::{
@@ -14,7 +15,10 @@ use x86_64::{
     },
 };
 
-use super::cpuid::Leaf;
+use super::{
+    apic::{Now, Tsc},
+    cpuid::Leaf,
+};
 use crate::{error::Error, memory::addr::Hpa, vm::hostcheck::Registers};
 
 /// `VM_CR` (APM vol. 2 §15.30.1), of which bit 4 (SVMDIS) is of interest.
@@ -238,6 +242,31 @@ fn read_pkru() -> u32 {
         asm!("rdpkru", out("eax") value, in("ecx") 0, out("edx") _, options(nomem, nostack));
     }
     value
+}
+
+/// The time.
+pub fn now() -> Now {
+    Now {
+        ns: time::monotonic_time_nanos(),
+        tsc: time_stamp(),
+    }
+}
+
+/// How the time-stamp counter goes with the host's clock, which is the same counter in nanoseconds, from the
+/// host's start on.
+pub fn tsc() -> Tsc {
+    /// How often to look: the sooner the clock is read behind the counter, the better.
+    const LOOKS: usize = 16;
+    let origin = || time_stamp().saturating_sub(time::current_ticks());
+    Tsc {
+        origin: (0..LOOKS).map(|_| origin()).max().unwrap_or(0),
+        khz: time::nanos_to_ticks(1_000_000) as u32,
+    }
+}
+
+fn time_stamp() -> u64 {
+    // SAFETY: every CPU with long mode has the counter; reading it changes nothing.
+    unsafe { _rdtsc() }
 }
 
 /// Executes CPUID.

@@ -7,6 +7,7 @@ use core::{
 };
 
 use super::{
+    apic::{LocalApic, Wake},
     calls, cpuid,
     decode::{self, Action, Instruction, Left, Trapped},
     event::{self, Event},
@@ -14,7 +15,8 @@ use super::{
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, V_IRQ,
+        V_TPR, Vmcb, offer,
     },
 };
 use crate::{
@@ -56,6 +58,9 @@ pub fn about_to_release() {
 /// The guest's address space ID. There is one guest at a time; 0 would be the host's.
 const ASID: u32 = 1;
 
+/// RFLAGS: interrupts are taken.
+const RFLAGS_IF: u64 = 1 << 9;
+
 /// RFLAGS: a debug exception follows each instruction; and none comes before the next one.
 const RFLAGS_TF: u64 = 1 << 8;
 const RFLAGS_RF: u64 = 1 << 16;
@@ -67,6 +72,7 @@ const DR6_BS: u64 = 1 << 14;
 /// which would be ignored, makes them longer: then the guest goes on inside its own instruction.
 const VMMCALL_LENGTH: u64 = 3;
 const SHORT_LENGTH: u64 = 2;
+const HLT_LENGTH: u64 = 1;
 
 /// Set when a vCPU was loaded, or a nested mapping was taken away.
 static FLUSH: AtomicBool = AtomicBool::new(false);
@@ -90,6 +96,8 @@ pub struct Vcpu {
     _msrpm: Region,
     /// What the guest takes on its next entry, unless the run loop raises something else.
     pending: Option<Event>,
+    /// Its local APIC, if it has one.
+    apic: Option<LocalApic>,
     /// Whether the CPU says where an intercepted instruction ends.
     saves_next_rip: bool,
 }
@@ -97,7 +105,13 @@ pub struct Vcpu {
 impl Vcpu {
     /// A vCPU that starts at `entry` in long mode, ring 0, with interrupts off. `cr3` is where
     /// its own tables are, `root` where the nested ones are.
-    pub fn new(entry: Gva, stack: Gva, cr3: Gpa, root: Hpa) -> Result<Self, Error> {
+    pub fn new(
+        entry: Gva,
+        stack: Gva,
+        cr3: Gpa,
+        root: Hpa,
+        apic: Option<LocalApic>,
+    ) -> Result<Self, Error> {
         let take = |pages| {
             Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
                 purpose: "the vCPU's control blocks",
@@ -116,6 +130,7 @@ impl Vcpu {
             _iopm: iopm,
             _msrpm: msrpm,
             pending: None,
+            apic,
             saves_next_rip: regs::saves_next_rip(),
         };
         vcpu.set_controls(root);
@@ -183,6 +198,10 @@ impl vcpu::Vcpu for Vcpu {
     fn pc(&self) -> Gva {
         Gva::new(self.vmcb().state.rip)
     }
+
+    fn deadline(&self) -> Option<u64> {
+        self.apic.as_ref()?.deadline()
+    }
 }
 
 /// A guest in the CPU.
@@ -207,6 +226,10 @@ impl vcpu::Loaded for Loaded<'_> {
     fn pc(&self) -> Gva {
         vcpu::Vcpu::pc(self.vcpu)
     }
+
+    fn deadline(&self) -> Option<u64> {
+        vcpu::Vcpu::deadline(self.vcpu)
+    }
 }
 
 /// While it is loaded.
@@ -217,8 +240,11 @@ impl Vcpu {
             true => TLB_FLUSH_ALL,
             false => 0,
         };
+        // From here on, an interrupt of the host's ends the turn, so that the guest's timer is looked at again.
+        axhal::asm::disable_irqs();
+        let offered = self.offer_interrupt();
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are
-        // on; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
+        // off, as the assembly demands, and on when it returns; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
         // was declared and everything else is intercepted. A pending interrupt of the host's is taken
         // before this returns, by the host's own handler.
         unsafe {
@@ -229,11 +255,34 @@ impl Vcpu {
             );
         }
         let left = self.left();
+        self.was_taken(offered, &left);
         let Trapped { action, pending } = decode::decode(&left);
         self.pending = pending;
         match action {
             Action::Exit(exit) => exit,
             Action::Emulate(instruction) => self.emulate(instruction, &left),
+        }
+    }
+
+    /// Offers the CPU what the guest's local APIC has for it, if anything; and returns that.
+    fn offer_interrupt(&mut self) -> Option<u8> {
+        let apic = self.apic.as_mut()?;
+        apic.poll(regs::now().ns);
+        let (class, vector) = (apic.priority_class(), apic.wanted());
+        self.vmcb_mut().control.virtual_interrupts = offer(class, vector);
+        vector
+    }
+
+    /// Has the local APIC know whether the guest took what was offered, and what CR8 is.
+    fn was_taken(&mut self, offered: Option<u8>, left: &Left) {
+        let interrupts = self.vmcb().control.virtual_interrupts;
+        let Some(apic) = &mut self.apic else {
+            return;
+        };
+        apic.set_priority_class((interrupts & V_TPR) as u8);
+        let is_taken = interrupts & V_IRQ == 0 && !Event::is_interrupt(left.int_info);
+        if let Some(vector) = offered.filter(|_| is_taken) {
+            apic.take(vector);
         }
     }
 
@@ -280,6 +329,7 @@ impl Vcpu {
             Instruction::ReadMsr(number) => self.read_msr(number),
             Instruction::WriteMsr(number) => self.write_msr(number),
             Instruction::FlushCaches => true,
+            Instruction::Halt => return self.halt(),
         };
         if done {
             self.move_past(SHORT_LENGTH);
@@ -288,9 +338,22 @@ impl Vcpu {
         decode::refused(left).map_or(Exit::Emulated, Exit::Refused)
     }
 
+    fn halt(&mut self) -> Exit {
+        let interrupts_are_on = self.vmcb().state.rflags & RFLAGS_IF != 0;
+        let wake = |apic: &mut LocalApic| apic.wake(interrupts_are_on, regs::now().ns);
+        let exit = match self.apic.as_mut().map_or(Wake::Never, wake) {
+            Wake::Never => return Exit::Idle,
+            Wake::Now => Exit::Emulated,
+            Wake::At(until_ns) => Exit::Waits { until_ns },
+        };
+        self.move_past(HLT_LENGTH);
+        exit
+    }
+
     fn answer_cpuid(&mut self) {
         let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
-        let leaf = cpuid::answer(function, index, regs::cpuid);
+        let apic = self.apic.as_ref().map(LocalApic::frequencies);
+        let leaf = cpuid::answer(function, index, apic, regs::cpuid);
         self.vmcb_mut().state.rax = leaf.eax.into();
         self.regs.rbx = leaf.ebx.into();
         self.regs.rcx = leaf.ecx.into();
@@ -307,7 +370,9 @@ impl Vcpu {
 
     /// Gives EDX:EAX the value of an MSR; false if the guest has not got it.
     fn read_msr(&mut self, number: u32) -> bool {
-        let Some(value) = self.emulated_msrs().read(number) else {
+        let own = self.emulated_msrs().read(number);
+        let of_apic = || self.apic.as_mut()?.read(number, regs::now());
+        let Some(value) = own.or_else(of_apic) else {
             return false;
         };
         self.vmcb_mut().state.rax = value & 0xFFFF_FFFF;
@@ -318,6 +383,11 @@ impl Vcpu {
     /// Gives an MSR the value in EDX:EAX; false if the guest has not got it, or not with this value.
     fn write_msr(&mut self, number: u32) -> bool {
         let value = self.regs.rdx << 32 | self.vmcb().state.rax & 0xFFFF_FFFF;
+        if let Some(apic) = &mut self.apic
+            && apic.write(number, value, regs::now())
+        {
+            return true;
+        }
         let Some(msr::Emulated { efer, pat }) = self.emulated_msrs().written(number, value) else {
             return false;
         };

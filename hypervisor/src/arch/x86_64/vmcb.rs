@@ -28,7 +28,7 @@ pub struct Control {
     /// What VMRUN does to the TLB; see [`TLB_FLUSH_ALL`].
     pub tlb_control: u8,
     _reserved1: [u8; 3],
-    /// Virtual interrupts; see [`V_INTR_MASKING`].
+    /// Virtual interrupts; see [`V_INTR_MASKING`] and [`offer`].
     pub virtual_interrupts: u64,
     /// Bit 0: the guest is in an interrupt shadow.
     pub interrupt_shadow: u64,
@@ -132,6 +132,22 @@ pub const TLB_FLUSH_ALL: u8 = 1;
 /// `virtual_interrupts`: RFLAGS.IF of the guest does not mask interrupts of the host (§15.21.1).
 pub const V_INTR_MASKING: u64 = 1 << 24;
 
+/// `virtual_interrupts`: CR8, which is the upper half of TPR (§15.21.4).
+pub const V_TPR: u64 = 0xF;
+/// `virtual_interrupts`: an interrupt is pending. The CPU clears the bit when the guest takes it.
+pub const V_IRQ: u64 = 1 << 8;
+
+/// `virtual_interrupts` with CR8, and with an interrupt of this vector pending, or with none. The guest takes it
+/// as soon as CR8, RFLAGS.IF and the interrupt shadow let it.
+pub const fn offer(priority_class: u8, vector: Option<u8>) -> u64 {
+    let interrupt = match vector {
+        // V_INTR_PRIO, bits 19:16, and V_INTR_VECTOR, bits 39:32.
+        Some(vector) => V_IRQ | (vector as u64 >> 4) << 16 | (vector as u64) << 32,
+        None => 0,
+    };
+    V_INTR_MASKING | priority_class as u64 & V_TPR | interrupt
+}
+
 /// `interrupt_shadow`: the guest is behind STI or MOV SS, and takes no interrupt yet.
 pub const SHADOW: u64 = 1 << 0;
 
@@ -205,4 +221,17 @@ impl Segment {
         limit: 0xFFFF,
         base: 0,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupt_is_offered_with_its_class_as_its_priority() {
+        assert_eq!(offer(0, None), 0x100_0000);
+        assert_eq!(offer(0xF, None), 0x100_000F);
+        assert_eq!(offer(2, Some(0x3C)), 0x3C_0103_0102);
+        assert_eq!(offer(0, Some(0xFF)), 0xFF_010F_0100);
+    }
 }

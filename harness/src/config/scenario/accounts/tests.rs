@@ -83,6 +83,10 @@ fn counts_are_exact_or_bounded_and_faults_have_a_place() {
     assert_eq!(witness.npf, Some(wanted(1, 1)));
     assert_eq!(witness.hypercall, Some(wanted(2, u64::MAX)));
     assert_eq!(witness.other, Some(wanted(0, 3)));
+    let filled = spec("[witness]\nnpf = '{pflash}'\nother = '7'\n").witness;
+    let filled = filled.unwrap();
+    assert_eq!(filled.npf, Some(wanted(0x2200_0000, 0x2200_0000)));
+    assert_eq!(filled.other, Some(wanted(7, 7)));
     let place = "npf = { count = 2, gpa = '{pflash}', va = 4096, access = 'write' }\n";
     let npf = spec(&format!("[witness]\n{place}")).witness.unwrap().npf;
     let expected = Wanted {
@@ -132,6 +136,14 @@ fn every_mistake_is_refused_with_its_line() {
         ),
         (
             "[witness]\nnpf = 'one'\n",
+            "s.toml:5: key `npf`: `one` is not a number",
+        ),
+        (
+            "[witness]\nnpf = '{no}'\n",
+            "s.toml:5: key `npf`: {no} has no value",
+        ),
+        (
+            "[witness]\nnpf = true\n",
             "s.toml:5: key `npf`: invalid type",
         ),
         (

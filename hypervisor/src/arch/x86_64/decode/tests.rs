@@ -123,7 +123,7 @@ fn a_kernel_gets_the_same_but_for_what_is_its_right() {
         code: HLT,
         ..KERNEL
     };
-    assert_eq!(exit(halt), Exit::Idle);
+    assert_eq!(decode(&halt).action, Action::Emulate(Instruction::Halt));
 }
 
 #[test]

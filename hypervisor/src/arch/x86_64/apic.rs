@@ -1,0 +1,329 @@
+//! A guest's local APIC, which it reaches by the MSRs of x2APIC (APM vol. 2 §16.11; Intel SDM vol. 3
+//! §11.12): the registers, the order of priorities, and the timer.
+//!
+//! It is a model: it touches no register of the CPU's. The vCPU polls it before each turn, offers what it
+//! [wants](LocalApic::wanted) to the CPU as a virtual interrupt, and says whether the CPU [took](LocalApic::take) it.
+//! There is one processor, no line leads to the APIC, and nobody else sends anything: so there are the
+//! timer and the interrupts that the guest sends itself, all edge-triggered. A register that is not here
+//! is none that the guest has.
+
+mod timer;
+
+use timer::Timer;
+pub use timer::Tsc;
+
+use super::cpuid::Frequencies;
+
+/// The base of the local APIC, and its state (§16.3.1): on, in x2APIC mode, of the boot processor.
+const APIC_BASE: u32 = 0x1B;
+/// A guest starts so. It stays so: there are no registers in memory.
+const X2APIC_ENABLED: u64 = 0xFEE0_0000 | 1 << 11 | 1 << 10 | 1 << 8;
+
+/// The time stamp at which the timer's interrupt comes, in that mode of the timer's (§16.4.1; SDM vol. 3
+/// §11.5.4.1).
+const TSC_DEADLINE: u32 = 0x6E0;
+
+const ID: u32 = 0x802;
+const VERSION: u32 = 0x803;
+const TPR: u32 = 0x808;
+const PPR: u32 = 0x80A;
+const EOI: u32 = 0x80B;
+const SVR: u32 = 0x80F;
+const ISR: u32 = 0x810;
+const TMR: u32 = 0x818;
+const IRR: u32 = 0x820;
+const ESR: u32 = 0x828;
+const LVT_TIMER: u32 = 0x832;
+const TMICT: u32 = 0x838;
+const TMCCT: u32 = 0x839;
+const TDCR: u32 = 0x83E;
+const SELF_IPI: u32 = 0x83F;
+
+/// VERSION: an integrated APIC, whose table of local vectors has one entry.
+const VERSION_10: u64 = 0x10;
+
+/// SVR: interrupts are accepted.
+const ENABLED: u32 = 1 << 8;
+/// SVR: the vector of spurious interrupts, and the bit above ENABLED, which changes nothing here.
+const SVR_BITS: u64 = 0x3FF;
+
+/// LVT_TIMER: no interrupt comes of it.
+const MASKED: u32 = 1 << 16;
+/// LVT_TIMER: the modes; with neither, one interrupt comes.
+const PERIODIC: u32 = 1 << 17;
+const DEADLINE: u32 = 1 << 18;
+/// LVT_TIMER: vector, delivery status (which is read only), mask, mode.
+const LVT_BITS: u64 = 0x7_10FF;
+const DELIVERY_STATUS: u64 = 1 << 12;
+
+/// ESR: an interrupt with a vector below 16 was sent, or was received.
+const SENT_ILLEGAL: u8 = 1 << 5;
+const RECEIVED_ILLEGAL: u8 = 1 << 6;
+/// The first vector that an interrupt can have.
+const FIRST_VECTOR: u8 = 16;
+
+/// When something happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Nanoseconds on the host's monotonic clock.
+    pub ns: u64,
+    /// The time-stamp counter, as the guest reads it.
+    pub tsc: u64,
+}
+
+/// What ends a wait of the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// An interrupt that is pending already.
+    Now,
+    /// The timer's, at this time on the host's monotonic clock in nanoseconds.
+    At(u64),
+    /// Nothing.
+    Never,
+}
+
+/// A local APIC.
+#[derive(Clone, Debug)]
+pub struct LocalApic {
+    tpr: u8,
+    svr: u32,
+    /// The vectors that are being served, and those that wait.
+    in_service: Vectors,
+    requested: Vectors,
+    /// ESR as it is read, and what has come up since it was last written.
+    esr: u8,
+    errors: u8,
+    lvt_timer: u32,
+    timer: Timer,
+}
+
+impl LocalApic {
+    /// As after a reset, but in x2APIC mode. `tsc` leads from the guest's time stamps to the host's clock.
+    pub fn new(tsc: Tsc) -> Self {
+        Self {
+            tpr: 0,
+            svr: 0xFF,
+            in_service: Vectors::default(),
+            requested: Vectors::default(),
+            esr: 0,
+            errors: 0,
+            lvt_timer: MASKED,
+            timer: Timer::new(tsc),
+        }
+    }
+
+    /// What counts time, as CPUID tells it.
+    pub fn frequencies(&self) -> Frequencies {
+        Frequencies {
+            tsc: self.timer.tsc().khz,
+            apic: timer::KHZ,
+        }
+    }
+
+    /// What RDMSR gives; `None` is #GP(0).
+    pub fn read(&mut self, msr: u32, now: Now) -> Option<u64> {
+        self.poll(now.ns);
+        let value = match msr {
+            APIC_BASE => return Some(X2APIC_ENABLED),
+            TSC_DEADLINE => return Some(self.timer.deadline_tsc()),
+            ID => 0,
+            VERSION => return Some(VERSION_10),
+            TPR => self.tpr.into(),
+            PPR => self.ppr().into(),
+            SVR => self.svr,
+            ISR..TMR => self.in_service.word(msr - ISR),
+            // All are edge-triggered.
+            TMR..IRR => 0,
+            IRR..ESR => self.requested.word(msr - IRR),
+            ESR => self.esr.into(),
+            LVT_TIMER => self.lvt_timer,
+            TMICT => self.timer.initial(),
+            TMCCT => self.timer.current(now.ns),
+            TDCR => self.timer.divide().into(),
+            _ => return None,
+        };
+        Some(value.into())
+    }
+
+    /// Does what WRMSR does; false is #GP(0), and nothing has changed then.
+    pub fn write(&mut self, msr: u32, value: u64, now: Now) -> bool {
+        self.poll(now.ns);
+        let word = value as u32;
+        match msr {
+            APIC_BASE => return value == X2APIC_ENABLED,
+            TSC_DEADLINE => {
+                if self.is_in(DEADLINE) {
+                    self.timer.set_deadline(value, now);
+                }
+            }
+            TPR if value <= 0xFF => self.tpr = value as u8,
+            EOI if value == 0 => {
+                if let Some(vector) = self.in_service.highest() {
+                    self.in_service.remove(vector);
+                }
+            }
+            SVR if value & !SVR_BITS == 0 => {
+                self.svr = word;
+                self.mask_if_disabled();
+            }
+            ESR if value == 0 => self.esr = core::mem::take(&mut self.errors),
+            LVT_TIMER
+                if value & !LVT_BITS == 0
+                    && word & (PERIODIC | DEADLINE) != PERIODIC | DEADLINE =>
+            {
+                self.set_lvt_timer(word & !(DELIVERY_STATUS as u32));
+            }
+            TMICT if value <= u32::MAX.into() => {
+                if !self.is_in(DEADLINE) {
+                    self.timer.start(word, now.ns);
+                }
+            }
+            TDCR if value & !0b1011 == 0 => self.timer.set_divide(word as u8, now.ns),
+            SELF_IPI if value <= 0xFF => {
+                if word < FIRST_VECTOR.into() {
+                    self.errors |= SENT_ILLEGAL;
+                }
+                self.request(value as u8);
+            }
+            _ => return false,
+        }
+        // A deadline that has passed is due at once.
+        self.poll(now.ns);
+        true
+    }
+
+    /// Sets the upper half of TPR, which is CR8 too, as the guest last left it there.
+    pub fn set_priority_class(&mut self, class: u8) {
+        if class != self.priority_class() {
+            self.tpr = class << 4;
+        }
+    }
+
+    /// The upper half of TPR.
+    pub fn priority_class(&self) -> u8 {
+        self.tpr >> 4
+    }
+
+    /// Looks at the timer.
+    pub fn poll(&mut self, now_ns: u64) {
+        let came = self.timer.came(now_ns, self.is_in(PERIODIC));
+        if came && self.lvt_timer & MASKED == 0 {
+            self.request(self.timer_vector());
+        }
+    }
+
+    /// The vector that waits to be taken, unless one is being served that comes before it. The CPU looks
+    /// at TPR, at RFLAGS.IF and at the interrupt shadow.
+    pub fn wanted(&self) -> Option<u8> {
+        let served = self.in_service.highest().map_or(0, class);
+        self.requested
+            .highest()
+            .filter(|vector| class(*vector) > served)
+    }
+
+    /// The CPU took this vector, which was wanted.
+    pub fn take(&mut self, vector: u8) {
+        self.requested.remove(vector);
+        self.in_service.insert(vector);
+    }
+
+    /// When the timer's interrupt will come, in nanoseconds on the host's monotonic clock, as far as
+    /// [`poll`](Self::poll) was told the time; none if none will.
+    pub fn deadline(&self) -> Option<u64> {
+        self.timer
+            .ends_ns()
+            .filter(|_| self.lvt_timer & MASKED == 0)
+    }
+
+    /// What ends a HLT. It is ended by an interrupt that is taken, and by nothing else.
+    pub fn wake(&mut self, interrupts_are_on: bool, now_ns: u64) -> Wake {
+        self.poll(now_ns);
+        let is_taken = |vector: u8| class(vector) > class(self.ppr());
+        if !interrupts_are_on {
+            Wake::Never
+        } else if self.wanted().is_some_and(is_taken) {
+            Wake::Now
+        } else {
+            let deadline = self.deadline().filter(|_| is_taken(self.timer_vector()));
+            deadline.map_or(Wake::Never, Wake::At)
+        }
+    }
+
+    /// The priority below and at which nothing interrupts (§16.6.4).
+    fn ppr(&self) -> u8 {
+        let served = self.in_service.highest().unwrap_or(0);
+        if class(self.tpr) >= class(served) {
+            self.tpr
+        } else {
+            served & 0xF0
+        }
+    }
+
+    fn request(&mut self, vector: u8) {
+        if vector < FIRST_VECTOR {
+            self.errors |= RECEIVED_ILLEGAL;
+        } else if self.svr & ENABLED != 0 {
+            self.requested.insert(vector);
+        }
+    }
+
+    fn set_lvt_timer(&mut self, value: u32) {
+        if (value ^ self.lvt_timer) & DEADLINE != 0 {
+            self.timer.stop();
+        }
+        self.lvt_timer = value;
+        self.mask_if_disabled();
+    }
+
+    /// While no interrupts are accepted, all local vectors are masked.
+    fn mask_if_disabled(&mut self) {
+        if self.svr & ENABLED == 0 {
+            self.lvt_timer |= MASKED;
+        }
+    }
+
+    /// Whether the timer is in this mode.
+    fn is_in(&self, mode: u32) -> bool {
+        self.lvt_timer & mode != 0
+    }
+
+    fn timer_vector(&self) -> u8 {
+        self.lvt_timer as u8
+    }
+}
+
+/// The class of a priority, or of a vector.
+const fn class(priority: u8) -> u8 {
+    priority >> 4
+}
+
+/// A set of vectors.
+#[derive(Clone, Debug, Default)]
+struct Vectors([u32; 8]);
+
+impl Vectors {
+    fn insert(&mut self, vector: u8) {
+        self.0[usize::from(vector / 32)] |= 1 << (vector % 32);
+    }
+
+    fn remove(&mut self, vector: u8) {
+        self.0[usize::from(vector / 32)] &= !(1 << (vector % 32));
+    }
+
+    /// The one with the highest priority.
+    fn highest(&self) -> Option<u8> {
+        let words = self.0.iter().enumerate().rev();
+        words
+            .filter_map(|(index, word)| Some(32 * index as u32 + word.checked_ilog2()?))
+            .next()
+            .map(|vector| vector as u8)
+    }
+
+    /// A register of 32 vectors, by its number from 0 on.
+    fn word(&self, index: u32) -> u32 {
+        self.0[index as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests;
