@@ -15,7 +15,7 @@ mod bare;
 pub mod fault;
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]
 pub mod interrupt;
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(target_os = "none")]
 pub mod kernel;
 #[cfg(target_os = "none")]
 pub mod probe;

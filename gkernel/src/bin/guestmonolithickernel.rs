@@ -3,20 +3,15 @@
 
 gkernel::guest!(monolithic);
 
-#[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
-fn monolithic() {
-    gkernel::println!("CASE hello: FAILED there are no processes here");
-}
-
 /// A program of `gkernel/user`, by its name.
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(target_os = "none")]
 macro_rules! program {
     ($name:literal) => {
         include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".elf"))
     };
 }
 
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(target_os = "none")]
 fn monolithic() {
     use gkernel::{
         arch::{greet, process as machine},
@@ -55,6 +50,11 @@ fn monolithic() {
     let own = polite.iter().all(|report| exited(report, 0));
     case!("yield", own, "{polite:?}");
 
+    let registers = [2, 3].map(|argument| order(program!("registers"), argument));
+    let registers = kernel.run_all(&registers, false);
+    let kept = registers.iter().all(|report| exited(report, 0));
+    case!("registers", kept, "{registers:?}");
+
     if machine::HAS_TIMER {
         preempted(&mut kernel);
     }
@@ -68,7 +68,7 @@ fn monolithic() {
 }
 
 /// Two programs that never yield, each of which waits for the other.
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(target_os = "none")]
 fn preempted(kernel: &mut gkernel::kernel::Kernel) {
     use gkernel::{
         case,
@@ -87,11 +87,11 @@ fn preempted(kernel: &mut gkernel::kernel::Kernel) {
     let (well, reports) = check(program!("spins"), 15);
     case!("preempt", well, "{reports:?}");
     let (well, reports) = check(program!("registers"), 31);
-    case!("registers", well, "{reports:?}");
+    case!("registers-preempted", well, "{reports:?}");
 }
 
 /// Programs that do what they must not.
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(target_os = "none")]
 fn offences(kernel: &mut gkernel::kernel::Kernel) {
     use gkernel::{
         arch::process as machine,

@@ -7,6 +7,7 @@ mod encode;
 mod features;
 mod own;
 mod probe;
+pub mod process;
 mod start_state;
 mod sweep;
 mod tables;

@@ -2,6 +2,8 @@
 
 use core::arch::{asm, global_asm};
 
+use gkernel_abi::YIELD;
+
 /// An address of the kernel's code.
 pub const KERNEL: u64 = 0xFFFF_FFE0_8020_0000;
 
@@ -13,11 +15,11 @@ global_asm!(
     ".globl _start",
     "_start:",
     "tail   user_main",
-    // u64 user_hold_registers(u64 *turns, u64 role, u64 last)
+    // u64 user_hold_registers(u64 *turns, u64 role, u64 last, u64 yields)
     //
     // Fills all registers with values of this role, counts a turn whenever the number of turns is even (role 0) or
-    // odd (role 1), up to the last, and looks at the registers again. Gives 0, or the number of a register that
-    // has changed: 1 to 31 for x1 to x31, 32 and on for f0 and on, 64 for fcsr.
+    // odd (role 1), up to the last, and looks at the registers again. While it waits it spins, or yields. Gives 0, or
+    // the number of a register that has changed: 1 to 31 for x1 to x31, 32 and on for f0 and on, 96 for fcsr.
     ".option push",
     ".option arch, +d",
     ".globl user_hold_registers",
@@ -27,7 +29,7 @@ global_asm!(
     ".irp n, 1,3,4,8,9,18,19,20,21,22,23,24,25,26,27",
     "sd     x\\n, (\\n % 16) * 8(sp)",
     ".endr",
-    ".irp n, 1,3,4,7,8,9,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+    ".irp n, 1,3,4,7,9,14,15,16,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
     "li     x\\n, 0x5A5A00 + \\n",
     "add    x\\n, x\\n, a1",
     ".endr",
@@ -38,17 +40,23 @@ global_asm!(
     ".endr",
     "slli   t0, a1, 5",              // the rounding mode: to nearest, or towards zero
     "fscsr  t0",
+    "mv     s0, a0",
     "1:",
-    "ld     t0, (a0)",
+    "ld     t0, (s0)",
     "bgeu   t0, a2, 2f",
     "xor    t1, t0, a1",
     "andi   t1, t1, 1",
-    "bnez   t1, 1b",
+    "bnez   t1, 4f",
     "addi   t0, t0, 1",
-    "sd     t0, (a0)",
+    "sd     t0, (s0)",
+    "j      1b",
+    "4:",
+    "beqz   a3, 1b",
+    "li     a7, {yields}",
+    "ecall",
     "j      1b",
     "2:",
-    ".irp n, 1,3,4,7,8,9,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
+    ".irp n, 1,3,4,7,9,14,15,16,18,19,20,21,22,23,24,25,26,27,28,29,30,31",
     "li     a0, \\n",
     "li     t0, 0x5A5A00 + \\n",
     "add    t0, t0, a1",
@@ -61,7 +69,7 @@ global_asm!(
     "fmv.x.d t1, f\\n",
     "bne    t0, t1, 3f",
     ".endr",
-    "li     a0, 64",
+    "li     a0, 96",
     "frcsr  t0",
     "slli   t1, a1, 5",
     "bne    t0, t1, 3f",
@@ -74,22 +82,23 @@ global_asm!(
     "addi   sp, sp, 128",
     "ret",
     ".option pop",
+    yields = const YIELD,
 );
 
 unsafe extern "C" {
-    fn user_hold_registers(turns: *mut u64, role: u64, last: u64) -> u64;
+    fn user_hold_registers(turns: *mut u64, role: u64, last: u64, yields: u64) -> u64;
 }
 
 /// Fills all registers, takes turns with another process, which counts the odd ones if this one counts the even
-/// ones (role 0), and looks at them again. It makes no call: whoever waits has to be interrupted. Gives 0, or the
-/// number of a register that has changed.
+/// ones (role 0), and looks at them again. Whoever waits yields, or else makes no call and has to be interrupted.
+/// Gives 0, or the number of a register that has changed.
 ///
 /// # Safety
 ///
 /// `turns` is the count of turns, which nothing but the two processes uses.
-pub unsafe fn hold_registers(turns: *mut u64, role: u64, last: u64) -> u64 {
+pub unsafe fn hold_registers(turns: *mut u64, role: u64, last: u64, yields: bool) -> u64 {
     // SAFETY: it keeps to the calling convention; the rest is the caller's.
-    unsafe { user_hold_registers(turns, role, last) }
+    unsafe { user_hold_registers(turns, role, last, yields.into()) }
 }
 
 /// Makes a call of the kernel.
