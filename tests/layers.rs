@@ -66,17 +66,18 @@ const HARNESS: &[(&str, &[&str])] = &[
 /// whole; what matters is that none of them knows an architecture.
 const HYPERVISOR: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("vm", &["calls", "memory", "report", "error"]),
+    ("vm", &["calls", "devices", "memory", "report", "error"]),
+    ("devices", &["error", "memory", "vm"]),
     ("memory", &["error", "vm"]),
     ("calls", &["memory", "report", "vm"]),
-    ("report", &["error", "memory", "vm"]),
-    ("arch", &["error", "memory", "report", "vm"]),
+    ("report", &["devices", "error", "memory", "vm"]),
+    ("arch", &["devices", "error", "memory", "report", "vm"]),
     ("loader", &["error", "memory", "vm"]),
     ("clock", &["vm"]),
     (
         "boot",
         &[
-            "arch", "clock", "error", "loader", "memory", "report", "vm", "calls",
+            "arch", "clock", "devices", "error", "loader", "memory", "report", "vm", "calls",
         ],
     ),
 ];

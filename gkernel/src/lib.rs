@@ -13,7 +13,7 @@ pub mod arch;
 mod bare;
 #[cfg(target_os = "none")]
 pub mod fault;
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 pub mod interrupt;
 #[cfg(target_os = "none")]
 pub mod kernel;
@@ -23,9 +23,9 @@ pub mod probe;
 mod story;
 #[cfg(target_os = "none")]
 pub mod sweep;
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 pub mod tasks;
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 pub mod timer_cases;
 #[cfg(target_os = "none")]
 pub mod touch;

@@ -149,10 +149,14 @@ pub fn wait() {
     let begin = timer::now();
     let mut well = 0;
     for delay in [1, 3, 12, 105, 400].map(milliseconds) {
+        // What is pending of the last one would end the wait.
+        timer::disarm();
+        let withdrawn = !timer::is_pending();
         let deadline = timer::now() + delay;
         timer::arm(deadline);
         timer::wait();
-        well += u64::from(timer::is_pending() && timer::now() >= deadline);
+        let lasted = timer::is_pending() && timer::now() >= deadline;
+        well += u64::from(withdrawn && lasted);
     }
     // What is pending already ends a wait at once.
     timer::wait();

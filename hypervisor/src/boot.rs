@@ -4,6 +4,7 @@ use alloc::{borrow::ToOwned, format};
 
 use crate::{
     clock::HostClock,
+    devices::Bus,
     error::Error,
     loader,
     memory::canary,
@@ -74,12 +75,13 @@ fn run_guest<A: Arch>(
     events.loaded(layout.words, &path, len, layout.entry);
 
     let before = A::host_registers();
-    let mut vcpu = A::new_vcpu(mode, timer, arg, &mut memory)?;
+    let mut bus = Bus::default();
+    let mut vcpu = A::new_vcpu(mode, timer, arg, &mut memory, &mut bus)?;
     let made = hostcheck::changed(&before, &A::host_registers());
     events.entering(vcpu.pc());
     let outcome = match made {
         _ if !params.check_host => {
-            turns::<A, _, _>(&mut vcpu.load(cpu), &mut memory, params, events)
+            turns::<A, _, _>(&mut vcpu.load(cpu), &mut memory, &mut bus, params, events)
         }
         Some(register) => {
             let (reason, pc) = (Reason::Other(register), vcpu.pc());
@@ -87,7 +89,7 @@ fn run_guest<A: Arch>(
         }
         None => {
             let mut vcpu = HostCheck::new(&mut vcpu, cpu, A::host_registers);
-            turns::<A, _, _>(&mut vcpu, &mut memory, params, events)
+            turns::<A, _, _>(&mut vcpu, &mut memory, &mut bus, params, events)
         }
     };
     A::about_to_release();
@@ -98,6 +100,7 @@ fn run_guest<A: Arch>(
 fn turns<A: Arch, V: Loaded, T: Translation>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     params: &Params,
     events: &mut Events<Serial>,
 ) -> Outcome {
@@ -106,6 +109,7 @@ fn turns<A: Arch, V: Loaded, T: Translation>(
     run(
         vcpu,
         memory,
+        bus,
         events,
         &mut watch,
         &mut clock,

@@ -22,6 +22,7 @@ pub mod boot;
 pub mod calls;
 #[cfg(target_os = "none")]
 mod clock;
+pub mod devices;
 pub mod error;
 pub mod loader;
 pub mod memory;

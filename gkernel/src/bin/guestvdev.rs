@@ -4,12 +4,12 @@
 
 gkernel::guest!(preempted);
 
-#[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 fn preempted() {
     gkernel::println!("guestvdev: FAILED there is no timer interrupt here");
 }
 
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 fn preempted() {
     use gkernel::{arch::timer, println, tasks};
 
@@ -23,7 +23,7 @@ fn preempted() {
     println!("Multi-task(Preemptible) ok!");
 }
 
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 mod workers {
     use core::{
         hint,

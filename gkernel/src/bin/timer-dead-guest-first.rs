@@ -12,6 +12,11 @@ fn arm() {
 fn arm() {
     use gkernel::{arch::timer, println};
 
+    // With an argument, the guest has been given interrupts by its timer.
+    #[cfg(target_arch = "aarch64")]
+    if gkernel::argument() == 1 {
+        timer::enable(true);
+    }
     timer::arm(timer::now());
     let fired = timer::has_fired();
     println!("guest: timer armed, fired: {fired}");

@@ -4,12 +4,12 @@
 
 gkernel::guest!(storm);
 
-#[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 fn storm() {
     gkernel::println!("CASE timer-storm: FAILED there is no timer interrupt here");
 }
 
-#[cfg(all(target_os = "none", target_arch = "riscv64"))]
+#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
 fn storm() {
     use gkernel::{arch::timer, interrupt, println};
 

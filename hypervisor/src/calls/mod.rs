@@ -47,6 +47,8 @@ pub fn answer<T: Translation, C: Console>(
             Reply::Value(read(gpa, len.min(READ_LIMIT), memory, events))
         }
         Call::Write { .. } | Call::Read { .. } => Reply::InvalidParameter,
+        // The loop waits before the guest hears of it.
+        Call::Suspend { .. } => Reply::Value(0),
         Call::Settled { reply } => reply,
         Call::Unknown { .. } => Reply::NotSupported,
         Call::Shutdown { announce, failed } => {

@@ -7,8 +7,10 @@ use crate::vm::exit::Exit;
 pub struct Counts {
     /// All exits except the host's own interrupts, which come at any time.
     pub exits: u64,
-    /// Nested page faults.
+    /// Nested page faults, but for those that are [`mmio`](Self::mmio).
     pub faults: u64,
+    /// Accesses to emulated devices. To the CPU each is a nested page fault.
+    pub mmio: u64,
     /// Hypercalls.
     pub calls: u64,
     /// Pages mapped on faults.
@@ -29,6 +31,7 @@ impl Counts {
         match exit {
             Exit::HostInterrupt => return,
             Exit::Fault(_) => self.faults += 1,
+            Exit::Mmio(_) => self.mmio += 1,
             Exit::Call(_) | Exit::RefusedCall(_) => self.calls += 1,
             Exit::Idle
             | Exit::Waits { .. }

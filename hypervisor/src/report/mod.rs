@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::{
+    devices::Terminal,
     error::Error,
     memory::addr::{Gpa, Gva, PAGE},
     vm::exit::{Exit, Fault, Outcome},
@@ -157,6 +158,7 @@ impl<C: Console> Events<C> {
         let Counts {
             exits,
             faults,
+            mmio,
             calls,
             ..
         } = self.counts;
@@ -167,9 +169,14 @@ impl<C: Console> Events<C> {
             }
         }
         let what = End(outcome);
-        self.event(format_args!(
-            "end {what} exits={exits} npf={faults} hypercalls={calls}"
-        ));
+        match mmio {
+            0 => self.event(format_args!(
+                "end {what} exits={exits} npf={faults} hypercalls={calls}"
+            )),
+            _ => self.event(format_args!(
+                "end {what} exits={exits} npf={faults} mmio={mmio} hypercalls={calls}"
+            )),
+        }
     }
 
     /// The state of the host after a guest: whether its canary is intact, the pages that guests still
@@ -209,5 +216,17 @@ impl<C: Console> Events<C> {
         if let Some(line) = self.log.line(text) {
             self.printer.whole(&line);
         }
+    }
+}
+
+/// The terminal of the guest that runs, for its devices.
+impl<C: Console> Terminal for Events<C> {
+    fn put(&mut self, byte: u8) {
+        self.guest_bytes(&[byte]);
+    }
+
+    fn get(&mut self) -> Option<u8> {
+        let mut byte = [0];
+        (self.typed(&mut byte) == 1).then_some(byte[0])
     }
 }

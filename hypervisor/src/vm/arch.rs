@@ -1,6 +1,7 @@
 //! The trait of an architecture: everything about it that `boot` needs in order to run a guest.
 
 use crate::{
+    devices::Bus,
     error::Error,
     memory::{
         guest_memory::GuestMemory,
@@ -52,13 +53,14 @@ pub trait Arch {
     type Vcpu: Vcpu;
 
     /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where), and with
-    /// this timer or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU. This writes
-    /// no register of the CPU, whatever is loaded there.
+    /// this timer or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU;
+    /// the guest's devices are added to `bus`. This writes no register of the CPU, whatever is loaded there.
     fn new_vcpu(
         mode: Self::Mode,
         timer: Option<Self::Timer>,
         arg: u64,
         memory: &mut GuestMemory<Self::Tables>,
+        bus: &mut Bus,
     ) -> Result<Self::Vcpu, Error>;
 
     /// Waits for an interrupt of the host's without using the CPU, and lets the host take it. Call it with

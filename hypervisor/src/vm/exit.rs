@@ -10,6 +10,9 @@ use crate::memory::addr::{Gpa, Gva};
 pub enum Exit {
     /// The second stage of translation refused an access.
     Fault(Fault),
+    /// The guest made an access to a device that is emulated: a fault at the device's address
+    /// ([`crate::devices::Bus::claim`] tells them apart).
+    Mmio(Mmio),
     /// The guest asked the hypervisor for something.
     Call(Call),
     /// An interrupt for the host came; the architecture has already let the host handle it.
@@ -66,6 +69,69 @@ pub struct Fault {
     pub access: Access,
     /// Whether the CPU made the access itself while it walked the guest's own page tables.
     pub during_walk: bool,
+    /// What the access was to move, if the CPU describes the instruction, as it does for a plain load or
+    /// store of one register.
+    pub transfer: Option<Transfer>,
+}
+
+/// An access to a device that is emulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mmio {
+    /// The guest-physical address of its first byte.
+    pub gpa: Gpa,
+    /// What it moves; none if that is not known, so that it cannot be carried out.
+    pub transfer: Option<Transfer>,
+}
+
+/// What an access moves between a register of the guest's and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// A load.
+    Load {
+        /// How much.
+        size: Size,
+    },
+    /// A store.
+    Store {
+        /// How much.
+        size: Size,
+        /// What: the low bytes of the register, and zeros above them.
+        value: u64,
+    },
+}
+
+impl Transfer {
+    /// How much it moves.
+    pub const fn size(self) -> Size {
+        match self {
+            Self::Load { size } | Self::Store { size, .. } => size,
+        }
+    }
+}
+
+/// The size of an access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Size {
+    /// 1 byte.
+    Byte,
+    /// 2 bytes.
+    Half,
+    /// 4 bytes.
+    Word,
+    /// 8 bytes.
+    Double,
+}
+
+impl Size {
+    /// In bytes.
+    pub const fn bytes(self) -> u64 {
+        1 << self as u64
+    }
+
+    /// The low bytes of `value`, as many as this has.
+    pub const fn cut(self, value: u64) -> u64 {
+        value & u64::MAX >> (64 - 8 * self.bytes())
+    }
 }
 
 /// The kind of a memory access.
@@ -110,6 +176,11 @@ pub enum Call {
         gpa: Gpa,
         /// Number of bytes, as the guest gave it: any value at all.
         len: u64,
+    },
+    /// Suspend the guest's only CPU until an interrupt comes; then the call has succeeded.
+    Suspend {
+        /// When that is at the latest, in nanoseconds on the host's monotonic clock.
+        until_ns: u64,
     },
     /// End the guest.
     Shutdown {
@@ -156,6 +227,14 @@ pub enum Resume {
     Reply(Reply),
     /// An exception, taken at the instruction that was [`Refused`].
     Inject(GuestException),
+    /// What its load from an emulated device ([`Mmio`]) gives: as many low bytes as it moves. It goes on
+    /// after the load.
+    Read(u64),
+    /// Its store to an emulated device is done; it goes on after the store.
+    Done,
+    /// Its access to an emulated device cannot be carried out: it takes the exception that a bus error
+    /// is on this architecture.
+    BusError,
 }
 
 /// An exit that no policy handles.

@@ -36,10 +36,6 @@ impl<V: Vcpu, R: AsRef<[(&'static str, u64)]>> Loaded for HostCheck<'_, V, R> {
         }
     }
 
-    fn wait(&mut self) {
-        self.vcpu.load(self.cpu).wait();
-    }
-
     fn pc(&self) -> Gva {
         self.vcpu.pc()
     }

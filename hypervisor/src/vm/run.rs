@@ -4,12 +4,13 @@ use core::ops::ControlFlow;
 
 use crate::{
     calls,
+    devices::Bus,
     memory::addr::Gva,
     memory::guest_memory::GuestMemory,
     memory::mapping::Translation,
     report::{Console, Events},
     vm::budget::Watch,
-    vm::exit::{Exit, Outcome, Overrun, Reason, Refused, Resume},
+    vm::exit::{Call, Exit, Outcome, Overrun, Reason, Refused, Resume},
     vm::timer::Clock,
     vm::vcpu::Loaded,
 };
@@ -29,6 +30,7 @@ pub enum Refusals {
 pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     vcpu: &mut V,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     events: &mut Events<C>,
     watch: &mut Watch<F>,
     clock: &mut impl Clock,
@@ -37,15 +39,13 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     let mut resume = Resume::Go;
     let outcome = loop {
         clock.set_alarm(vcpu.deadline());
-        let exit = watch.turn(|| vcpu.run(resume));
+        let exit = bus.claim(watch.turn(|| vcpu.run(resume)));
         events.count(&exit);
         let pc = vcpu.pc();
-        resume = match handle(exit, pc, memory, events, refusals) {
+        resume = match handle(exit, pc, memory, bus, events, refusals) {
             ControlFlow::Continue(resume) => resume,
             ControlFlow::Break(outcome) => break outcome,
         };
-        // This is outside the turn, because waiting is not the guest's own time.
-        vcpu.wait();
         let counts = events.counts();
         if let ControlFlow::Break(overrun) = wait(&exit, clock, || watch.check(counts)) {
             let reason = Reason::Overrun(overrun);
@@ -56,15 +56,16 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     outcome
 }
 
-/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`]. `check` looks at the guest's
-/// budgets, once and after each interrupt of the host.
+/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`] or a [`Call::Suspend`]. That is outside the
+/// guest's turns, because waiting is not its own time. `check` looks at the guest's budgets, once and after each
+/// interrupt of the host.
 fn wait(
     exit: &Exit,
     clock: &mut impl Clock,
     mut check: impl FnMut() -> ControlFlow<Overrun>,
 ) -> ControlFlow<Overrun> {
     check()?;
-    if let Exit::Waits { until_ns } = *exit {
+    if let Exit::Waits { until_ns } | Exit::Call(Call::Suspend { until_ns }) = *exit {
         while clock.now_ns() < until_ns {
             clock.wait(until_ns);
             check()?;
@@ -77,6 +78,7 @@ fn handle<T: Translation, C: Console>(
     exit: Exit,
     pc: Gva,
     memory: &mut GuestMemory<T>,
+    bus: &mut Bus,
     events: &mut Events<C>,
     refusals: Refusals,
 ) -> ControlFlow<Outcome, Resume> {
@@ -88,6 +90,7 @@ fn handle<T: Translation, C: Console>(
             }
             Err(refusal) => Reason::Fault(fault, refusal),
         },
+        Exit::Mmio(access) => return ControlFlow::Continue(bus.carry_out(access, events)),
         Exit::Call(call) => {
             let reply = calls::answer(call, pc, memory, events)?;
             return ControlFlow::Continue(Resume::Reply(reply));

@@ -77,14 +77,10 @@ pub trait Vcpu {
 pub trait Loaded {
     /// Runs the guest until its next exit, and returns that exit. `resume` answers the exit before:
     /// [`Resume::Reply`] after an [`Exit::Call`], [`Resume::Inject`] after an [`Exit::Refused`] or
-    /// [`Exit::RefusedCall`] that the guest is to handle, [`Resume::Go`] after all others. Interrupts
+    /// [`Exit::RefusedCall`] that the guest is to handle, [`Resume::Read`], [`Resume::Done`] or
+    /// [`Resume::BusError`] after an [`Exit::Fault`] at a device's address, [`Resume::Go`] after all others. Interrupts
     /// for the host that come meanwhile are handled by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
-
-    /// Called after each turn that the guest survived. If the guest's last exit was an instruction that
-    /// waits for an interrupt, and one can still come, this waits until the host's next interrupt,
-    /// without using the CPU; then the guest may look again.
-    fn wait(&mut self) {}
 
     /// When the hypervisor has to interrupt the guest for the guest's own sake, in nanoseconds on the
     /// host's monotonic clock: the deadline of a timer that the hypervisor keeps for it. The next turn from

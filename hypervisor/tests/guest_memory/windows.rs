@@ -7,6 +7,7 @@ fn read(gpa: u64) -> Fault {
         gpa: Gpa::new(gpa),
         access: Access::Read,
         during_walk: false,
+        transfer: None,
     }
 }
 

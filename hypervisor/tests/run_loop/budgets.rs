@@ -98,19 +98,6 @@ fn time_that_a_guest_did_not_get_is_not_its_cost() {
 }
 
 #[test]
-fn a_guest_that_waits_uses_no_time_of_its_own_but_the_hosts() {
-    let waiting = Stage {
-        turn_ms: 0,
-        wait_ms: 3_000,
-        ..STAGE
-    };
-    let mut exits = vec![Exit::Emulated; 30];
-    exits.push(SHUTDOWN);
-    assert_eq!(play_on(&waiting, &exits, |_| ()).outcome, Outcome::Shutdown);
-    assert_eq!(overrun(&waiting, &[Exit::Emulated; 34]), "wall-ms");
-}
-
-#[test]
 fn exits_that_lead_nowhere_are_counted() {
     let quick = Stage {
         turn_ms: 0,

@@ -4,14 +4,20 @@
 mod budgets;
 mod calls;
 mod console;
+mod devices;
 mod faults;
 mod loading;
 mod waiting;
 
-use std::{cell::Cell, collections::VecDeque};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+};
 
 use hypervisor::{
     calls::{READ_LIMIT, WRITE_LIMIT},
+    devices::{Bus, Device, Terminal},
     memory::addr::{Gpa, Gva, Hpa},
     memory::guest_memory::GuestMemory,
     memory::mapping::{Kind, MapError, Permits, Translation},
@@ -19,7 +25,7 @@ use hypervisor::{
     vm::budget::{Budgets, Watch},
     vm::exit::{
         Access, Call, Exit, Fault, GuestException, Other, Outcome, Overrun, Reason, Refusal,
-        Refused, Reply, Resume,
+        Refused, Reply, Resume, Size, Transfer,
     },
     vm::hostcheck::HostCheck,
     vm::run::{Refusals, run},
@@ -32,6 +38,7 @@ const RAM_SIZE: u64 = 0x4000;
 const FLASH: u64 = 0x2200_0000;
 const FLASH_SIZE: u64 = 0x3000;
 const WIDE: u64 = 0x3000_0000;
+const DEVICE: u64 = 0x1000_0000;
 const PC: Gva = Gva::new(0x8020_0000);
 
 /// How long a turn of a scripted guest takes.
@@ -55,7 +62,6 @@ struct Script<'c> {
     resumes: Vec<Resume>,
     clock_ms: &'c Cell<u64>,
     turn_ms: u64,
-    wait_ms: u64,
     deadlines: VecDeque<Option<u64>>,
 }
 
@@ -66,10 +72,6 @@ impl Loaded for Script<'_> {
         self.exits
             .pop_front()
             .expect("the loop went on after the guest's end")
-    }
-
-    fn wait(&mut self) {
-        self.clock_ms.set(self.clock_ms.get() + self.wait_ms);
     }
 
     fn deadline(&self) -> Option<u64> {
@@ -145,14 +147,36 @@ impl Console for Buffer {
     }
 }
 
+/// A device that prints what is stored to it, and gives what was typed.
+#[derive(Default)]
+struct Echo {
+    stored: Vec<u64>,
+}
+
+impl Device for Echo {
+    fn read(&mut self, _offset: u64, _size: Size, terminal: &mut dyn Terminal) -> Option<u64> {
+        terminal.get().map(u64::from)
+    }
+
+    fn write(
+        &mut self,
+        _offset: u64,
+        _size: Size,
+        value: u64,
+        terminal: &mut dyn Terminal,
+    ) -> Option<()> {
+        self.stored.push(value);
+        terminal.put(value as u8);
+        Some(())
+    }
+}
+
 /// How a scripted guest is run.
 struct Stage<'a> {
     nonce: Option<&'a str>,
     budgets: Budgets,
     refusals: Refusals,
     turn_ms: u64,
-    /// How long it waits after each turn.
-    wait_ms: u64,
     /// What is typed before it runs.
     typed: &'a str,
     /// The deadlines of its timer, before each turn; none behind the last.
@@ -164,7 +188,6 @@ const STAGE: Stage<'_> = Stage {
     budgets: BUDGETS,
     refusals: Refusals::Kill,
     turn_ms: TURN_MS,
-    wait_ms: 0,
     typed: "",
     deadlines: &[],
 };
@@ -188,6 +211,8 @@ struct Played {
     waits: Vec<u64>,
     /// The first bytes of RAM.
     ram: [u8; 16],
+    /// What was stored to the device.
+    stored: Vec<u64>,
 }
 
 fn play(exits: &[Exit]) -> Played {
@@ -211,13 +236,16 @@ fn play_on(
         )
         .unwrap();
     prepare(&mut memory);
+    let mut bus = Bus::default();
+    let echo = Rc::new(RefCell::new(Echo::default()));
+    bus.add(Gpa::new(DEVICE), 0x1000, Box::new(echo.clone()))
+        .unwrap();
     let clock_ms = Cell::new(0);
     let mut vcpu = Script {
         exits: exits.iter().copied().collect(),
         resumes: Vec::new(),
         clock_ms: &clock_ms,
         turn_ms: stage.turn_ms,
-        wait_ms: stage.wait_ms,
         deadlines: stage.deadlines.iter().copied().collect(),
     };
     let mut host = Host {
@@ -231,6 +259,7 @@ fn play_on(
     let outcome = run(
         &mut vcpu,
         &mut memory,
+        &mut bus,
         &mut events,
         &mut watch,
         &mut host,
@@ -254,6 +283,7 @@ fn play_on(
         alarms: host.alarms,
         waits: host.waits,
         ram,
+        stored: echo.take().stored,
     }
 }
 
@@ -262,6 +292,7 @@ fn fault(gpa: u64, access: Access) -> Exit {
         gpa: Gpa::new(gpa),
         access,
         during_walk: false,
+        transfer: None,
     })
 }
 

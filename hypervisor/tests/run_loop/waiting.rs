@@ -21,6 +21,18 @@ fn a_guest_that_waits_for_its_timer_sleeps_until_then() {
     assert_eq!(played.resumes, [Resume::Go; 2]);
 }
 
+/// A call that suspends the CPU waits like an instruction that does, and is answered then.
+#[test]
+fn a_guest_that_suspends_itself_sleeps_until_then() {
+    let until_ns = 25 * MS;
+    let suspend = Exit::Call(Call::Suspend { until_ns });
+    let played = play_on(&QUICK, &[suspend, SHUTDOWN], |_| ());
+    assert_eq!(played.outcome, Outcome::Shutdown);
+    assert_eq!(played.waits, [10, 10, 5]);
+    let answer = Resume::Reply(Reply::Value(0));
+    assert_eq!(played.resumes, [Resume::Go, answer]);
+}
+
 #[test]
 fn a_wait_that_is_over_is_none() {
     let played = play(&[Exit::HostInterrupt, waits(15), SHUTDOWN]);

@@ -5,11 +5,13 @@ mod accesses;
 mod el0;
 mod encode;
 mod features;
+pub mod gic;
 mod own;
 mod probe;
 pub mod process;
 mod start_state;
 mod sweep;
+pub mod switch;
 mod tables;
 pub mod timer;
 mod user;
@@ -171,6 +173,10 @@ impl Frame {
     }
 }
 
+/// The vectors of interrupts.
+const INTERRUPT_AT_EL1: u64 = 5;
+const INTERRUPT_AT_EL0: u64 = 9;
+
 /// PSTATE of the kernel: EL1 on SP_EL1, with D, A, I and F masked.
 const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
 
@@ -179,6 +185,9 @@ const SPSR_EL1H_MASKED: u64 = 0b1111 << 6 | 0b0101;
 pub extern "C" fn exception(vector: u64, frame: &mut Frame) {
     const INSTRUCTION: u64 = 4;
     const DATA_ABORT_AT_EL1: u64 = 0x25;
+    if let INTERRUPT_AT_EL1 | INTERRUPT_AT_EL0 = vector {
+        return gic::on_interrupt();
+    }
     let (syndrome, address): (u64, u64);
     // SAFETY: reading these registers changes nothing.
     unsafe {
@@ -340,6 +349,35 @@ global_asm!(include_str!("registers.S"));
 
 unsafe extern "C" {
     fn guest_fill_registers_and_call(times: u64) -> u64;
+    fn guest_fill_registers_and_spin(spin: *mut Spin) -> u64;
+}
+
+/// What `guest_fill_registers_and_spin` and its handler share.
+#[repr(C)]
+struct Spin {
+    came: u64,
+    wanted: u64,
+    interval: u64,
+    cpu_interface: u64,
+}
+
+/// Fills all registers, and runs code of every kind until that many timer interrupts came, `interval` ticks
+/// apart. Gives 0, or the number of a register that has changed, as below; 64 is FPCR, 65 FPSR.
+pub fn fill_registers_and_take_interrupts(wanted: u64, interval: u64) -> u64 {
+    let mut spin = Spin {
+        came: 0,
+        wanted,
+        interval,
+        cpu_interface: gic::GICC,
+    };
+    timer::interrupts(false);
+    timer::enable(true);
+    timer::arm(timer::now() + interval);
+    // SAFETY: it keeps to the calling convention, puts VBAR_EL1 back, and leaves interrupts off. The guest is
+    // built without floating point, and has nothing in TPIDR_EL1.
+    let changed = unsafe { guest_fill_registers_and_spin(&raw mut spin) };
+    timer::disarm();
+    changed
 }
 
 /// Fills all registers, makes that many calls, and looks at them again. Gives 0, or the number of one

@@ -1,6 +1,8 @@
-//! The virtual timer and what waits for it.
+//! The virtual timer, its interrupt, and what waits for it.
 
 use core::arch::asm;
+
+use super::gic;
 
 /// The counter's ticks in a second (CNTFRQ_EL0).
 pub fn frequency() -> u64 {
@@ -21,7 +23,7 @@ pub fn now() -> u64 {
 /// Has the virtual timer fire when the counter comes to `ticks`.
 pub fn arm(ticks: u64) {
     const ENABLE: u64 = 1;
-    // SAFETY: its interrupt is masked (PSTATE.I), so nothing is interrupted.
+    // SAFETY: its interrupt leads to a handler.
     unsafe {
         asm!(
             "msr cntv_cval_el0, {}",
@@ -32,6 +34,34 @@ pub fn arm(ticks: u64) {
             options(nostack),
         );
     }
+}
+
+/// Has no interrupt of the timer pending, nor to come.
+pub fn disarm() {
+    // SAFETY: it does nothing then.
+    unsafe { asm!("msr cntv_ctl_el0, xzr", "isb", options(nostack)) };
+}
+
+/// Enables the timer's interrupt by itself, or not.
+pub fn enable(on: bool) {
+    gic::enable(gic::TIMER, on);
+}
+
+/// Turns interrupts as such on or off.
+pub fn interrupts(on: bool) {
+    // SAFETY: they lead to a handler.
+    unsafe {
+        if on {
+            asm!("msr daifclr, #2", "isb");
+        } else {
+            asm!("msr daifset, #2");
+        }
+    }
+}
+
+/// Whether the timer's interrupt is pending.
+pub fn is_pending() -> bool {
+    gic::is_pending(gic::TIMER)
 }
 
 /// CNTV_CTL_EL0: ENABLE, IMASK, ISTATUS.

@@ -85,8 +85,10 @@ pub struct Totals {
     pub shutdowns: u64,
     /// Exits, without those for the host's own interrupts.
     pub exits: u64,
-    /// Nested page faults among them.
+    /// Nested page faults among them, but for the accesses to devices.
     pub npf: u64,
+    /// Accesses to emulated devices among them.
+    pub mmio: u64,
     /// Hypercalls among them.
     pub hypercalls: u64,
 }
@@ -247,6 +249,7 @@ impl Listener {
         totals.shutdowns += u64::from(end.outcome() == "shutdown");
         totals.exits = totals.exits.saturating_add(end.exits);
         totals.npf = totals.npf.saturating_add(end.npf);
+        totals.mmio = totals.mmio.saturating_add(end.mmio);
         totals.hypercalls = totals.hypercalls.saturating_add(end.hypercalls);
         self.guest().end = Some(end);
         Ok(())
@@ -276,7 +279,8 @@ impl Listener {
                 "{reported} page faults were reported, but {counted} counted"
             ));
         }
-        if end.npf.saturating_add(end.hypercalls) > end.exits {
+        let classed = end.npf.saturating_add(end.mmio);
+        if classed.saturating_add(end.hypercalls) > end.exits {
             return Err("there are fewer exits than page faults and hypercalls together".into());
         }
         if end.outcome() == "shutdown" && end.hypercalls == 0 {

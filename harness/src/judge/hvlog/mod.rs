@@ -177,8 +177,10 @@ pub struct GuestEnd {
     pub said: Fields,
     /// Exits of the guest, without those for the host's own interrupts.
     pub exits: u64,
-    /// Nested page faults among them.
+    /// Nested page faults among them, but for the accesses to devices.
     pub npf: u64,
+    /// Accesses to devices that the hypervisor emulates among them, each of which is a nested page fault too.
+    pub mmio: u64,
     /// Hypercalls among them.
     pub hypercalls: u64,
     /// The page fault that ended the guest, if one did.
@@ -195,6 +197,10 @@ impl GuestEnd {
         Ok(Self {
             exits: said.number("exits")?,
             npf: said.number("npf")?,
+            mmio: match said.get("mmio") {
+                Some(_) => said.number("mmio")?,
+                None => 0,
+            },
             hypercalls: said.number("hypercalls")?,
             fault,
             said,

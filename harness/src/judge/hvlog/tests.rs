@@ -242,6 +242,7 @@ fn guests_one_after_another_are_counted_together() {
         shutdowns: 1,
         exits: 36,
         npf: 2,
+        mmio: 0,
         hypercalls: 34,
     };
     assert_eq!(listener.totals(), totals);

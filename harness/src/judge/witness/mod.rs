@@ -204,7 +204,7 @@ pub struct Account {
 
 impl Account {
     /// Before the first line.
-    fn new(format: Format) -> Self {
+    pub(in crate::judge) fn new(format: Format) -> Self {
         Self {
             format,
             npf: 0,

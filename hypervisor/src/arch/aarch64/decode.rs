@@ -1,6 +1,7 @@
 //! From the exception syndrome to an [`Exit`], or to what the architecture answers by itself.
 
 use super::{
+    access,
     calls::{self, Request},
     idregs::IdRegisters,
     sysregs,
@@ -28,6 +29,12 @@ impl Syndrome {
 
     fn iss(&self) -> u64 {
         self.esr & 0x1FF_FFFF
+    }
+
+    /// The load or store that a data abort describes.
+    pub fn access(&self) -> Option<access::Access> {
+        let is_data = self.vector == SYNCHRONOUS && self.class() == EC_DATA_ABORT;
+        access::Access::new(self.iss()).filter(|_| is_data)
     }
 
     /// IL: the instruction has 32 bits. Of those that trap, only AArch32 has others.
@@ -68,8 +75,8 @@ pub struct Guest<'a> {
     pub x: &'a [u64; 31],
     /// PSTATE, in the form of SPSR.
     pub pstate: u64,
-    /// CNTV_CTL_EL0: its virtual timer.
-    pub timer: u64,
+    /// What would end a wait of its.
+    pub wake: Wake,
     /// The features that it sees.
     pub ids: &'a IdRegisters,
 }
@@ -82,19 +89,24 @@ impl Guest<'_> {
     fn in_aarch32(&self) -> bool {
         self.pstate & 1 << 4 != 0
     }
+}
 
-    /// Whether its virtual timer is on and not masked: it has fired, or will.
-    fn timer_is_armed(&self) -> bool {
-        const ENABLE: u64 = 1 << 0;
-        const IMASK: u64 = 1 << 1;
-        self.timer & (ENABLE | IMASK) == ENABLE
-    }
+/// Whether CNTV_CTL_EL0 says that the virtual timer is on and not masked: it has fired, or will.
+pub fn is_armed(control: u64) -> bool {
+    const ENABLE: u64 = 1 << 0;
+    const IMASK: u64 = 1 << 1;
+    control & (ENABLE | IMASK) == ENABLE
+}
 
-    /// Whether its virtual timer has yet to fire.
-    fn timer_is_to_come(&self) -> bool {
-        const ISTATUS: u64 = 1 << 2;
-        self.timer_is_armed() && self.timer & ISTATUS == 0
-    }
+/// What ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// An interrupt that is pending.
+    Now,
+    /// The guest's timer, at this time on the host's monotonic clock, in nanoseconds.
+    At(u64),
+    /// Nothing.
+    Never,
 }
 
 /// What an exception of a guest at EL1 calls for.
@@ -104,23 +116,17 @@ pub enum Trapped {
     Exit {
         /// What it was.
         exit: Exit,
-        /// For a call: how far it is to the instruction behind it, in bytes.
-        call_length: u64,
-        /// Whether the guest waits before it gets its answer, as in [`Emulation::wait`].
-        wait: bool,
+        /// For a call or a wait: how far it is to the instruction behind it, in bytes.
+        length: u64,
     },
     /// Nothing but this, and then the instruction behind it.
     Emulated(Emulation),
 }
 
 impl Trapped {
-    /// An exit that is no call.
+    /// An exit that is no call and no wait.
     pub const fn exit(exit: Exit) -> Self {
-        Self::Exit {
-            exit,
-            call_length: 0,
-            wait: false,
-        }
+        Self::Exit { exit, length: 0 }
     }
 }
 
@@ -129,8 +135,6 @@ impl Trapped {
 pub struct Emulation {
     /// The general register that it changes, and its new value.
     pub write: Option<(usize, u64)>,
-    /// Whether the guest waits: until an interrupt of the host's comes, after which it may look again.
-    pub wait: bool,
     /// How far it is to the instruction behind it, in bytes.
     pub length: u64,
 }
@@ -170,7 +174,7 @@ const ISS_CACHE_MAINTENANCE: u64 = 1 << 8;
 
 /// The length of an instruction. HVC and SVC leave the program counter behind themselves; what traps, SMC
 /// too, on themselves.
-const INSTRUCTION: u64 = 4;
+pub const INSTRUCTION: u64 = 4;
 
 /// What an exception of a guest at EL1 means. `translate` gives the guest-physical page of a virtual
 /// address by the guest's own tables.
@@ -184,7 +188,7 @@ pub fn decode_el1(
         None => match syndrome.class() {
             EC_HVC64 => return call(syndrome, guest, 0),
             EC_SMC64 => return call(syndrome, guest, INSTRUCTION),
-            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, translate),
+            EC_DATA_ABORT | EC_INSTRUCTION_ABORT => stage2_fault(syndrome, guest, translate),
             // No guest is shown AArch32, but EL0 can get into it: whatever traps there is not there.
             _ if guest.in_aarch32() => syndrome.refused(guest),
             EC_WFX => return wait(syndrome, guest),
@@ -203,27 +207,33 @@ pub fn decode_el1(
 /// again at once, as it may be at any time (PSCI §5.4.4), and comes to the end of its budget.
 fn call(syndrome: &Syndrome, guest: &Guest<'_>, length: u64) -> Trapped {
     let Request { call, suspend } = calls::decode(guest.x, syndrome.iss() & 0xFFFF);
+    let call = match guest.wake {
+        Wake::At(until_ns) if suspend => Call::Suspend { until_ns },
+        _ => call,
+    };
     Trapped::Exit {
         exit: Exit::Call(call),
-        call_length: length,
-        wait: suspend && guest.timer_is_to_come(),
+        length,
     }
 }
 
 /// WFI, WFE and their kin with a timeout (TI, ISS bits 1 and 0: WFI, WFE, WFIT, WFET). All but WFI go on
-/// at once: they may, for any reason (Arm ARM, D1.7). WFI goes on when the virtual timer has fired, the
-/// only thing that can interrupt a guest, and waits while it is to come. The kernel's WFI with nothing to
-/// come is the guest's end. A process has its kernel's leave (SCTLR_EL1.nTWI) and ends nothing: it goes on.
+/// at once: they may, for any reason (Arm ARM, D1.7). WFI goes on when an interrupt is pending, and waits while
+/// the timer's is to come. The kernel's WFI with nothing to come is the guest's end. A process has its kernel's
+/// leave (SCTLR_EL1.nTWI) and ends nothing: it goes on.
 fn wait(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     let is_wfi = syndrome.iss() & 0b11 == 0;
-    if is_wfi && !guest.timer_is_armed() && !guest.at_el0() {
-        return Trapped::exit(Exit::Idle);
+    match guest.wake {
+        Wake::Never if is_wfi && !guest.at_el0() => Trapped::exit(Exit::Idle),
+        Wake::At(until_ns) if is_wfi => Trapped::Exit {
+            exit: Exit::Waits { until_ns },
+            length: INSTRUCTION,
+        },
+        _ => Trapped::Emulated(Emulation {
+            write: None,
+            length: INSTRUCTION,
+        }),
     }
-    Trapped::Emulated(Emulation {
-        write: None,
-        wait: is_wfi && guest.timer_is_to_come(),
-        length: INSTRUCTION,
-    })
 }
 
 fn system_register(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
@@ -233,7 +243,6 @@ fn system_register(syndrome: &Syndrome, guest: &Guest<'_>) -> Trapped {
     };
     Trapped::Emulated(Emulation {
         write: access.read.then_some((access.rt, value)),
-        wait: false,
         length: INSTRUCTION,
     })
 }
@@ -253,6 +262,7 @@ pub fn decode_el0(syndrome: &Syndrome, x: &[u64; 31]) -> Exit {
                 gpa: Gpa::new(syndrome.far),
                 access,
                 during_walk: false,
+                transfer: None,
             })
         }
         _ => syndrome.other(),
@@ -273,7 +283,11 @@ fn asynchronous(syndrome: &Syndrome) -> Option<Exit> {
 
 /// A fault of Stage-2. HPFAR_EL2 holds the page, unless it was a permission fault of the access
 /// itself (Arm ARM, D24.2.64), when the guest's own translation of FAR gives it.
-fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(Gva) -> Option<Gpa>) -> Exit {
+fn stage2_fault(
+    syndrome: &Syndrome,
+    guest: &Guest<'_>,
+    translate: impl Fn(Gva) -> Option<Gpa>,
+) -> Exit {
     let iss = syndrome.iss();
     if !is_translation(iss) {
         return syndrome.other();
@@ -297,6 +311,7 @@ fn stage2_fault(syndrome: &Syndrome, translate: impl Fn(Gva) -> Option<Gpa>) -> 
         gpa: Gpa::new(page.get() | low),
         access,
         during_walk,
+        transfer: syndrome.access().map(|access| access.transfer(guest.x)),
     })
 }
 

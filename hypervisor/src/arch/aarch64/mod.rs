@@ -10,6 +10,7 @@
 //! Source of the numbers: Arm Architecture Reference Manual for A-profile (DDI 0487), chapters
 //! D1 (exceptions), D8 (translation) and D24 (system registers).
 
+pub mod access;
 pub mod calls;
 #[cfg(target_os = "none")]
 mod confine;
@@ -18,8 +19,11 @@ pub mod cpu;
 pub mod decode;
 pub mod exception;
 pub mod format;
+#[cfg(target_os = "none")]
+mod gic;
 pub mod idregs;
 pub mod layout;
+pub mod lists;
 #[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
@@ -27,6 +31,8 @@ mod stage1;
 pub mod sysregs;
 #[cfg(target_os = "none")]
 mod tables;
+#[cfg(target_os = "none")]
+mod timer;
 #[cfg(target_os = "none")]
 mod unswitched;
 #[cfg(target_os = "none")]

@@ -142,20 +142,22 @@ pub fn clean_to_memory(hpa: Hpa, size: u64) {
 }
 
 /// The number of [`host_registers`].
-pub const HOST_REGISTERS: usize = 15;
+pub const HOST_REGISTERS: usize = 16;
 
-/// The host's registers that a world switch must preserve, and the guest's virtual timer, which must be
-/// off while the host runs.
+/// The host's registers that a world switch must preserve, and the guest's virtual timer and counter, of which
+/// nothing may be left while the host runs.
 pub fn host_registers() -> Registers<HOST_REGISTERS> {
-    let (mut guest_timer, mut guest_tables, mut hcr, mut mdcr) = (0, 0, 0, 0);
+    let (mut guest_timer, mut guest_tables, mut hcr, mut mdcr, mut offset) = (0, 0, 0, 0, 0);
     if axplat_aarch64_vhe::host_is_at_el2() {
         guest_timer = sysreg_read!("s3_5_c14_c3_1");
         guest_tables = sysreg_read!("vttbr_el2");
         hcr = sysreg_read!("hcr_el2");
         mdcr = sysreg_read!("mdcr_el2");
+        offset = sysreg_read!("cntvoff_el2");
     }
     [
         ("cntv_ctl", guest_timer),
+        ("cntvoff", offset),
         ("vttbr", guest_tables),
         ("hcr", hcr),
         ("mdcr", mdcr),
@@ -254,30 +256,18 @@ impl El1State {
     };
 }
 
-/// Turns the guest's virtual timer on for its turn. `control` is its CNTV_CTL_EL0.
-pub fn arm_timer(control: u64) {
-    // SAFETY: the guest's own timer, which the host does not use.
-    unsafe { sysreg_write!("s3_5_c14_c3_1", control) };
-}
-
-/// Takes it again: while the host runs, and after the guest's end, nothing of the guest's may raise an
-/// interrupt. Gives what its CNTV_CTL_EL0 was.
-pub fn disarm_timer() -> u64 {
-    let control = sysreg_read!("s3_5_c14_c3_1");
-    // SAFETY: as above; `arm_timer` arms it again.
-    unsafe { sysreg_write!("s3_5_c14_c3_1", 0_u64) };
-    control
-}
-
 /// Fills in the guest's registers for an exception to EL1 taken at `pc` in `pstate`, and returns the
 /// program counter and PSTATE of its handler.
 pub fn trap_guest(exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64) {
-    // SAFETY: ELR_EL1, SPSR_EL1 and ESR_EL1 of the guest. FAR_EL1 is unknown behind an exception for an
-    // instruction that is not there, the only kind that is raised here.
+    // SAFETY: ELR_EL1, SPSR_EL1 and ESR_EL1 of the guest.
     unsafe {
         sysreg_write!("s3_5_c4_c0_1", pc);
         sysreg_write!("s3_5_c4_c0_0", pstate);
         sysreg_write!("s3_5_c5_c2_0", exception.code);
+    }
+    if exception::has_address(exception.code) {
+        // SAFETY: FAR_EL1 of the guest. It is unknown behind other exceptions.
+        unsafe { sysreg_write!("s3_5_c6_c0_0", exception.value) };
     }
     // SCTLR_EL1 and VBAR_EL1 of the guest.
     exception::entry(

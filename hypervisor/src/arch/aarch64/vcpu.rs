@@ -1,20 +1,21 @@
 //! The vCPU of aarch64.
 
-use core::{
-    arch::global_asm,
-    mem::{self, offset_of},
-};
+use alloc::rc::Rc;
+use core::{arch::global_asm, cell::RefCell, mem::offset_of};
 
 use super::{
     calls, confine,
     cpu::Mode,
-    decode::{self, Emulation, Guest, Trapped},
-    exception::SPSR_EL1H_MASKED,
+    decode::{self, Emulation, Guest, INSTRUCTION, Syndrome, Trapped, Wake},
+    exception::{self, SPSR_EL1H_MASKED},
+    gic::Interrupts,
     idregs::{Features, IdRegisters},
     regs::{self, Context, El1State},
+    timer::{GuestTimer, Kind},
     unswitched::Unswitched,
 };
 use crate::{
+    devices::gicd::Gicd,
     memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
     vm::vcpu::{self, Cpu},
@@ -56,10 +57,10 @@ pub struct Vcpu {
     context: Context,
     /// What there is of it at EL1; none for a guest at EL0.
     el1: Option<El1>,
+    /// What the guest's last exit left.
+    syndrome: Syndrome,
     /// The bytes by which the guest's program counter moves on when its call is answered.
     call_length: u64,
-    /// Whether the guest waits, by its last exit.
-    waits: bool,
 }
 
 /// A guest at EL1.
@@ -67,8 +68,9 @@ struct El1 {
     /// What the CPU holds of it while it is loaded.
     state: El1State,
     unswitched: Unswitched,
-    /// CNTV_CTL_EL0 between its turns.
-    timer: u64,
+    timer: GuestTimer,
+    /// None if nothing interrupts it.
+    interrupts: Option<Interrupts>,
     /// The features that it sees, and those that the CPU has.
     ids: IdRegisters,
     features: Features,
@@ -78,8 +80,15 @@ struct El1 {
 
 impl Vcpu {
     /// A vCPU that starts at `entry` with all registers zero but the stack pointer and x1,
-    /// which is `arg`. `root` is that of its tables.
-    pub fn new(mode: Mode, entry: Gva, stack: Gva, arg: u64, root: Hpa) -> Self {
+    /// which is `arg`. `root` is that of its tables. At EL1, a guest that is given a timer is interrupted by it as the
+    /// distributor says.
+    pub fn new(
+        mode: Mode,
+        timer: Option<(Kind, Rc<RefCell<Gicd>>)>,
+        (entry, stack): (Gva, Gva),
+        arg: u64,
+        root: Hpa,
+    ) -> Self {
         let mut context = Context {
             guest_elr: entry.get(),
             ..Context::default()
@@ -97,7 +106,8 @@ impl Vcpu {
                 let el1 = El1 {
                     state: El1State::RESET,
                     unswitched: Unswitched::default(),
-                    timer: 0,
+                    timer: GuestTimer::new(timer.as_ref().map(|(kind, _)| *kind)),
+                    interrupts: timer.map(|(_, chip)| Interrupts::new(chip)),
                     ids: IdRegisters::new(confine::hardware_id),
                     features,
                     root,
@@ -117,8 +127,8 @@ impl Vcpu {
         Self {
             context,
             el1,
+            syndrome: Syndrome::default(),
             call_length: 0,
-            waits: false,
         }
     }
 }
@@ -133,6 +143,10 @@ impl vcpu::Vcpu for Vcpu {
             unsafe { regs::set_stage2(el1.root) };
             el1.state.restore();
             el1.unswitched.load(el1.features);
+            el1.timer.load();
+            if let Some(interrupts) = &el1.interrupts {
+                interrupts.load();
+            }
         }
         // What an earlier guest left in the host's own regime is dropped.
         axhal::asm::flush_tlb(None);
@@ -155,8 +169,11 @@ pub struct Loaded<'a> {
 
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
-        // Its timer is off already, as it is after each turn.
         if let Some(el1) = &mut self.vcpu.el1 {
+            if let Some(interrupts) = &el1.interrupts {
+                interrupts.unload();
+            }
+            el1.timer.unload();
             el1.state = El1State::save();
             el1.unswitched = Unswitched::save(el1.features);
             regs::clear_stage2();
@@ -169,15 +186,40 @@ impl vcpu::Loaded for Loaded<'_> {
         self.vcpu.run(resume)
     }
 
-    fn wait(&mut self) {
-        if mem::take(&mut self.vcpu.waits) {
-            // The host's tick comes within 10 ms.
-            axhal::asm::wait_for_irqs();
+    fn pc(&self) -> Gva {
+        vcpu::Vcpu::pc(self.vcpu)
+    }
+}
+
+/// While it is loaded, with interrupts off.
+impl El1 {
+    /// Before a turn: nothing of the guest's interrupts the host, so this is when it can.
+    fn enter(&mut self) {
+        if let Some(interrupts) = &mut self.interrupts {
+            interrupts.enter(self.timer.has_fired());
+        }
+        self.timer.arm();
+    }
+
+    /// After a turn.
+    fn leave(&mut self) {
+        self.timer.disarm();
+        if let Some(interrupts) = &mut self.interrupts {
+            interrupts.leave(self.timer.has_fired());
         }
     }
 
-    fn pc(&self) -> Gva {
-        vcpu::Vcpu::pc(self.vcpu)
+    /// What would end a wait. Without interrupts, that is the timer when it has fired: it may be polled.
+    fn wake(&self) -> Wake {
+        let (pending, timer) = match &self.interrupts {
+            Some(interrupts) => (interrupts.are_pending(), interrupts.has_timer()),
+            None => (self.timer.has_fired(), true),
+        };
+        match pending {
+            true => Wake::Now,
+            false if timer && self.timer.is_armed() => Wake::At(self.timer.due_ns()),
+            false => Wake::Never,
+        }
     }
 }
 
@@ -186,8 +228,8 @@ impl Vcpu {
     fn run(&mut self, resume: Resume) -> Exit {
         self.resume(resume);
         axhal::asm::disable_irqs();
-        if let Some(el1) = &self.el1 {
-            regs::arm_timer(el1.timer);
+        if let Some(el1) = &mut self.el1 {
+            el1.enter();
         }
         // SAFETY: the context is valid, exclusively borrowed and aligned as a stack pointer;
         // interrupts are masked, as the assembly demands; the guest is at EL1 behind Stage-2, or at
@@ -196,11 +238,11 @@ impl Vcpu {
         let syndrome = regs::read_syndrome(vector, self.el1.is_some());
         let trapped = match &mut self.el1 {
             Some(el1) => {
-                el1.timer = regs::disarm_timer();
+                el1.leave();
                 let guest = Guest {
                     x: &self.context.guest_x,
                     pstate: self.context.guest_spsr,
-                    timer: el1.timer,
+                    wake: el1.wake(),
                     ids: &el1.ids,
                 };
                 let hcr = self.context.guest_hcr;
@@ -208,16 +250,15 @@ impl Vcpu {
             }
             None => Trapped::exit(decode::decode_el0(&syndrome, &self.context.guest_x)),
         };
+        self.syndrome = syndrome;
         // A pending interrupt of the host is taken here, by the host's own handler.
         axhal::asm::enable_irqs();
         match trapped {
-            Trapped::Exit {
-                exit,
-                call_length,
-                wait,
-            } => {
-                self.call_length = call_length;
-                self.waits = wait;
+            Trapped::Exit { exit, length } => {
+                match exit {
+                    Exit::Waits { .. } => self.skip(length),
+                    _ => self.call_length = length,
+                }
                 exit
             }
             Trapped::Emulated(emulation) => {
@@ -231,11 +272,28 @@ impl Vcpu {
         match resume {
             Resume::Go => {}
             Resume::Reply(reply) => {
-                self.context.guest_elr = self.context.guest_elr.wrapping_add(self.call_length);
+                self.skip(self.call_length);
                 self.context.guest_x[0] = calls::encode(reply);
             }
             Resume::Inject(exception) => self.inject(exception),
+            Resume::Read(value) => {
+                if let Some(access) = self.syndrome.access() {
+                    access.load(value, &mut self.context.guest_x);
+                }
+                self.skip(INSTRUCTION);
+            }
+            Resume::Done => self.skip(INSTRUCTION),
+            Resume::BusError => {
+                let Syndrome { esr, far, .. } = self.syndrome;
+                let pstate = self.context.guest_spsr;
+                self.inject(exception::external_abort(esr, far, pstate));
+            }
         }
+    }
+
+    /// Moves past an instruction.
+    fn skip(&mut self, length: u64) {
+        self.context.guest_elr = self.context.guest_elr.wrapping_add(length);
     }
 
     /// Carries an instruction out.
@@ -246,8 +304,7 @@ impl Vcpu {
         {
             *x = value;
         }
-        self.context.guest_elr = self.context.guest_elr.wrapping_add(emulation.length);
-        self.waits = emulation.wait;
+        self.skip(emulation.length);
     }
 
     /// Has the guest take an exception at its program counter, to EL1 (Arm ARM, D1.3.1). A guest at

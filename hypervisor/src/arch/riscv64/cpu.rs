@@ -5,6 +5,7 @@ use super::{
     vcpu::Vcpu,
 };
 use crate::{
+    devices::Bus,
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -80,6 +81,7 @@ impl Arch for Riscv64 {
         timer: Option<Kind>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
+        _bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         if timer == Some(Kind::Sstc) && !regs::has_sstc() {
             return Err(Error::Machine(

@@ -126,6 +126,7 @@ fn fault(trap: &Trap, access: Access) -> Exit {
         gpa: Gpa::new(trap.htval << 2 | low),
         access: walk.unwrap_or(access),
         during_walk: walk.is_some(),
+        transfer: None,
     })
 }
 

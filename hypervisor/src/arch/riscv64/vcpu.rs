@@ -181,6 +181,8 @@ impl Vcpu {
                 self.skip();
             }
             Resume::Inject(exception) => self.inject(exception),
+            // No guest has an emulated device here.
+            Resume::Read(_) | Resume::Done | Resume::BusError => {}
         }
     }
 

@@ -11,6 +11,7 @@ use super::{
     vcpu::Vcpu,
 };
 use crate::{
+    devices::Bus,
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -71,6 +72,7 @@ impl Arch for X86 {
         _timer: Option<Infallible>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
+        _bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.

@@ -187,6 +187,7 @@ fn fault(info: u64, gpa: Gpa) -> Fault {
         gpa,
         access,
         during_walk: info & NPF_WALK != 0,
+        transfer: None,
     }
 }
 

@@ -262,6 +262,8 @@ impl Vcpu {
             }
             // No instruction is refused while an event is delivered, so that nothing gets lost.
             Resume::Inject(exception) => self.pending = Some(exception.into()),
+            // No guest has an emulated device here.
+            Resume::Read(_) | Resume::Done | Resume::BusError => {}
         }
         let event = self.pending.take().map_or(0, Event::word);
         // The guest takes it before its next instruction (§15.20).

@@ -9,10 +9,9 @@ use crate::vm::exit::Reply;
 const EL0: u64 = 0;
 const EL1: u64 = 0x3C5;
 const AARCH32: u64 = 0x10;
-const NO_TIMER: u64 = 0;
-const ARMED: u64 = 0b001;
-const FIRED: u64 = 0b101;
-const MASKED: u64 = 0b111;
+const NOTHING: Wake = Wake::Never;
+const UNTIL: u64 = 1_000_000;
+const TIMER: Wake = Wake::At(UNTIL);
 
 fn synchronous(class: u64, iss: u64) -> Syndrome {
     Syndrome {
@@ -21,13 +20,13 @@ fn synchronous(class: u64, iss: u64) -> Syndrome {
     }
 }
 
-fn decode(syndrome: &Syndrome, x0: u64, pstate: u64, timer: u64) -> Trapped {
+fn decode(syndrome: &Syndrome, x0: u64, pstate: u64, wake: Wake) -> Trapped {
     let mut x = [0; 31];
     x[0] = x0;
     let guest = Guest {
         x: &x,
         pstate,
-        timer,
+        wake,
         ids: &IdRegisters::new(|_, _| 0x1111_1111_1111_1111),
     };
     decode_el1(syndrome, &guest, |_| None)
@@ -67,7 +66,7 @@ fn what_is_not_there_is_undefined_at_the_guests_el1() {
             what,
             from_user: user,
             exception,
-        } = refused(decode(&cntp, 0, pstate, NO_TIMER));
+        } = refused(decode(&cntp, 0, pstate, NOTHING));
         assert_eq!(user, from_user);
         assert_eq!((what.class, what.code), ("system-register", 0x18));
         assert_eq!((exception.code, exception.value), (1 << 25, 0));
@@ -81,7 +80,7 @@ fn what_is_not_there_is_undefined_at_the_guests_el1() {
         EC_ERET,
         EC_SYSREG_128,
     ] {
-        assert!(refused(decode(&synchronous(class, 0), 0, EL0, NO_TIMER)).from_user);
+        assert!(refused(decode(&synchronous(class, 0), 0, EL0, NOTHING)).from_user);
     }
 }
 
@@ -96,7 +95,7 @@ fn whatever_traps_in_aarch32_is_undefined_with_its_own_length() {
             from_user,
             exception,
             ..
-        } = refused(decode(&short, 0, AARCH32, NO_TIMER));
+        } = refused(decode(&short, 0, AARCH32, NOTHING));
         assert!(from_user);
         assert_eq!(exception.code, 0, "IL is clear");
     }
@@ -108,34 +107,37 @@ fn registers_are_read_by_the_tables_and_writes_are_passed_over() {
         &synchronous(EC_SYSREG, access(ISAR0, true)),
         0,
         EL1,
-        NO_TIMER,
+        NOTHING,
     ));
     assert_eq!(read.write, Some((5, 0x1111_1111_1011_1110)));
-    assert_eq!((read.wait, read.length), (false, 4));
+    assert_eq!(read.length, 4);
     let write = synchronous(EC_SYSREG, access(MDSCR, false));
-    assert_eq!(emulated(decode(&write, 0, EL1, NO_TIMER)).write, None);
+    assert_eq!(emulated(decode(&write, 0, EL1, NOTHING)).write, None);
 }
 
+const GOES_ON: Trapped = Trapped::Emulated(Emulation {
+    write: None,
+    length: 4,
+});
+const WAITS: Trapped = Trapped::Exit {
+    exit: Exit::Waits { until_ns: UNTIL },
+    length: 4,
+};
+
 #[test]
-fn the_kernels_wfi_waits_for_a_timer_that_is_armed_and_for_nothing_else() {
+fn the_kernels_wfi_waits_for_its_timer_and_for_nothing_else() {
     let wfi = synchronous(EC_WFX, 0);
-    for hopeless in [NO_TIMER, MASKED, 0b010, 0b100] {
-        assert_eq!(
-            decode(&wfi, 0, EL1, hopeless),
-            Trapped::exit(Exit::Idle),
-            "{hopeless:#b}"
-        );
+    let idle = Trapped::exit(Exit::Idle);
+    for (wake, wanted) in [(NOTHING, idle), (TIMER, WAITS), (Wake::Now, GOES_ON)] {
+        assert_eq!(decode(&wfi, 0, EL1, wake), wanted);
     }
-    assert!(emulated(decode(&wfi, 0, EL1, ARMED)).wait);
-    assert!(!emulated(decode(&wfi, 0, EL1, FIRED)).wait);
 }
 
 #[test]
 fn a_process_may_wait_and_ends_nothing() {
-    for (timer, waits) in [(NO_TIMER, false), (ARMED, true), (FIRED, false)] {
-        let emulation = emulated(decode(&synchronous(EC_WFX, 0), 0, EL0, timer));
-        assert_eq!((emulation.wait, emulation.length), (waits, 4));
-        assert_eq!(emulation.write, None);
+    let wfi = synchronous(EC_WFX, 0);
+    for (wake, wanted) in [(NOTHING, GOES_ON), (TIMER, WAITS), (Wake::Now, GOES_ON)] {
+        assert_eq!(decode(&wfi, 0, EL0, wake), wanted);
     }
 }
 
@@ -143,43 +145,54 @@ fn a_process_may_wait_and_ends_nothing() {
 fn wfe_and_what_has_a_timeout_go_on() {
     for kind in [1, 2, 3] {
         for pstate in [EL0, EL1] {
-            let goes_on = emulated(decode(&synchronous(EC_WFX, kind), 0, pstate, NO_TIMER));
-            assert!(!goes_on.wait);
+            for wake in [NOTHING, TIMER, Wake::Now] {
+                let decoded = decode(&synchronous(EC_WFX, kind), 0, pstate, wake);
+                assert_eq!(decoded, GOES_ON);
+            }
         }
     }
 }
 
 #[test]
+fn a_timer_is_armed_that_is_on_and_not_masked() {
+    for (control, armed) in [
+        (0, false),
+        (0b001, true),
+        (0b010, false),
+        (0b011, false),
+        (0b100, false),
+        (0b101, true),
+        (0b111, false),
+    ] {
+        assert_eq!(is_armed(control), armed, "{control:#b}");
+    }
+}
+
+#[test]
 fn calls_come_by_hvc_and_smc_and_only_with_immediate_0() {
-    let call = |class, immediate, x0, timer| match decode(
-        &synchronous(class, immediate),
-        x0,
-        EL1,
-        timer,
-    ) {
-        Trapped::Exit {
-            exit: Exit::Call(call),
-            call_length,
-            wait,
-        } => (call, call_length, wait),
-        other => panic!("{other:?}"),
+    let call =
+        |class, immediate, x0, wake| match decode(&synchronous(class, immediate), x0, EL1, wake) {
+            Trapped::Exit {
+                exit: Exit::Call(call),
+                length,
+            } => (call, length),
+            other => panic!("{other:?}"),
+        };
+    let settled = |value| Call::Settled {
+        reply: Reply::Value(value),
     };
-    let version = Call::Settled {
-        reply: Reply::Value(0x1_0001),
-    };
-    assert_eq!(
-        call(EC_HVC64, 0, 0x8400_0000, NO_TIMER),
-        (version, 0, false)
-    );
-    assert_eq!(
-        call(EC_SMC64, 0, 0x8400_0000, NO_TIMER),
-        (version, 4, false)
-    );
+    let version = settled(0x1_0001);
     let id = 0x8400_0000;
-    assert_eq!(call(EC_HVC64, 1, id, NO_TIMER).0, Call::Unknown { id });
-    for (timer, waits) in [(NO_TIMER, false), (ARMED, true), (FIRED, false)] {
-        let (_, length, wait) = call(EC_SMC64, 0, 0xC400_0001, timer);
-        assert_eq!((length, wait), (4, waits), "CPU_SUSPEND");
+    assert_eq!(call(EC_HVC64, 0, id, NOTHING), (version, 0));
+    assert_eq!(call(EC_SMC64, 0, id, TIMER), (version, 4));
+    assert_eq!(call(EC_HVC64, 1, id, NOTHING).0, Call::Unknown { id });
+    let suspended = Call::Suspend { until_ns: UNTIL };
+    for (wake, wanted) in [
+        (NOTHING, settled(0)),
+        (TIMER, suspended),
+        (Wake::Now, settled(0)),
+    ] {
+        assert_eq!(call(EC_SMC64, 0, 0xC400_0001, wake), (wanted, 4));
     }
 }
 
@@ -191,7 +204,7 @@ fn interrupts_are_the_hosts_whatever_the_syndrome_says() {
             ..synchronous(EC_HVC64, 0)
         };
         let exit = Trapped::exit(Exit::HostInterrupt);
-        assert_eq!(decode(&syndrome, 0, AARCH32, NO_TIMER), exit);
+        assert_eq!(decode(&syndrome, 0, AARCH32, NOTHING), exit);
     }
 }
 
@@ -200,6 +213,7 @@ fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
         gpa: Gpa::new(gpa),
         access,
         during_walk,
+        transfer: None,
     })
 }
 
@@ -219,7 +233,7 @@ fn an_serror_is_nobodys_exception() {
         code: 3,
         info: syndrome.esr,
     });
-    assert_eq!(decode(&syndrome, 0, EL0, NO_TIMER), Trapped::exit(wanted));
+    assert_eq!(decode(&syndrome, 0, EL0, NOTHING), Trapped::exit(wanted));
     assert_eq!(decode_el0(&syndrome, &[0; 31]), wanted);
 }
 
@@ -234,7 +248,7 @@ fn what_no_guest_should_cause_has_a_class() {
     ] {
         let info = 0x155;
         let wanted = Exit::Other(Other { class, code, info });
-        let found = decode(&synchronous(code, info), 0, EL1, NO_TIMER);
+        let found = decode(&synchronous(code, info), 0, EL1, NOTHING);
         assert_eq!(found, Trapped::exit(wanted), "{code:#x}");
     }
 }

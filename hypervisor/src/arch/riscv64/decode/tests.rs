@@ -35,6 +35,7 @@ fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
         gpa: Gpa::new(gpa),
         access,
         during_walk,
+        transfer: None,
     })
 }
 

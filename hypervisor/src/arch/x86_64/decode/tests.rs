@@ -65,6 +65,7 @@ fn a_nested_page_fault_has_its_access() {
             gpa: Gpa::new(0xFFC0_0123),
             access,
             during_walk,
+            transfer: None,
         };
         assert_eq!(exit(left), Exit::Fault(wanted), "{info1:#x}");
     }

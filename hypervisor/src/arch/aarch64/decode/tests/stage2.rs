@@ -1,6 +1,7 @@
 //! Faults of Stage-2: the address, the access, and the walk.
 
 use super::*;
+use crate::vm::exit::{Size, Transfer};
 
 #[test]
 fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
@@ -14,8 +15,9 @@ fn the_address_of_a_stage_2_fault_is_hpfars_page_and_fars_offset() {
         gpa: Gpa::new(0x400_0123),
         access: Access::Write,
         during_walk: false,
+        transfer: None,
     };
-    let exit = decode(&fault, 0, EL0, NO_TIMER);
+    let exit = decode(&fault, 0, EL0, NOTHING);
     assert_eq!(exit, Trapped::exit(Exit::Fault(expected)));
 }
 
@@ -30,7 +32,7 @@ fn stage2(class: u64, iss: u64, translated: Option<u64>) -> Exit {
     let guest = Guest {
         x: &[0; 31],
         pstate: EL1,
-        timer: NO_TIMER,
+        wake: NOTHING,
         ids: &IdRegisters::default(),
     };
     let translate = |address| {
@@ -64,7 +66,18 @@ fn an_abort_has_its_access() {
             ),
         ] {
             let found = stage2(class, iss | status, None);
-            assert_eq!(found, at(0x400_0123, access, false), "{status:#b}");
+            let (gpa, during_walk) = (Gpa::new(0x400_0123), false);
+            let transfer = (iss & 1 << 24 != 0).then_some(Transfer::Store {
+                size: Size::Double,
+                value: 0,
+            });
+            let wanted = Fault {
+                gpa,
+                access,
+                during_walk,
+                transfer,
+            };
+            assert_eq!(found, Exit::Fault(wanted), "{status:#b}");
         }
     }
 }
@@ -130,6 +143,6 @@ fn hpfar_has_the_page_in_bits_43_to_4() {
         far: 0xFFF,
         ..synchronous(EC_DATA_ABORT, 0b00_0101)
     };
-    let exit = decode(&far_away, 0, EL1, NO_TIMER);
+    let exit = decode(&far_away, 0, EL1, NOTHING);
     assert_eq!(exit, Trapped::exit(at((1 << 52) - 1, Access::Read, false)));
 }

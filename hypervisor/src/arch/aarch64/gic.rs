@@ -1,0 +1,173 @@
+//! The interrupts of a guest, by a GICv2 (Arm IHI 0048B, chapter 5): its distributor is emulated, and its CPU
+//! interface is the hardware's virtual one (GICV), which the hypervisor feeds by list registers (GICH).
+//!
+//! The interrupt of the guest's timer is one of the hardware's, and comes to the hypervisor. From then on the
+//! machine's own distributor has it as active, so that it does not come again until the guest, which gets it by a list,
+//! deactivates it there: by the list register this deactivates it in the machine's distributor too.
+
+use alloc::rc::Rc;
+use axhal::mem::phys_to_virt;
+use axplat_aarch64_vhe::config::devices::{GICD_PADDR, GICH_PADDR};
+use core::cell::RefCell;
+
+use super::{layout::TIMER_INTERRUPT, lists};
+use crate::devices::gicd::{Entry, Gicd};
+
+/// How many list registers are used; there may be more.
+const LISTS: usize = 4;
+
+/// GICH_HCR, GICH_VTR, GICH_VMCR, GICH_APR, and the first GICH_LR.
+const HCR: usize = 0x000;
+const VTR: usize = 0x004;
+const VMCR: usize = 0x008;
+const APR: usize = 0x0F0;
+const LR: usize = 0x100;
+
+/// GICH_HCR.En: the guest is interrupted.
+const ENABLE: u32 = 1;
+
+/// GICD_ISENABLER0, GICD_ICENABLER0, GICD_ISACTIVER0, GICD_ICACTIVER0 and the first byte of GICD_IPRIORITYR of
+/// the machine.
+const ISENABLER: usize = 0x100;
+const ICENABLER: usize = 0x180;
+const ISACTIVER: usize = 0x300;
+const ICACTIVER: usize = 0x380;
+const IPRIORITYR: usize = 0x400;
+
+/// The priority of the timer's interrupt in the machine: that of all the host's.
+const PRIORITY: u8 = 0xA0;
+
+const TIMER: u32 = 1 << TIMER_INTERRUPT;
+
+/// The interrupts of a guest that is given any.
+pub struct Interrupts {
+    chip: Rc<RefCell<Gicd>>,
+    /// What the list registers were last filled with.
+    lists: [Option<Entry>; LISTS],
+    /// What the guest's CPU interface holds between its turns: GICH_VMCR, GICH_APR.
+    control: u32,
+    active_priorities: u32,
+}
+
+impl Interrupts {
+    /// With a CPU interface as after a reset, which is fed by `chip`.
+    pub fn new(chip: Rc<RefCell<Gicd>>) -> Self {
+        Self {
+            chip,
+            lists: [None; LISTS],
+            control: 0,
+            active_priorities: 0,
+        }
+    }
+
+    /// Has the interrupt of the guest's timer come to this CPU, and clears the lists.
+    pub fn load(&self) {
+        write_gich(HCR, 0);
+        let there = read_gich(VTR) as usize & 0x3F;
+        (0..=there).for_each(|list| write_gich(LR + 4 * list, 0));
+        write_priority(PRIORITY);
+        write_gicd(ICACTIVER, TIMER);
+        write_gicd(ISENABLER, TIMER);
+    }
+
+    /// Takes that back.
+    pub fn unload(&self) {
+        write_gicd(ICENABLER, TIMER);
+        write_gicd(ICACTIVER, TIMER);
+    }
+
+    /// Before a turn, with interrupts off, the timer off, and its line as `fired` says: fills the lists.
+    pub fn enter(&mut self, fired: bool) {
+        let mut chip = self.chip.borrow_mut();
+        chip.set_line(TIMER_INTERRUPT, fired);
+        chip.present(&mut self.lists);
+        drop(chip);
+        for (n, list) in self.lists.iter().enumerate() {
+            let word = list.map_or(0, |entry| {
+                lists::word(&entry, entry.intid == TIMER_INTERRUPT)
+            });
+            write_gich(LR + 4 * n, word);
+        }
+        write_gich(APR, self.active_priorities);
+        write_gich(VMCR, self.control);
+        // While the guest has it, and also if it is not to have it, it does not come to us again.
+        let is_timer = |entry: &Entry| entry.intid == TIMER_INTERRUPT;
+        let listed = self.lists.iter().flatten().any(is_timer);
+        let register = if listed || fired {
+            ISACTIVER
+        } else {
+            ICACTIVER
+        };
+        write_gicd(register, TIMER);
+        write_gich(HCR, ENABLE);
+    }
+
+    /// After a turn, with interrupts off and the timer's line as `fired` says: empties the lists, and keeps
+    /// what the guest made of them.
+    pub fn leave(&mut self, fired: bool) {
+        write_gich(HCR, 0);
+        self.control = read_gich(VMCR);
+        self.active_priorities = read_gich(APR);
+        let mut chip = self.chip.borrow_mut();
+        for (n, list) in self.lists.iter_mut().enumerate() {
+            if let Some(entry) = list.take() {
+                let (pending, active) = lists::state(read_gich(LR + 4 * n));
+                chip.settle(&entry, pending, active);
+                write_gich(LR + 4 * n, 0);
+            }
+        }
+        chip.set_line(TIMER_INTERRUPT, fired);
+    }
+
+    /// Whether an interrupt is pending that ends a wait.
+    pub fn are_pending(&self) -> bool {
+        self.chip.borrow().interrupts(self.mask())
+    }
+
+    /// Whether the timer's would end a wait.
+    pub fn has_timer(&self) -> bool {
+        let mask = self.mask();
+        self.chip.borrow().would_interrupt(TIMER_INTERRUPT, mask)
+    }
+
+    /// The priority below which the CPU interface takes interrupts (GICV_PMR), 0 if it takes none
+    /// (GICV_CTLR): as the guest left them.
+    fn mask(&self) -> u8 {
+        const GROUP_0: u32 = 1;
+        match self.control & GROUP_0 {
+            0 => 0,
+            _ => (self.control >> 27 << 3) as u8,
+        }
+    }
+}
+
+fn gich(offset: usize) -> *mut u32 {
+    phys_to_virt((GICH_PADDR + offset).into()).as_mut_ptr_of()
+}
+
+fn gicd(offset: usize) -> *mut u8 {
+    phys_to_virt((GICD_PADDR + offset).into()).as_mut_ptr()
+}
+
+fn read_gich(offset: usize) -> u32 {
+    // SAFETY: a register of the virtual interface, which is mapped as a device.
+    unsafe { gich(offset).read_volatile() }
+}
+
+fn write_gich(offset: usize, value: u32) {
+    // SAFETY: as above; it concerns the guest's interrupts alone.
+    unsafe { gich(offset).write_volatile(value) };
+}
+
+/// Writes a register in which a 1 acts on an interrupt and a 0 does nothing.
+fn write_gicd(offset: usize, interrupts: u32) {
+    // SAFETY: a register of the distributor, which is mapped as a device. Only the interrupt of the guest's
+    // timer is written, which the host does not use.
+    unsafe { gicd(offset).cast::<u32>().write_volatile(interrupts) };
+}
+
+fn write_priority(priority: u8) {
+    let offset = IPRIORITYR + usize::from(TIMER_INTERRUPT);
+    // SAFETY: as above.
+    unsafe { gicd(offset).write_volatile(priority) };
+}
