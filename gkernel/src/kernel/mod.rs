@@ -136,7 +136,7 @@ impl Kernel {
                 *place = None;
             }
         }
-        machine::end_turns();
+        machine::end_turns(preempts);
         shared.release();
         reports
     }

@@ -2,14 +2,17 @@
 
 use core::{arch::global_asm, mem::offset_of};
 
-use super::{OFFSET, TCR};
-use crate::kernel::{Access, Event, Permits};
+use super::{OFFSET, TCR, gic, timer};
+use crate::{
+    interrupt,
+    kernel::{Access, Event, Permits},
+};
 
 /// A granule of 4 KiB and 39 bits (TCR_EL1.T0SZ 25).
 pub const LEVELS: u32 = 3;
 
 /// Whether user mode can be interrupted.
-pub const HAS_TIMER: bool = false;
+pub const HAS_TIMER: bool = true;
 
 /// A call of the hypervisor's is UNDEFINED at EL0.
 pub const HYPERCALL_IS_A_CALL: bool = false;
@@ -58,11 +61,19 @@ pub fn synchronize() {
     super::synchronize_code();
 }
 
-/// No interrupt comes.
-pub fn begin_turn() {}
+/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
+pub fn begin_turn() {
+    timer::enable(true);
+    timer::arm(timer::now() + timer::frequency() / 1000);
+}
 
 /// There are no turns any more.
-pub fn end_turns() {}
+pub fn end_turns(preempted: bool) {
+    if preempted {
+        timer::disarm();
+        timer::enable(false);
+    }
+}
 
 /// The registers of user mode.
 #[repr(C, align(16))]
@@ -137,8 +148,19 @@ impl Context {
         /// ESR_EL1.WnR of a data abort.
         const WRITE: u64 = 1 << 6;
         let mut trap = Trap::default();
-        // SAFETY: the tables are those of EL0's half; all of its exceptions lead back.
-        unsafe { guest_run_process(self, root, &raw mut trap) };
+        loop {
+            // SAFETY: the tables are those of EL0's half; all of its exceptions lead back.
+            unsafe { guest_run_process(self, root, &raw mut trap) };
+            if trap.vector != IRQ_FROM_EL0 {
+                break;
+            }
+            // What has gone away meanwhile was no interrupt.
+            let before = interrupt::taken();
+            gic::on_interrupt();
+            if interrupt::taken() != before {
+                return Event::Timer;
+            }
+        }
         let fault = |access| Event::Fault {
             address: trap.far,
             access,
@@ -146,7 +168,6 @@ impl Context {
         // The fault status: of a translation, an access flag or a permission.
         let by_tables = matches!(trap.esr & 0x3F, 0x04..=0x0F);
         match (trap.vector, trap.esr >> 26) {
-            (IRQ_FROM_EL0, _) => Event::Timer,
             (FROM_EL0, 0x15) => Event::Call,
             // Unknown, a trapped system register, an illegal state.
             (FROM_EL0, 0x00 | 0x0E | 0x18) => Event::Instruction,

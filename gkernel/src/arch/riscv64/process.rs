@@ -73,9 +73,11 @@ pub fn begin_turn() {
 }
 
 /// There are no turns any more.
-pub fn end_turns() {
-    timer::enable(false);
-    timer::disarm();
+pub fn end_turns(preempted: bool) {
+    if preempted {
+        timer::disarm();
+        timer::enable(false);
+    }
 }
 
 /// The registers of user mode.

@@ -76,7 +76,7 @@ pub fn synchronize() {}
 pub fn begin_turn() {}
 
 /// There are no turns any more.
-pub fn end_turns() {}
+pub fn end_turns(_preempted: bool) {}
 
 /// The registers of user mode.
 #[repr(C, align(16))]
