@@ -64,7 +64,14 @@ fn build_user_programs(out: &Path) {
     let folder = out.join("user");
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--quiet", "--locked", "--bins", "--profile", "image"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--bins",
+            "--profile",
+            "image",
+        ])
         .args(["--package", "gkernel-user", "--target", &target])
         .args(["--config", "profile.image.strip=true"])
         .args(["--config", "profile.image.debug=false"])

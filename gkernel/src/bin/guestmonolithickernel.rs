@@ -79,9 +79,10 @@ fn preempted(kernel: &mut gkernel::kernel::Kernel) {
     let mut check = |program, least| {
         let orders = [0, 1].map(|argument| Order { program, argument });
         let reports = kernel.run_all(&orders, true);
-        let well = reports.iter().flatten().filter(|report| {
-            report.end == End::Exited(0) && report.interrupted >= least
-        });
+        let well = reports
+            .iter()
+            .flatten()
+            .filter(|report| report.end == End::Exited(0) && report.interrupted >= least);
         (well.count() == 2, reports)
     };
     // Each waits for the other's 16 numbers, and 32 turns; the last one may end without.

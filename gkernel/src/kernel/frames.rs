@@ -87,7 +87,12 @@ impl Frame {
         assert!(offset + bytes.len() <= PAGE as usize);
         for (at, byte) in bytes.iter().enumerate() {
             // SAFETY: as above.
-            unsafe { self.place(0).cast::<u8>().add(offset + at).write_volatile(*byte) };
+            unsafe {
+                self.place(0)
+                    .cast::<u8>()
+                    .add(offset + at)
+                    .write_volatile(*byte)
+            };
         }
     }
 

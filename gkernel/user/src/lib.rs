@@ -9,9 +9,9 @@ pub mod arch;
 #[cfg(target_os = "none")]
 mod calls;
 
-pub use gkernel_abi as abi;
 #[cfg(target_os = "none")]
 pub use calls::{call, exit, give_way, number, print, write};
+pub use gkernel_abi as abi;
 
 /// Makes a function the program.
 #[macro_export]

@@ -25,7 +25,10 @@ fn calls(_argument: u64, number: u64) -> i64 {
         // From the last bytes of the stack to behind it.
         (call(WRITE, [CONSOLE, STACK_END - 8, 16]), EFAULT),
         (call(WRITE, [CONSOLE, STACK_END - 8, u64::MAX]), EFAULT),
-        (call(WRITE, [CONSOLE, address, u64::MAX - address + 2]), EFAULT),
+        (
+            call(WRITE, [CONSOLE, address, u64::MAX - address + 2]),
+            EFAULT,
+        ),
         // A page of the stack that was never touched is zero; the one below the stack is none.
         (call(WRITE, [CONSOLE, untouched, 0]), 0),
         (call(WRITE, [CONSOLE, untouched - 8, 8]), EFAULT),

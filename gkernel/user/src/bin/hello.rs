@@ -12,6 +12,8 @@ fn hello(_argument: u64, number: u64) -> i64 {
 
     gkernel_user::line!("Hello from user mode, process {number}!");
     let data = DATA.swap(0, Ordering::Relaxed) == 0x1234_5678_9ABC_DEF0;
-    let zeroes = ZEROES.iter().all(|word| word.swap(1, Ordering::Relaxed) == 0);
+    let zeroes = ZEROES
+        .iter()
+        .all(|word| word.swap(1, Ordering::Relaxed) == 0);
     i64::from(!data) + 2 * i64::from(!zeroes)
 }
