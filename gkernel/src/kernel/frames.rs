@@ -88,11 +88,9 @@ impl Frame {
         for (at, byte) in bytes.iter().enumerate() {
             // SAFETY: as above.
             unsafe {
-                self.place(0)
-                    .cast::<u8>()
-                    .add(offset + at)
-                    .write_volatile(*byte)
-            };
+                let place = self.place(0).cast::<u8>().add(offset + at);
+                place.write_volatile(*byte);
+            }
         }
     }
 

@@ -87,5 +87,5 @@ fn next(table: Frame, at: usize) -> Option<Frame> {
 
 /// The index of an address in a table of a level; level 0 has the pages.
 fn index(address: u64, level: u32) -> usize {
-    (address / PAGE >> (9 * level)) as usize % 512
+    ((address / PAGE) >> (9 * level)) as usize % 512
 }
