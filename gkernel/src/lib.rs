@@ -16,6 +16,8 @@ pub mod fault;
 #[cfg(target_os = "none")]
 pub mod interrupt;
 #[cfg(target_os = "none")]
+pub mod kernel;
+#[cfg(target_os = "none")]
 pub mod probe;
 #[cfg(target_os = "none")]
 mod story;

@@ -9,6 +9,7 @@ pub mod gic;
 pub mod mmio;
 mod own;
 mod probe;
+pub mod process;
 mod start_state;
 mod sweep;
 pub mod switch;

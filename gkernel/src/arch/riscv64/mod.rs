@@ -5,6 +5,7 @@ mod accesses;
 mod encode;
 mod own;
 mod probe;
+pub mod process;
 mod start_state;
 mod sweep;
 pub mod switch;

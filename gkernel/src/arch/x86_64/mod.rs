@@ -7,6 +7,7 @@ mod features;
 mod keys;
 mod maps;
 mod probe;
+pub mod process;
 mod start_state;
 mod storm;
 mod sweep;
