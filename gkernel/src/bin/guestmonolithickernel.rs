@@ -14,7 +14,7 @@ macro_rules! program {
 #[cfg(target_os = "none")]
 fn monolithic() {
     use gkernel::{
-        arch::{argument, greet, process as machine},
+        arch::{argument, greet},
         case,
         kernel::{End, Kernel, Order, Report},
         println,
@@ -56,7 +56,7 @@ fn monolithic() {
     case!("registers", kept, "{registers:?}");
 
     // A guest without a timer says so by its argument.
-    if machine::HAS_TIMER && argument() == 0 {
+    if argument() == 0 {
         preempted(&mut kernel);
     }
     offences(&mut kernel);

@@ -4,7 +4,7 @@
 //! The kernel itself is never interrupted: the timer's interrupt is enabled while user mode runs, and only then. What
 //! it needs of a machine is `arch::process`: the format of page tables (`LEVELS`, `table_entry`, `page_entry`,
 //! `target`, `share_kernel`, `physical`), user mode's registers (`Context`, with `new`, `run`, `call` and `answer`),
-//! `synchronize` for code that was written, and of the timer `HAS_TIMER`, `begin_turn` and `end_turns`.
+//! `synchronize` for code that was written, and of the timer `begin_turn` and `end_turns`.
 
 mod calls;
 mod elf;

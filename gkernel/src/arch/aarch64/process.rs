@@ -11,9 +11,6 @@ use crate::{
 /// A granule of 4 KiB and 39 bits (TCR_EL1.T0SZ 25).
 pub const LEVELS: u32 = 3;
 
-/// Whether user mode can be interrupted.
-pub const HAS_TIMER: bool = true;
-
 /// A call of the hypervisor's is UNDEFINED at EL0.
 pub const HYPERCALL_IS_A_CALL: bool = false;
 

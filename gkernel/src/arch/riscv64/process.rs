@@ -8,9 +8,6 @@ use crate::kernel::{Access, Event, Permits};
 /// Sv39.
 pub const LEVELS: u32 = 3;
 
-/// Whether user mode can be interrupted.
-pub const HAS_TIMER: bool = true;
-
 /// The end of a process that makes a call of the hypervisor's: from user mode it is one of the kernel's.
 pub const HYPERCALL_IS_A_CALL: bool = true;
 

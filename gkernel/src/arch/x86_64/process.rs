@@ -1,4 +1,4 @@
-//! What `kernel` needs of x86_64: tables of four levels, ring 3, and gates that lead back from it.
+//! What `kernel` needs of x86_64: tables of four levels, ring 3, gates that lead back from it, the timer.
 
 use core::{
     arch::{asm, global_asm},
@@ -9,14 +9,12 @@ use core::{
 use super::{
     OFFSET, faulting_address,
     task::{self, KERNEL_CODE, USER_CODE, USER_DATA},
+    timer,
 };
 use crate::kernel::{Access, Event, Permits};
 
 /// Four levels, of which the root's high half is the kernel's.
 pub const LEVELS: u32 = 4;
-
-/// Whether user mode can be interrupted.
-pub const HAS_TIMER: bool = false;
 
 /// VMMCALL is #UD in ring 3.
 pub const HYPERCALL_IS_A_CALL: bool = false;
@@ -72,11 +70,20 @@ pub fn share_kernel(set: impl Fn(usize, u64)) {
 /// Has fetches see what was written: they do.
 pub fn synchronize() {}
 
-/// No interrupt comes.
-pub fn begin_turn() {}
+/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
+pub fn begin_turn() {
+    timer::interrupts(false);
+    timer::enable(true);
+    timer::arm(timer::now() + timer::frequency() / 1000);
+}
 
 /// There are no turns any more.
-pub fn end_turns(_preempted: bool) {}
+pub fn end_turns(preempted: bool) {
+    if preempted {
+        timer::disarm();
+        timer::enable(false);
+    }
+}
 
 /// The registers of user mode.
 #[repr(C, align(16))]
@@ -197,6 +204,7 @@ impl Context {
         const PROTECTION: u64 = 13;
         const PAGE_FAULT: u64 = 14;
         const FETCH: u64 = 1 << 4;
+        const TIMER: u64 = timer::VECTOR as u64;
         task::load(0);
         use_floats();
         let frame_end = &raw const self.kernel_stack as u64;
@@ -216,6 +224,10 @@ impl Context {
                     _ => Access::Load,
                 },
             },
+            TIMER => {
+                timer::end_interrupt();
+                Event::Timer
+            }
             vector => Event::Other(vector),
         }
     }

@@ -132,9 +132,14 @@ pub fn wait() {
     HANDLING.store(COUNT, Ordering::Relaxed);
 }
 
+/// Says that an interrupt was handled.
+pub(super) fn end_interrupt() {
+    write(EOI, 0);
+}
+
 /// Called on an interrupt with [`VECTOR`], with interrupts off.
 pub(super) fn on_interrupt() {
-    write(EOI, 0);
+    end_interrupt();
     match HANDLING.load(Ordering::Relaxed) {
         DROP => {}
         WAKE => HAS_WOKEN.store(true, Ordering::Relaxed),

@@ -39,12 +39,13 @@ impl Format {
     }
 
     /// Whether the log has a class at all. SVM's has the entries and exits of a guest, but neither the
-    /// interrupts nor the system calls of a kernel; with `-d int` it tells the virtual interrupts from others.
+    /// interrupts nor the system calls of a kernel; with `-d int` it tells the virtual interrupts from others, and the
+    /// INT n of user mode.
     pub fn tells(self, class: Class) -> bool {
         match self {
             Self::RiscvTrap | Self::Aarch64Int => true,
             Self::X86Svm => !matches!(class, Class::Timer | Class::GuestTimer | Class::UserCall),
-            Self::X86SvmInt => !matches!(class, Class::Timer | Class::UserCall),
+            Self::X86SvmInt => class != Class::Timer,
         }
     }
 
@@ -61,6 +62,7 @@ impl Format {
             (Self::X86Svm | Self::X86SvmInt, Class::Hypercall) => "vmexit(00000081",
             (Self::X86Svm | Self::X86SvmInt, Class::Other) => "vmexit(",
             (Self::X86SvmInt, Class::GuestTimer) => "Servicing virtual hardware INT",
+            (Self::X86SvmInt, Class::UserCall) => "i=1 cpl=3",
             (Self::RiscvTrap, Class::Timer) => "async:1, cause:5 or cause:6",
             (Self::RiscvTrap, Class::GuestTimer) => "async:1, cause:6",
             (Self::RiscvTrap, Class::UserCall) => "async:0, cause:8",
@@ -68,7 +70,7 @@ impl Format {
             (Self::Aarch64Int, Class::GuestTimer) => "[Virtual IRQ] to EL1",
             (Self::Aarch64Int, Class::UserCall) => "[SVC] from EL0 to EL1",
             (Self::X86Svm, Class::Timer | Class::GuestTimer | Class::UserCall)
-            | (Self::X86SvmInt, Class::Timer | Class::UserCall) => "nothing: it has none",
+            | (Self::X86SvmInt, Class::Timer) => "nothing: it has none",
         }
     }
 }

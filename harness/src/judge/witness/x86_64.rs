@@ -38,9 +38,17 @@ impl Parser {
                 let pc = line.split_once(" pc=").and_then(|(_, rest)| hex(rest));
                 Some((Exit::GuestTimer, pc.map(|(pc, _)| pc)))
             }
-            _ => exit(line),
+            _ => exit(line).or_else(|| user_call(line)),
         }
     }
+}
+
+/// The call of a guest's user mode that a line tells of: an INT n in ring 3, which `i=1 cpl=3` says. SYSCALL leaves no
+/// line.
+fn user_call(line: &str) -> Option<(Exit, Option<u64>)> {
+    let (count, rest) = line.trim_start().split_once(": v=")?;
+    let is_numbered = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    (is_numbered && rest.contains(" i=1 cpl=3 ")).then_some((Exit::UserCall, None))
 }
 
 /// The exit that a line tells of, and the address of the instruction that caused it:
