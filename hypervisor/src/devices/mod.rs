@@ -5,8 +5,11 @@
 //! terminal; it knows no vCPU and no architecture, so all of them build on the host, where they are
 //! tested.
 
+#[cfg(test)]
+mod ends;
 pub mod gicd;
 pub mod pl011;
+pub mod uart16550;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
 use core::{cell::RefCell, ops::Range};

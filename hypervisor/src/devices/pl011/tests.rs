@@ -1,31 +1,6 @@
 use super::*;
-use alloc::rc::Rc;
-use core::cell::Cell;
+use crate::devices::ends::{Typed, Wire};
 use std::string::String;
-
-/// What was printed, and what is still to be read.
-#[derive(Default)]
-struct Typed(String, VecDeque<u8>);
-
-impl Terminal for Typed {
-    fn put(&mut self, byte: u8) {
-        self.0.push(byte.into());
-    }
-
-    fn get(&mut self) -> Option<u8> {
-        self.1.pop_front()
-    }
-}
-
-/// Whether the line is high, and whether what is typed may make it so.
-#[derive(Clone, Default)]
-struct Wire(Rc<Cell<(bool, bool)>>);
-
-impl Line for Wire {
-    fn set(&self, high: bool, awaits: bool) {
-        self.0.set((high, awaits));
-    }
-}
 
 struct Bench {
     uart: Pl011,
