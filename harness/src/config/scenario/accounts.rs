@@ -32,6 +32,7 @@ pub const END_WORDS: [&str; 14] = [
     "pc",
     "exits",
     "npf",
+    "mmio",
     "hypercalls",
 ];
 
