@@ -9,6 +9,7 @@
 mod ends;
 pub mod gicd;
 pub mod pl011;
+pub mod plic;
 pub mod uart16550;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
