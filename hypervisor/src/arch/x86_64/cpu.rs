@@ -1,5 +1,7 @@
 //! The machine on x86_64: what a guest gets, and turning SVM on.
 
+use core::convert::Infallible;
+
 use super::{
     apic::LocalApic,
     format::NestedPaging,
