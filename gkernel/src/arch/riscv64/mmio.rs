@@ -8,7 +8,9 @@ use axhal::paging::MappingFlags;
 use super::{
     FREE_RAM, argument,
     encode::join,
-    plic, timer,
+    plic,
+    probe::place,
+    timer,
     uart::{self, SCR},
     user,
 };
@@ -276,10 +278,16 @@ pub fn refused() -> impl Iterator<Item = (&'static str, bool)> {
         "sd, into RAM", "sd a1, -4(a0)", last => WRITING, last - 4;
     };
     let unchanged = ("what is there", get() == BOTH);
-    let user = tries_more().then(try_in_user);
+    let more = tries_more().then(|| {
+        let gone = (
+            "c.lbu, itself not there any more",
+            is_refused_where_it_is_gone(at),
+        );
+        [gone].into_iter().chain(try_in_user())
+    });
     put(0);
-    let user = user.into_iter().flatten();
-    refused.into_iter().chain([unchanged]).chain(user)
+    let more = more.into_iter().flatten();
+    refused.into_iter().chain([unchanged]).chain(more)
 }
 
 /// Maps a page of the PLIC's between two of RAM. Gives where it begins and ends.
@@ -296,6 +304,70 @@ fn map_between_ram() -> (u64, u64) {
     }
     axhal::asm::flush_tlb(None);
     (AT + PAGE, AT + 2 * PAGE)
+}
+
+/// Whether a load that the hypervisor would have to fetch is a bus error where it cannot: the kernel's tables do not let
+/// it be executed any more, but the hart, which was not told, has it still.
+fn is_refused_where_it_is_gone(at: u64) -> bool {
+    /// sd t1, (t0); c.lbu a1, (a0); ret.
+    const CODE: [u8; 8] = [0x23, 0xB0, 0x62, 0x00, 0x0C, 0x81, 0x82, 0x80];
+    const EXECUTABLE: u64 = 1 << 3;
+    let code = place(&CODE, &[]);
+    let entry = entry_of(code);
+    // SAFETY: an entry of the kernel's tables, which nobody changes meanwhile.
+    let permitted = unsafe { entry.read_volatile() };
+    let (mut cause, mut value): (u64, u64) = (0, 0);
+    // SAFETY: the code is what was placed; as above its trap comes to the local label, and it changes but the registers
+    // that are named.
+    unsafe {
+        asm!(
+            ".option push",
+            ".option norvc",
+            "la     {vector}, 2f",
+            "csrrw  {vector}, stvec, {vector}",
+            "jalr   ra, {code}",
+            "j      3f",
+            ".p2align 2",
+            "2:",
+            "csrr   {cause}, scause",
+            "csrr   {value}, stval",
+            "3:",
+            "csrw   stvec, {vector}",
+            ".option pop",
+            vector = out(reg) _,
+            code = in(reg) code,
+            cause = inout(reg) cause,
+            value = inout(reg) value,
+            in("a0") at,
+            out("a1") _,
+            in("t0") entry,
+            in("t1") permitted & !EXECUTABLE,
+            out("ra") _,
+            options(nostack),
+        );
+        entry.write_volatile(permitted);
+    }
+    axhal::asm::flush_tlb(None);
+    (cause, value) == (READING, at)
+}
+
+/// The entry of the kernel's own tables (Sv39) that maps an address.
+fn entry_of(address: u64) -> *mut u64 {
+    const VALID_TABLE: u64 = 0b0001;
+    const LEAF: u64 = 0b1110;
+    let mut table = axhal::asm::read_kernel_page_table();
+    for level in [2, 1, 0] {
+        let index = address >> (12 + 9 * level) & 0x1FF;
+        let entry = axhal::mem::phys_to_virt(table).as_usize() as u64 + 8 * index;
+        let entry = entry as *mut u64;
+        // SAFETY: it is in RAM, which the kernel has mapped.
+        let value = unsafe { entry.read_volatile() };
+        if value & (VALID_TABLE | LEAF) != VALID_TABLE {
+            return entry;
+        }
+        table = (((value >> 10 << 12) & ((1 << 56) - 1)) as usize).into();
+    }
+    unreachable!("the last entry is a leaf")
 }
 
 /// What user mode does at a device that the kernel lets it have: a load is carried out, and a bus error is its kernel's.
