@@ -7,6 +7,7 @@
 
 pub mod gicd;
 pub mod pl011;
+pub mod plic;
 #[cfg(test)]
 mod tests;
 pub mod uart16550;
