@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod ends;
 pub mod gicd;
+pub mod ioapic;
 pub mod pl011;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,15 @@
-//! The first UART of a PC, a 16550A at I/O ports: what is typed is read by looking for it.
+//! The first UART of a PC, a 16550A at I/O ports: what is typed is read by looking for it, or by its interrupt.
 
-use core::arch::asm;
+use core::{
+    arch::asm,
+    cell::UnsafeCell,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use super::{
+    ioapic,
     probe::{PROTECTION, probe},
-    try_in_kernel, try_in_user,
+    timer, try_in_kernel, try_in_user,
 };
 use crate::{
     println,
@@ -22,6 +27,19 @@ const LSR: u16 = 0x3FD;
 const MSR: u16 = 0x3FE;
 const SCR: u16 = 0x3FF;
 
+/// Its line, and the vector of its interrupt.
+pub(super) const LINE: u32 = 4;
+pub(super) const VECTOR: u8 = 0x24;
+
+/// IER: that there is room to send interrupts, until it is asked why.
+const ON_EMPTY: u8 = 1 << 1;
+/// And what was received.
+const ON_RECEIVED: u8 = 1 << 0;
+/// FCR: FIFOs are on and empty, and 14 bytes are enough for an interrupt at once.
+const FIFOS: u8 = 0b1100_0111;
+/// MCR: DTR, RTS and OUT2, by which a PC's UART drives its line.
+const READY: u8 = 0x0B;
+
 /// LSR: something was received; and all is sent.
 const RECEIVED: u8 = 1 << 0;
 const EMPTY: u8 = 0b11 << 5;
@@ -38,19 +56,78 @@ fn write(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
 }
 
-/// The next byte that was typed, by looking for it.
+/// What the interrupt has read, and nobody else yet.
+struct Ring(UnsafeCell<[u8; ROOM]>);
+const ROOM: usize = 64;
+// SAFETY: there is one CPU; the handler writes what is behind FILLED, and with interrupts off what is before it is read.
+unsafe impl Sync for Ring {}
+static RING: Ring = Ring(UnsafeCell::new([0; ROOM]));
+static FILLED: AtomicUsize = AtomicUsize::new(0);
+
+/// The next byte that was typed, by looking for it. Interrupts are off, and what they read comes first.
 pub fn get_byte() -> Option<u8> {
+    turn_on();
+    let mut byte = [0];
+    if take(&mut byte) == 1 {
+        return Some(byte[0]);
+    }
     (read(LSR) & RECEIVED != 0).then(|| read(DATA))
 }
 
-/// What was typed, into `bytes`; how many bytes that is.
+/// What was typed, by interrupts, into `bytes`; how many bytes that is. Interrupts are off before and after.
 pub fn read_console(bytes: &mut [u8]) -> usize {
-    let typed = core::iter::from_fn(get_byte);
-    bytes
-        .iter_mut()
-        .zip(typed)
-        .map(|(byte, typed)| *byte = typed)
-        .count()
+    turn_on();
+    write(IER, ON_RECEIVED);
+    timer::interrupts(true);
+    timer::interrupts(false);
+    take(bytes)
+}
+
+/// Has the UART's line lead to its interrupt, the first time.
+fn turn_on() {
+    static ON: AtomicBool = AtomicBool::new(false);
+    if !ON.swap(true, Ordering::Relaxed) {
+        write(IIR, FIFOS);
+        write(MCR, READY);
+        ioapic::route(LINE, VECTOR, true);
+    }
+}
+
+/// Has the line go high, to be told that there is room to send.
+pub(super) fn raise_line() {
+    write(IER, 0);
+    write(IER, ON_EMPTY);
+}
+
+/// Has it go low, by asking.
+pub(super) fn lower_line() {
+    read(IIR);
+}
+
+/// Takes from the ring.
+fn take(bytes: &mut [u8]) -> usize {
+    let filled = FILLED.load(Ordering::Relaxed);
+    let count = bytes.len().min(filled);
+    // SAFETY: interrupts are off, so nobody else is at it.
+    let ring = unsafe { &mut *RING.0.get() };
+    bytes[..count].copy_from_slice(&ring[..count]);
+    ring.copy_within(count..filled, 0);
+    FILLED.store(filled - count, Ordering::Relaxed);
+    count
+}
+
+/// The interrupt came: reads a byte, and comes again for the next. With no room for more, none comes until somebody asks
+/// again.
+pub(super) fn on_interrupt() {
+    let filled = FILLED.load(Ordering::Relaxed);
+    if filled == ROOM {
+        write(IER, 0);
+    } else if read(LSR) & RECEIVED != 0 {
+        // SAFETY: interrupts are off, so nobody else is at it.
+        unsafe { (*RING.0.get())[filled] = read(DATA) };
+        FILLED.store(filled + 1, Ordering::Relaxed);
+    }
+    timer::end_interrupt();
 }
 
 /// Sends text.

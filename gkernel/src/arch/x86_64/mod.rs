@@ -5,8 +5,10 @@ mod apic;
 mod com1;
 mod debug;
 mod features;
+mod ioapic;
 mod keys;
 mod maps;
+pub mod mmio;
 mod probe;
 pub mod process;
 mod start_state;
@@ -83,6 +85,7 @@ pub use bare::print;
 pub use com1::{check_uart, get_byte, read_console};
 pub use debug::debug_exceptions;
 pub use features::check_features;
+pub use ioapic::check_io_apic;
 pub use maps::try_permission_maps;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
 pub use start_state::{leave_traces, start_state};
@@ -163,11 +166,32 @@ pub fn map_user(physical: u64) -> u64 {
     0xFFFF_FFFE_C000_0000 + physical % GIGABYTE
 }
 
+/// Maps two pages, one behind the other, and gives the address of the first. The tables for that are in the last free RAM.
+fn map_pages(pages: [u64; 2]) -> u64 {
+    const INDEX: usize = 506;
+    const WRITABLE: u64 = 0b11;
+    let directory = FREE_RAM.0 + FREE_RAM.1 - 0x2000;
+    let table = directory + 0x1000;
+    let put = |at: u64, entry: u64| {
+        // SAFETY: the RAM is free, and mapped in the high half.
+        unsafe { ((at + OFFSET) as *mut u64).write_volatile(entry | WRITABLE) };
+    };
+    put(directory, table);
+    put(table, pages[0]);
+    put(table + 8, pages[1]);
+    map_entry(INDEX, directory | WRITABLE);
+    0xFFFF_FFFE_8000_0000
+}
+
 fn map_gigabyte(index: usize, physical: u64) {
+    map_entry(index, physical | 0x83);
+}
+
+fn map_entry(index: usize, entry: u64) {
     // SAFETY: the entries that are written map nothing that Rust has references to; loading CR3 drops
     // what the TLB knew of the last mapping there.
     unsafe {
-        (&raw mut guest_pdpt[index]).write_volatile(physical | 0x83);
+        (&raw mut guest_pdpt[index]).write_volatile(entry);
         asm!("mov {tmp}, cr3", "mov cr3, {tmp}", tmp = out(reg) _, options(nostack));
     }
 }
@@ -209,6 +233,12 @@ pub extern "C" fn exception(frame: &mut Frame) {
     let (vector, pc) = (frame.vector, frame.pc);
     if vector == timer::VECTOR.into() {
         return timer::on_interrupt();
+    }
+    if vector == com1::VECTOR.into() {
+        return com1::on_interrupt();
+    }
+    if vector == ioapic::VECTOR.into() {
+        return ioapic::on_interrupt();
     }
     if vector >= EXCEPTIONS {
         return apic::on_interrupt(vector);

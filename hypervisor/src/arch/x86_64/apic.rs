@@ -3,8 +3,8 @@
 //!
 //! It is a model: it touches no register of the CPU's. The vCPU polls it before each turn, offers what it
 //! [wants](LocalApic::wanted) to the CPU as a virtual interrupt, and says whether the CPU [took](LocalApic::take) it.
-//! There is one processor, no line leads to the APIC, and nobody else sends anything: so there are the
-//! timer and the interrupts that the guest sends itself, all edge-triggered. A register that is not here
+//! There is one processor, and no line leads to the APIC: so there are the timer, the interrupts that the guest sends
+//! itself, and what the I/O APIC says, of which alone some are of lines at the level. A register that is not here
 //! is none that the guest has.
 
 mod timer;
@@ -13,6 +13,7 @@ use timer::Timer;
 pub use timer::Tsc;
 
 use super::cpuid::Frequencies;
+use crate::devices::ioapic::Message;
 
 /// The base of the local APIC, and its state (§16.3.1): on, in x2APIC mode, of the boot processor.
 const APIC_BASE: u32 = 0x1B;
@@ -90,6 +91,9 @@ pub struct LocalApic {
     /// The vectors that are being served, and those that wait.
     in_service: Vectors,
     requested: Vectors,
+    /// Those of lines at the level (TMR), and one of them whose end nobody has been told.
+    level: Vectors,
+    ended: Option<u8>,
     /// ESR as it is read, and what has come up since it was last written.
     esr: u8,
     errors: u8,
@@ -105,6 +109,8 @@ impl LocalApic {
             svr: 0xFF,
             in_service: Vectors::default(),
             requested: Vectors::default(),
+            level: Vectors::default(),
+            ended: None,
             esr: 0,
             errors: 0,
             lvt_timer: MASKED,
@@ -132,8 +138,7 @@ impl LocalApic {
             PPR => self.ppr().into(),
             SVR => self.svr,
             ISR..TMR => self.in_service.word(msr - ISR),
-            // All are edge-triggered.
-            TMR..IRR => 0,
+            TMR..IRR => self.level.word(msr - TMR),
             IRR..ESR => self.requested.word(msr - IRR),
             ESR => self.esr.into(),
             LVT_TIMER => self.lvt_timer,
@@ -160,6 +165,7 @@ impl LocalApic {
             EOI if value == 0 => {
                 if let Some(vector) = self.in_service.highest() {
                     self.in_service.remove(vector);
+                    self.ended = Some(vector).filter(|vector| self.level.contains(*vector));
                 }
             }
             SVR if value & !SVR_BITS == 0 => {
@@ -183,7 +189,7 @@ impl LocalApic {
                 if word < FIRST_VECTOR.into() {
                     self.errors |= SENT_ILLEGAL;
                 }
-                self.request(value as u8);
+                self.request(value as u8, false);
             }
             _ => return false,
         }
@@ -208,8 +214,29 @@ impl LocalApic {
     pub fn poll(&mut self, now_ns: u64) {
         let came = self.timer.came(now_ns, self.is_in(PERIODIC));
         if came && self.lvt_timer & MASKED == 0 {
-            self.request(self.timer_vector());
+            self.request(self.timer_vector(), false);
         }
+    }
+
+    /// Whether it accepts interrupts.
+    pub fn is_enabled(&self) -> bool {
+        self.svr & ENABLED != 0
+    }
+
+    /// The I/O APIC has an interrupt for it.
+    pub fn receive(&mut self, message: Message) {
+        self.request(message.vector, message.level);
+    }
+
+    /// The interrupt of a line at the level that is over since this was last asked. Ask before each turn: the guest can
+    /// end one a turn.
+    pub fn ended(&mut self) -> Option<u8> {
+        self.ended.take()
+    }
+
+    /// Whether an interrupt with this vector would be taken now, with interrupts on.
+    pub fn takes(&self, vector: u8) -> bool {
+        class(vector) > class(self.ppr())
     }
 
     /// The vector that waits to be taken, unless one is being served that comes before it. The CPU looks
@@ -238,13 +265,12 @@ impl LocalApic {
     /// What ends a HLT. It is ended by an interrupt that is taken, and by nothing else.
     pub fn wake(&mut self, interrupts_are_on: bool, now_ns: u64) -> Wake {
         self.poll(now_ns);
-        let is_taken = |vector: u8| class(vector) > class(self.ppr());
         if !interrupts_are_on {
             Wake::Never
-        } else if self.wanted().is_some_and(is_taken) {
+        } else if self.wanted().is_some_and(|vector| self.takes(vector)) {
             Wake::Now
         } else {
-            let deadline = self.deadline().filter(|_| is_taken(self.timer_vector()));
+            let deadline = self.deadline().filter(|_| self.takes(self.timer_vector()));
             deadline.map_or(Wake::Never, Wake::At)
         }
     }
@@ -259,11 +285,16 @@ impl LocalApic {
         }
     }
 
-    fn request(&mut self, vector: u8) {
+    fn request(&mut self, vector: u8, level: bool) {
         if vector < FIRST_VECTOR {
             self.errors |= RECEIVED_ILLEGAL;
-        } else if self.svr & ENABLED != 0 {
+        } else if self.is_enabled() {
             self.requested.insert(vector);
+            if level {
+                self.level.insert(vector);
+            } else {
+                self.level.remove(vector);
+            }
         }
     }
 
@@ -277,7 +308,7 @@ impl LocalApic {
 
     /// While no interrupts are accepted, all local vectors are masked.
     fn mask_if_disabled(&mut self) {
-        if self.svr & ENABLED == 0 {
+        if !self.is_enabled() {
             self.lvt_timer |= MASKED;
         }
     }
@@ -308,6 +339,10 @@ impl Vectors {
 
     fn remove(&mut self, vector: u8) {
         self.0[usize::from(vector / 32)] &= !(1 << (vector % 32));
+    }
+
+    fn contains(&self, vector: u8) -> bool {
+        self.0[usize::from(vector / 32)] >> (vector % 32) & 1 != 0
     }
 
     /// The one with the highest priority.

@@ -1,0 +1,219 @@
+//! Every form of a MOV at a device that is emulated: a register of 32 bits of the I/O APIC's.
+
+use core::arch::asm;
+
+use super::{
+    FLASH_OFFSET, FREE_RAM,
+    ioapic::{self, IO_APIC, SELECTED, TABLE},
+    map_pages,
+    probe::PROTECTION,
+    try_in_kernel,
+};
+
+/// Loads a register of 32 bits, by a MOV: of a volatile read the compiler makes an operand of other instructions too.
+///
+/// # Safety
+///
+/// A device's register is at the address, which the kernel's tables map.
+pub(super) unsafe fn load(address: u64) -> u32 {
+    let value;
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!("mov {value:e}, [{at}]", at = in(reg) address, value = out(reg) value, options(nostack));
+    }
+    value
+}
+
+/// Stores to one, likewise.
+///
+/// # Safety
+///
+/// As above; and what comes of it is the caller's business.
+pub(super) unsafe fn store(address: u64, value: u32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        asm!("mov [{at}], {value:e}", at = in(reg) address, value = in(reg) value, options(nostack));
+    }
+}
+
+/// The entry of a line that nothing is on: vector, and bits that can be written, with the mask.
+const ENTRY: u32 = TABLE + 2 * 20;
+const FIRST: u64 = 0x1_2088;
+/// The destination of that line, whose highest bit is a sign.
+const DESTINATION: u32 = ENTRY + 1;
+const NEGATIVE: u64 = 0x8100_0000;
+
+/// `name, instructions at an address, a register => what is loaded;`
+macro_rules! loads {
+    ($($name:literal, $code:literal, $register:expr => $wanted:expr;)*) => {
+        [$(($name, {
+            ioapic::select($register);
+            let value: u64;
+            // SAFETY: it reads a register of a device that the kernel's tables map. FS has no base but in here.
+            unsafe {
+                asm!(
+                    $code,
+                    "# {at} {four}",
+                    at = in(reg) SELECTED,
+                    four = in(reg) 4_u64,
+                    inout("rax") 0x5555_5555_5555_5555_u64 => value,
+                    out("rcx") _,
+                    out("rdx") _,
+                    out("r8") _,
+                    out("r15") _,
+                    options(nostack),
+                );
+            }
+            value
+        }, $wanted)),*]
+    };
+}
+
+/// Each form of a load by name, what it gave, and what it has to give.
+pub fn loads() -> impl Iterator<Item = (&'static str, u64, u64)> {
+    ioapic::write(ENTRY, FIRST as u32);
+    ioapic::write(DESTINATION, NEGATIVE as u32);
+    loads! {
+        "mov eax", "mov eax, [{at}]", ENTRY => FIRST;
+        "mov eax, no sign", "mov eax, [{at}]", DESTINATION => NEGATIVE;
+        "an offset", "lea r8, [{at} - 8]\nmov eax, [r8 + 8]", ENTRY => FIRST;
+        "an offset back", "lea r8, [{at} + 0x20]\nmov eax, [r8 - 0x20]", ENTRY => FIRST;
+        "a long offset", "lea r8, [{at} - 0x12345678]\nmov eax, [r8 + 0x12345678]", ENTRY => FIRST;
+        "an index", "lea r8, [{at} - 32]\nmov eax, [r8 + {four} * 8]", ENTRY => FIRST;
+        "an index and an offset", "lea r8, [{at} - 8]\nmov eax, [r8 + {four} + 4]", ENTRY => FIRST;
+        "an index alone", "lea r8, [{at} + 0x100]\nmov eax, [r8 * 1 - 0x100]", ENTRY => FIRST;
+        "r15d by r8", "mov r8, {at}\nmov r15d, [r8]\nmov rax, r15", ENTRY => FIRST;
+        "by a segment",
+        "mov ecx, 0xC0000100\nxor edx, edx\nmov eax, 0x1000\nwrmsr
+        lea r8, [{at} - 0x1000]\nmov r8d, fs:[r8]
+        xor eax, eax\nwrmsr\nmov rax, r8",
+        ENTRY => FIRST;
+        "an address in the instruction", ".byte 0xA1\n.quad 0xFFFFFFFFFEC00010", ENTRY => FIRST;
+        "one of 32 bits with a sign", ".byte 0x8B, 0x04, 0x25\n.long 0xFEC00010", ENTRY => FIRST;
+        "movsxd rax, positive", "movsxd rax, dword ptr [{at}]", ENTRY => FIRST;
+        "movsxd rax, negative", "movsxd rax, dword ptr [{at}]", DESTINATION => 0xFFFF_FFFF_0000_0000 | NEGATIVE;
+        "to its own base", "mov rax, {at}\nmov eax, [rax]", ENTRY => FIRST;
+    }
+    .into_iter()
+}
+
+/// `name, instructions at an address => what is stored;`
+macro_rules! stores {
+    ($($name:literal, $code:literal => $wanted:expr;)*) => {
+        [$(($name, {
+            ioapic::write(ENTRY, FIRST as u32);
+            // SAFETY: it writes a register of a device that the kernel's tables map.
+            unsafe {
+                asm!(
+                    $code,
+                    "# {at} {four}",
+                    at = in(reg) SELECTED,
+                    four = in(reg) 4_u64,
+                    inout("rax") 0x1122_3344_5501_2A77_u64 => _,
+                    out("r8") _,
+                    out("r15") _,
+                    options(nostack),
+                );
+            }
+            ioapic::read(ENTRY).into()
+        }, $wanted)),*]
+    };
+}
+
+/// Each form of a store by name, what is there behind it, and what has to be: a line's entry has no more bits.
+pub fn stores() -> impl Iterator<Item = (&'static str, u64, u64)> {
+    stores! {
+        "mov eax", "mov [{at}], eax" => 0x1_2A77;
+        "r15d by r8", "mov r15, rax\nmov r8, {at}\nmov [r8], r15d" => 0x1_2A77;
+        "an offset", "lea r8, [{at} - 8]\nmov [r8 + 8], eax" => 0x1_2A77;
+        "an index", "lea r8, [{at} - 32]\nmov [r8 + {four} * 8], eax" => 0x1_2A77;
+        "a constant", "mov dword ptr [{at}], 0xFFFFA066" => 0x1_A066;
+        "an address in the instruction", ".byte 0xA3\n.quad 0xFFFFFFFFFEC00010" => 0x1_2A77;
+        "its own base", "mov rax, {at}\nmov [rax], eax" => 0x10;
+    }
+    .into_iter()
+}
+
+/// An instruction with an address in RCX.
+type Form = (&'static str, &'static [u8]);
+
+/// What is no plain load or store, and what the device has not got.
+const REFUSED: &[Form] = &[
+    ("mov al", b"\x8A\x01"),
+    ("mov ax", b"\x66\x8B\x01"),
+    ("mov rax", b"\x48\x8B\x01"),
+    ("mov [], al", b"\x88\x01"),
+    ("mov [], ax", b"\x66\x89\x01"),
+    ("mov [], rax", b"\x48\x89\x01"),
+    ("mov byte ptr [], 1", b"\xC6\x01\x01"),
+    ("mov qword ptr [], 1", b"\x48\xC7\x01\x01\0\0\0"),
+    ("movzx eax, byte ptr []", b"\x0F\xB6\x01"),
+    ("movsx rax, word ptr []", b"\x48\x0F\xBF\x01"),
+    ("mov eax, [+ 1]", b"\x8B\x41\x01"),
+    ("mov [+ 2], eax", b"\x89\x41\x02"),
+    ("mov eax, [+ 4]", b"\x8B\x41\x04"),
+    ("mov [+ 0x10], eax", b"\x89\x41\x10"),
+    ("or dword ptr [], 1", b"\x83\x09\x01"),
+    ("xchg eax, []", b"\x87\x01"),
+    ("lock xadd [], eax", b"\xF0\x0F\xC1\x01"),
+    ("inc dword ptr []", b"\xFF\x01"),
+    ("cmp dword ptr [], 1", b"\x83\x39\x01"),
+    ("push qword ptr []", b"\xFF\x31"),
+    ("lodsd", b"\x48\x89\xCE\xAD"),
+    ("stosd", b"\x48\x89\xCF\xAB"),
+    ("movbe eax, []", b"\x0F\x38\xF0\x01"),
+    ("movnti [], eax", b"\x0F\xC3\x01"),
+    ("mov ds, []", b"\x8E\x19"),
+    ("fild dword ptr []", b"\xDB\x01"),
+    ("call qword ptr []", b"\xFF\x11"),
+];
+
+/// A plain load and store of two bytes of RAM and the first two of the device.
+const SPLIT: &[Form] = &[
+    ("mov eax, [], split", b"\x8B\x01"),
+    ("mov [], eax, split", b"\x89\x01"),
+];
+
+/// The two bytes of RAM that are in front of the device there.
+const BEFORE: u16 = 0x5AA5;
+
+/// Each form that is not carried out, by name, and whether it ended in #GP(0) and changed nothing.
+pub fn refused() -> impl Iterator<Item = (&'static str, bool)> {
+    ioapic::write(ENTRY, FIRST as u32);
+    let (split, before) = split_over_pages();
+    // SAFETY: it is free RAM, which the tables map there.
+    unsafe { before.write_volatile(BEFORE) };
+    let whole = REFUSED
+        .iter()
+        .map(|form| (form.0, is_refused(form, SELECTED)));
+    let split = SPLIT
+        .iter()
+        .map(move |form| (form.0, is_refused(form, split)));
+    let unchanged = move || {
+        // SAFETY: as above.
+        let before = unsafe { before.read_volatile() };
+        let selected = ioapic::selected();
+        selected == ENTRY && ioapic::read(ENTRY) == FIRST as u32 && before == BEFORE
+    };
+    let unchanged = core::iter::once_with(move || ("what is there", unchanged()));
+    whole.chain(split).chain(unchanged)
+}
+
+fn is_refused(form: &Form, address: u64) -> bool {
+    /// MOV RCX, a constant of 64 bits.
+    const MOV: [u8; 2] = [0x48, 0xB9];
+    let mut code = [0; 32];
+    let end = 10 + form.1.len();
+    code[..2].copy_from_slice(&MOV);
+    code[2..10].copy_from_slice(&address.to_le_bytes());
+    code[10..end].copy_from_slice(form.1);
+    try_in_kernel(&code[..end]) == PROTECTION
+}
+
+/// An address two bytes in front of the device, whose page comes behind one of RAM there; and those two bytes.
+fn split_over_pages() -> (u64, *mut u16) {
+    let ram = FREE_RAM.0 + 0x1000;
+    let device = IO_APIC - FLASH_OFFSET;
+    let first = map_pages([ram, device]);
+    (first + 0xFFE, (first + 0xFFE) as *mut u16)
+}
