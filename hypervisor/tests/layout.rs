@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
-    devices::{gicd, pl011},
+    devices::{gicd, ioapic, pl011},
     vm::layout::{Flash, Layout},
 };
 use serde::Deserialize;
@@ -141,6 +141,25 @@ fn a_guest_with_a_timer_gets_the_cpu_interface_for_guests_and_no_more() {
     taken.push((CPU_INTERFACE.get(), CPU_INTERFACE_SIZE));
     taken.push((DISTRIBUTOR.get(), gicd::WINDOW));
     taken.push((UART.get(), pl011::WINDOW));
+    taken.sort();
+    for pair in taken.windows(2) {
+        assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");
+    }
+}
+
+/// No device that is emulated on x86_64 is in a window, or in another one.
+#[test]
+fn what_is_emulated_is_apart_from_what_is_mapped() {
+    use x86_64::{
+        apic::page,
+        layout::{IO_APIC, LOCAL_APIC, Mode, layout},
+    };
+    let mut taken: Vec<_> = given(&layout(Mode::Svm))
+        .into_values()
+        .map(|(gpa, size, ..)| (gpa, size))
+        .collect();
+    taken.push((IO_APIC.get(), ioapic::WINDOW));
+    taken.push((LOCAL_APIC.get(), page::WINDOW));
     taken.sort();
     for pair in taken.windows(2) {
         assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");

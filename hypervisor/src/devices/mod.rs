@@ -6,7 +6,7 @@
 //! tested.
 
 #[cfg(test)]
-mod ends;
+pub mod ends;
 pub mod gicd;
 pub mod ioapic;
 pub mod pl011;

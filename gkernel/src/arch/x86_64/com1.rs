@@ -10,6 +10,7 @@ use super::{
     ioapic,
     probe::{PROTECTION, probe},
     timer, try_in_kernel, try_in_user,
+    user::try_in_user_with_ports,
 };
 use crate::{
     println,
@@ -165,6 +166,25 @@ const USER_PROBES: &[Probe] = &[probe(
     PROTECTION,
 )];
 
+/// And with leave, which is for all ports that there are.
+const USER_PROBES_WITH_LEAVE: &[Probe] = &[
+    probe(
+        "in al, 0x3ff, with leave",
+        b"\xBA\xFF\x03\0\0\xEC",
+        Fate::WentOn,
+    ),
+    probe(
+        "in ax, 0x3f8, with leave",
+        b"\xBA\xF8\x03\0\0\x66\xED",
+        PROTECTION,
+    ),
+    probe(
+        "in al, 0x3f7, with leave",
+        b"\xBA\xF7\x03\0\0\xEC",
+        PROTECTION,
+    ),
+];
+
 /// Something that has to be so, with its name.
 type Check = (&'static str, fn() -> bool);
 
@@ -191,6 +211,7 @@ pub fn check_uart() -> usize {
     let swept = [
         probe::sweep(PROBES, try_in_kernel),
         probe::sweep(USER_PROBES, try_in_user),
+        probe::sweep(USER_PROBES_WITH_LEAVE, try_in_user_with_ports),
     ];
     swept
         .into_iter()

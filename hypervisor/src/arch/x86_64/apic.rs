@@ -1,5 +1,5 @@
 //! A guest's local APIC, which it reaches by the MSRs of x2APIC (APM vol. 2 §16.11; Intel SDM vol. 3
-//! §11.12): the registers, the order of priorities, and the timer.
+//! §11.12), or by a [`page`] of memory: the registers, the order of priorities, and the timer.
 //!
 //! It is a model: it touches no register of the CPU's. The vCPU polls it before each turn, offers what it
 //! [wants](LocalApic::wanted) to the CPU as a virtual interrupt, and says whether the CPU [took](LocalApic::take) it.
@@ -7,18 +7,26 @@
 //! itself, and what the I/O APIC says, of which alone some are of lines at the level. A register that is not here
 //! is none that the guest has.
 
+pub mod page;
 mod timer;
+
+use core::ops::RangeInclusive;
 
 use timer::Timer;
 pub use timer::Tsc;
 
-use super::cpuid::Frequencies;
+use super::cpuid::ShownApic;
 use crate::devices::ioapic::Message;
 
 /// The base of the local APIC, and its state (§16.3.1): on, in x2APIC mode, of the boot processor.
 const APIC_BASE: u32 = 0x1B;
-/// A guest starts so. It stays so: there are no registers in memory.
+/// A guest starts in the mode that it is given, and stays there.
 const X2APIC_ENABLED: u64 = 0xFEE0_0000 | 1 << 11 | 1 << 10 | 1 << 8;
+/// The same with registers in memory, from that base on.
+const XAPIC_ENABLED: u64 = 0xFEE0_0000 | 1 << 11 | 1 << 8;
+
+/// The numbers of the MSRs of x2APIC.
+const X2APIC_MSRS: RangeInclusive<u32> = page::FIRST..=0x8FF;
 
 /// The time stamp at which the timer's interrupt comes, in that mode of the timer's (§16.4.1; SDM vol. 3
 /// §11.5.4.1).
@@ -60,6 +68,8 @@ const DELIVERY_STATUS: u64 = 1 << 12;
 /// ESR: an interrupt with a vector below 16 was sent, or was received.
 const SENT_ILLEGAL: u8 = 1 << 5;
 const RECEIVED_ILLEGAL: u8 = 1 << 6;
+/// And, with registers in memory: there was an access to one that there is not.
+const ILLEGAL_REGISTER: u8 = 1 << 7;
 /// The first vector that an interrupt can have.
 const FIRST_VECTOR: u8 = 16;
 
@@ -83,9 +93,19 @@ pub enum Wake {
     Never,
 }
 
+/// How a guest reaches its local APIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// By registers in memory.
+    XApic,
+    /// By MSRs.
+    X2Apic,
+}
+
 /// A local APIC.
 #[derive(Clone, Debug)]
 pub struct LocalApic {
+    mode: Mode,
     tpr: u8,
     svr: u32,
     /// The vectors that are being served, and those that wait.
@@ -102,9 +122,10 @@ pub struct LocalApic {
 }
 
 impl LocalApic {
-    /// As after a reset, but in x2APIC mode. `tsc` leads from the guest's time stamps to the host's clock.
-    pub fn new(tsc: Tsc) -> Self {
+    /// As after a reset, but in this mode. `tsc` leads from the guest's time stamps to the host's clock.
+    pub fn new(mode: Mode, tsc: Tsc) -> Self {
         Self {
+            mode,
             tpr: 0,
             svr: 0xFF,
             in_service: Vectors::default(),
@@ -118,19 +139,41 @@ impl LocalApic {
         }
     }
 
-    /// What counts time, as CPUID tells it.
-    pub fn frequencies(&self) -> Frequencies {
-        Frequencies {
-            tsc: self.timer.tsc().khz,
-            apic: timer::KHZ,
+    /// What CPUID tells of it.
+    pub fn shown(&self) -> ShownApic {
+        ShownApic {
+            is_x2apic: self.mode == Mode::X2Apic,
+            tsc_khz: self.timer.tsc().khz,
+            timer_khz: timer::KHZ,
         }
+    }
+
+    /// What IA32_APIC_BASE is.
+    fn base(&self) -> u64 {
+        match self.mode {
+            Mode::XApic => XAPIC_ENABLED,
+            Mode::X2Apic => X2APIC_ENABLED,
+        }
+    }
+
+    /// Whether it has an MSR with this number, be it one that there is or not.
+    fn has_msr(&self, msr: u32) -> bool {
+        self.mode == Mode::X2Apic || !X2APIC_MSRS.contains(&msr)
     }
 
     /// What RDMSR gives; `None` is #GP(0).
     pub fn read(&mut self, msr: u32, now: Now) -> Option<u64> {
+        if !self.has_msr(msr) {
+            return None;
+        }
+        self.register(msr, now)
+    }
+
+    /// What a register holds, by the number of its MSR; none if it is not there to be read.
+    fn register(&mut self, msr: u32, now: Now) -> Option<u64> {
         self.poll(now.ns);
         let value = match msr {
-            APIC_BASE => return Some(X2APIC_ENABLED),
+            APIC_BASE => return Some(self.base()),
             TSC_DEADLINE => return Some(self.timer.deadline_tsc()),
             ID => 0,
             VERSION => return Some(VERSION_10),
@@ -152,10 +195,15 @@ impl LocalApic {
 
     /// Does what WRMSR does; false is #GP(0), and nothing has changed then.
     pub fn write(&mut self, msr: u32, value: u64, now: Now) -> bool {
+        self.has_msr(msr) && self.set_register(msr, value, now)
+    }
+
+    /// Writes a register, by the number of its MSR; false if it is not there to be written, or not with this value.
+    fn set_register(&mut self, msr: u32, value: u64, now: Now) -> bool {
         self.poll(now.ns);
         let word = value as u32;
         match msr {
-            APIC_BASE => return value == X2APIC_ENABLED,
+            APIC_BASE => return value == self.base(),
             TSC_DEADLINE => {
                 if self.is_in(DEADLINE) {
                     self.timer.set_deadline(value, now);
@@ -186,10 +234,7 @@ impl LocalApic {
             }
             TDCR if value & !0b1011 == 0 => self.timer.set_divide(word as u8, now.ns),
             SELF_IPI if value <= 0xFF => {
-                if word < FIRST_VECTOR.into() {
-                    self.errors |= SENT_ILLEGAL;
-                }
-                self.request(value as u8, false);
+                self.send(value as u8);
             }
             _ => return false,
         }
@@ -283,6 +328,19 @@ impl LocalApic {
         } else {
             served & 0xF0
         }
+    }
+
+    /// The processor sends itself an interrupt.
+    fn send(&mut self, vector: u8) {
+        if vector < FIRST_VECTOR {
+            self.errors |= SENT_ILLEGAL;
+        }
+        self.request(vector, false);
+    }
+
+    /// There was an access in memory to a register that there is not.
+    fn note_illegal_register(&mut self) {
+        self.errors |= ILLEGAL_REGISTER;
     }
 
     fn request(&mut self, vector: u8, level: bool) {

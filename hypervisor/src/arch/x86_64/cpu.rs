@@ -4,10 +4,13 @@ use alloc::{boxed::Box, rc::Rc};
 use core::cell::RefCell;
 
 use super::{
-    apic::LocalApic,
+    apic::{
+        self, LocalApic,
+        page::{self, Page},
+    },
     format::NestedPaging,
     interrupts::Interrupts,
-    layout::{self, COM1, COM1_LINE, ENTRY, IO_APIC, Mode, RAM_END},
+    layout::{self, COM1, COM1_LINE, ENTRY, IO_APIC, LOCAL_APIC, Mode, RAM_END},
     regs,
     regs::HOST_REGISTERS,
     vcpu,
@@ -32,13 +35,6 @@ use crate::{
 
 /// A CPU with AMD's SVM.
 pub struct X86;
-
-/// The kinds of timer that a guest can get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timer {
-    /// That of a local APIC, which the guest reaches by the MSRs of x2APIC.
-    X2Apic,
-}
 
 /// The kinds of UART that a guest can get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +63,10 @@ impl Arch for X86 {
         ("invalid-vmcb", Mode::InvalidVmcb),
     ];
 
-    type Timer = Timer;
-    const TIMERS: &'static [(&'static str, Timer)] = &[("x2apic", Timer::X2Apic)];
+    /// That of a local APIC, by how the guest reaches it.
+    type Timer = apic::Mode;
+    const TIMERS: &'static [(&'static str, apic::Mode)] =
+        &[("x2apic", apic::Mode::X2Apic), ("xapic", apic::Mode::XApic)];
 
     type Console = Uart;
     const CONSOLES: &'static [(&'static str, Uart)] = &[("com1", Uart::Com1)];
@@ -93,7 +91,7 @@ impl Arch for X86 {
     /// With page tables that map each of the low 4 GiB to itself.
     fn new_vcpu(
         mode: Mode,
-        timer: Option<Timer>,
+        timer: Option<apic::Mode>,
         console: Option<Uart>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
@@ -103,7 +101,7 @@ impl Arch for X86 {
         // Its tables map these addresses to themselves.
         let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
         let chips = match timer {
-            Some(Timer::X2Apic) => Some(add_interrupts(bus)?),
+            Some(mode) => Some(add_interrupts(mode, bus)?),
             None => None,
         };
         if let Some(Uart::Com1) = console {
@@ -138,8 +136,12 @@ impl Arch for X86 {
 type Chips = (Rc<RefCell<LocalApic>>, Rc<RefCell<IoApic>>);
 
 /// Gives a guest what it is interrupted by.
-fn add_interrupts(bus: &mut Bus) -> Result<Chips, Error> {
-    let local = Rc::new(RefCell::new(LocalApic::new(regs::tsc())));
+fn add_interrupts(mode: apic::Mode, bus: &mut Bus) -> Result<Chips, Error> {
+    let local = Rc::new(RefCell::new(LocalApic::new(mode, regs::tsc())));
+    if mode == apic::Mode::XApic {
+        let page = Page::new(local.clone(), regs::now);
+        bus.add(LOCAL_APIC, page::WINDOW, Box::new(page))?;
+    }
     let io = Rc::new(RefCell::new(IoApic::default()));
     bus.add(IO_APIC, ioapic::WINDOW, Box::new(io.clone()))?;
     Ok((local, io))

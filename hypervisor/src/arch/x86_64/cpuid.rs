@@ -38,7 +38,7 @@ const LARGEST_EXTENDED: u32 = 0x8000_0008;
 pub fn answer(
     function: u32,
     index: u32,
-    apic: Option<Frequencies>,
+    apic: Option<ShownApic>,
     host: impl Fn(u32, u32) -> Leaf,
 ) -> Leaf {
     match function {
@@ -63,20 +63,23 @@ pub fn answer(
         return Leaf::default();
     }
     let mut leaf = shown(function, index, host(function, index));
-    if apic.is_some() {
-        show_apic(function, &mut leaf);
+    if let Some(apic) = apic {
+        show_apic(function, apic, &mut leaf);
     }
     leaf
 }
 
-/// Shows the local APIC, x2APIC and the deadline of its timer.
-fn show_apic(function: u32, leaf: &mut Leaf) {
+/// Shows the local APIC, the deadline of its timer, and x2APIC if it is in that mode.
+fn show_apic(function: u32, apic: ShownApic, leaf: &mut Leaf) {
     const APIC: u32 = 1 << 9;
     const X2APIC: u32 = 1 << 21;
     const TSC_DEADLINE: u32 = 1 << 24;
     match function {
         1 => {
-            leaf.ecx |= X2APIC | TSC_DEADLINE;
+            leaf.ecx |= TSC_DEADLINE;
+            if apic.is_x2apic {
+                leaf.ecx |= X2APIC;
+            }
             leaf.edx |= APIC;
         }
         0x8000_0001 => leaf.edx |= APIC,
@@ -84,19 +87,21 @@ fn show_apic(function: u32, leaf: &mut Leaf) {
     }
 }
 
-/// What counts time for a guest that has a local APIC, in kHz.
+/// What a guest is told of its local APIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frequencies {
-    /// The time-stamp counter.
-    pub tsc: u32,
-    /// The counter of the APIC's timer, undivided.
-    pub apic: u32,
+pub struct ShownApic {
+    /// It is in x2APIC mode.
+    pub is_x2apic: bool,
+    /// The frequency of the time-stamp counter, in kHz.
+    pub tsc_khz: u32,
+    /// That of the counter of the APIC's timer, undivided.
+    pub timer_khz: u32,
 }
 
-fn frequencies(Frequencies { tsc, apic }: Frequencies) -> Leaf {
+fn frequencies(apic: ShownApic) -> Leaf {
     Leaf {
-        eax: tsc,
-        ebx: apic,
+        eax: apic.tsc_khz,
+        ebx: apic.timer_khz,
         ..Leaf::default()
     }
 }
@@ -384,17 +389,33 @@ mod tests {
         assert_eq!(address_sizes(0x3028), 48 << 8 | 40);
     }
 
-    const FREQUENCIES: Frequencies = Frequencies {
-        tsc: 4_000_000,
-        apic: 1_000_000,
+    const APIC: ShownApic = ShownApic {
+        is_x2apic: true,
+        tsc_khz: 4_000_000,
+        timer_khz: 1_000_000,
     };
+
+    #[test]
+    fn x2apic_is_shown_where_the_apic_is_in_that_mode() {
+        for function in [0, 1, 7, 0x4000_0010, 0x8000_0001] {
+            let is_x2apic = false;
+            let apic = Some(ShownApic { is_x2apic, ..APIC });
+            let xapic = answer(function, 0, apic, nothing);
+            let x2apic = answer(function, 0, Some(APIC), nothing);
+            let differs = if function == 1 { vec![21] } else { vec![] };
+            assert_eq!(bits(xapic.ecx ^ x2apic.ecx), differs);
+            let (ecx, edx) = (x2apic.ecx, x2apic.edx);
+            assert_eq!(Leaf { ecx, ..xapic }, x2apic);
+            assert_eq!(xapic.edx, edx);
+        }
+    }
 
     /// Where the host shows none of it, too.
     #[test]
     fn an_apic_is_shown_to_a_guest_that_has_one() {
         for host in [everything, nothing] {
             let without = |function| answer(function, 0, None, host);
-            let with = |function| answer(function, 0, Some(FREQUENCIES), host);
+            let with = |function| answer(function, 0, Some(APIC), host);
             for function in [0, 7, 0x8000_0000, 0x8000_0002, 0x8000_0007, 0x8000_0008] {
                 assert_eq!(with(function), without(function), "{function:#x}");
             }
@@ -412,9 +433,9 @@ mod tests {
     fn a_guest_with_an_apic_is_told_the_frequencies() {
         let last = |apic| answer(0x4000_0000, 0, apic, nothing).eax;
         assert_eq!(last(None), 0x4000_0000);
-        assert_eq!(last(Some(FREQUENCIES)), 0x4000_0010);
+        assert_eq!(last(Some(APIC)), 0x4000_0010);
         assert_eq!(answer(0x4000_0010, 0, None, everything), Leaf::default());
-        let told = answer(0x4000_0010, 0, Some(FREQUENCIES), everything);
+        let told = answer(0x4000_0010, 0, Some(APIC), everything);
         let wanted = Leaf {
             eax: 4_000_000,
             ebx: 1_000_000,
@@ -422,7 +443,7 @@ mod tests {
         };
         assert_eq!(told, wanted);
         assert_eq!(
-            answer(0x4000_000F, 0, Some(FREQUENCIES), everything),
+            answer(0x4000_000F, 0, Some(APIC), everything),
             Leaf::default()
         );
     }

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use super::{
     apic::{LocalApic, Now, Wake},
-    cpuid::Frequencies,
+    cpuid::ShownApic,
     event::Event,
     vmcb::{V_IRQ, V_TPR, offer},
 };
@@ -30,9 +30,9 @@ impl Interrupts {
         }
     }
 
-    /// What counts time, as CPUID tells it.
-    pub fn frequencies(&self) -> Frequencies {
-        self.local.borrow().frequencies()
+    /// What CPUID tells of the local APIC.
+    pub fn shown(&self) -> ShownApic {
+        self.local.borrow().shown()
     }
 
     /// What RDMSR gives; `None` is #GP(0).
@@ -101,7 +101,7 @@ fn exchange(local: &mut LocalApic, io: &mut IoApic) {
 mod tests {
     use super::*;
     use crate::{
-        arch::x86_64::apic::Tsc,
+        arch::x86_64::apic::{Mode, Tsc},
         devices::{Line, ioapic::Wire},
     };
 
@@ -125,7 +125,7 @@ mod tests {
             origin: 0,
             khz: 1_000_000,
         };
-        let local = Rc::new(RefCell::new(LocalApic::new(tsc)));
+        let local = Rc::new(RefCell::new(LocalApic::new(Mode::X2Apic, tsc)));
         let chip = Rc::new(RefCell::new(IoApic::default()));
         chip.borrow_mut().set_entry(0, entry | u32::from(VECTOR));
         let interrupts = Interrupts::new(local, chip.clone());

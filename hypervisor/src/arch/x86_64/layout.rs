@@ -17,6 +17,9 @@ pub const COM1_LINE: usize = 4;
 /// The I/O APIC of a guest that is given a timer, at a PC's place for it.
 pub const IO_APIC: Gpa = Gpa::new(0xFEC0_0000);
 
+/// The registers of the local APIC of a guest that has them in memory.
+pub const LOCAL_APIC: Gpa = Gpa::new(0xFEE0_0000);
+
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

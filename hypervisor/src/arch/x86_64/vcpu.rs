@@ -375,8 +375,8 @@ impl Vcpu {
 
     fn answer_cpuid(&mut self) {
         let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
-        let frequencies = self.interrupts.as_ref().map(Interrupts::frequencies);
-        let leaf = cpuid::answer(function, index, frequencies, regs::cpuid);
+        let apic = self.interrupts.as_ref().map(Interrupts::shown);
+        let leaf = cpuid::answer(function, index, apic, regs::cpuid);
         self.vmcb_mut().state.rax = leaf.eax.into();
         self.regs.rbx = leaf.ebx.into();
         self.regs.rcx = leaf.ecx.into();
