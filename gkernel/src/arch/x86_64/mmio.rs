@@ -5,8 +5,9 @@ use core::arch::asm;
 use super::{
     FLASH_OFFSET, FREE_RAM,
     ioapic::{self, IO_APIC, SELECTED, TABLE},
-    map_pages,
+    paging::map_pages,
     probe::PROTECTION,
+    timer::LOCAL_APIC,
     try_in_kernel,
 };
 
@@ -216,4 +217,74 @@ fn split_over_pages() -> (u64, *mut u16) {
     let device = IO_APIC - FLASH_OFFSET;
     let first = map_pages([ram, device]);
     (first + 0xFFE, (first + 0xFFE) as *mut u16)
+}
+
+/// A random instruction at a device: one with an operand in memory, the address of which is in RCX, or one at a port.
+pub fn instruction_at_device(random: &mut impl FnMut() -> u64) -> ([u8; 32], usize) {
+    /// What changes sizes, registers or segments, but not which register the address is in; repeats; locks.
+    const PREFIXES: [u8; 12] = [
+        0x66, 0x67, 0x48, 0x40, 0x44, 0x4C, 0x64, 0x65, 0xF2, 0xF3, 0xF0, 0x2E,
+    ];
+    /// MOV in several forms, MOVZX, MOVSX, MOVSXD; others come as they come. With 0x0F in front, or not.
+    const OPCODES: [(bool, u8); 10] = [
+        (false, 0x88),
+        (false, 0x89),
+        (false, 0x8A),
+        (false, 0x8B),
+        (false, 0xC6),
+        (false, 0xC7),
+        (false, 0x63),
+        (true, 0xB6),
+        (true, 0xBE),
+        (true, 0xBF),
+    ];
+    let mut code = [0x90; 32];
+    let mut end = 0;
+    let mut put = |bytes: &[u8]| {
+        code[end..end + bytes.len()].copy_from_slice(bytes);
+        end += bytes.len();
+    };
+    let choice = random();
+    let chosen = |shift: u32, count: usize| (choice >> shift) as usize % count;
+    if chosen(0, 8) == 0 {
+        // MOV EDX, a port about the UART's; then one of IN, OUT, INS, OUTS.
+        let port = 0x3F0 + (choice >> 8 & 0x1F) as u16;
+        put(&[0xBA]);
+        put(&u32::from(port).to_le_bytes());
+        if chosen(16, 4) == 0 {
+            put(&[PREFIXES[chosen(20, 12)]]);
+        }
+        put(&[[0xEC, 0xED, 0xEE, 0xEF, 0x6C, 0x6D, 0x6E, 0x6F][chosen(24, 8)]]);
+        return (code, end);
+    }
+    let device = [IO_APIC, LOCAL_APIC][chosen(3, 2)];
+    // Seldom does it leave the page.
+    let offset = match chosen(4, 256) {
+        0 => choice >> 12 & 0xFFF,
+        _ => 0x80 + (choice >> 12) % 0xE00,
+    };
+    let offset = offset & [!0xF, !0x3, !0][chosen(24, 3)];
+    put(&[0x48, 0xB9]);
+    put(&(device + offset).to_le_bytes());
+    for n in 0..chosen(32, 3) {
+        put(&[PREFIXES[chosen(36 + 4 * n as u32, 12)]]);
+    }
+    let (long, opcode) = match chosen(44, 32) {
+        0 => (chosen(49, 2) == 0, (choice >> 48) as u8),
+        _ => OPCODES[chosen(48, 10)],
+    };
+    if long {
+        put(&[0x0F]);
+    }
+    // ModRM: [RCX], without an offset or with one of a byte or of four.
+    let form = [0x01, 0x01, 0x41, 0x81][chosen(56, 4)];
+    // And a register: mostly one that a function may change.
+    let register = match random() % 32 {
+        0 => random() as u8 & 0b111,
+        any => any as u8 % 3,
+    };
+    put(&[opcode, form | register << 3]);
+    put(&(random() as u32 & 0x7F).to_le_bytes());
+    put(&(random() as u32).to_le_bytes());
+    (code, end)
 }

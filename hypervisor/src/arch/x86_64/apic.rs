@@ -9,11 +9,13 @@
 
 pub mod page;
 mod timer;
+mod vectors;
 
 use core::ops::RangeInclusive;
 
 use timer::Timer;
 pub use timer::Tsc;
+use vectors::Vectors;
 
 use super::cpuid::ShownApic;
 use crate::devices::ioapic::Message;
@@ -384,38 +386,6 @@ impl LocalApic {
 /// The class of a priority, or of a vector.
 const fn class(priority: u8) -> u8 {
     priority >> 4
-}
-
-/// A set of vectors.
-#[derive(Clone, Debug, Default)]
-struct Vectors([u32; 8]);
-
-impl Vectors {
-    fn insert(&mut self, vector: u8) {
-        self.0[usize::from(vector / 32)] |= 1 << (vector % 32);
-    }
-
-    fn remove(&mut self, vector: u8) {
-        self.0[usize::from(vector / 32)] &= !(1 << (vector % 32));
-    }
-
-    fn contains(&self, vector: u8) -> bool {
-        self.0[usize::from(vector / 32)] >> (vector % 32) & 1 != 0
-    }
-
-    /// The one with the highest priority.
-    fn highest(&self) -> Option<u8> {
-        let words = self.0.iter().enumerate().rev();
-        words
-            .filter_map(|(index, word)| Some(32 * index as u32 + word.checked_ilog2()?))
-            .next()
-            .map(|vector| vector as u8)
-    }
-
-    /// A register of 32 vectors, by its number from 0 on.
-    fn word(&self, index: u32) -> u32 {
-        self.0[index as usize]
-    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Event {
     }
 
     /// Whether EXITINTINFO says that anything was being delivered, so that the exit is not of an instruction.
-    pub const fn was_delivered(exit_int_info: u64) -> bool {
+    pub const fn was_under_way(exit_int_info: u64) -> bool {
         exit_int_info & VALID != 0
     }
 
@@ -175,8 +175,8 @@ mod tests {
         // QEMU leaves the rest of an event that was delivered.
         assert_eq!(Event::interrupted(PAGE.word() & !VALID), None);
         assert_eq!(Event::interrupted(0), None);
-        assert!(Event::was_delivered(PAGE.word()));
-        assert!(!Event::was_delivered(PAGE.word() & !VALID));
+        assert!(Event::was_under_way(PAGE.word()));
+        assert!(!Event::was_under_way(PAGE.word() & !VALID));
         let nmi = VALID | 2 << 8 | 2;
         assert_eq!(Event::interrupted(nmi), Some(Event(nmi)));
     }

@@ -1,5 +1,8 @@
 //! The vCPU of x86_64.
 
+mod access;
+mod emulate;
+
 use core::{
     arch::global_asm,
     mem::offset_of,
@@ -7,20 +10,16 @@ use core::{
 };
 
 use super::{
-    access::{Access, GeneralRegisters},
-    apic::Wake,
-    calls, cpuid,
-    decode::{self, Action, Instruction, Left, Trapped},
+    access::Access,
+    calls,
+    decode::{self, Action, Left, Trapped},
     event::{self, Event, Shutdown, meet},
-    fetch::fetch,
-    instruction,
     interrupts::Interrupts,
     msr,
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, State, TLB_FLUSH_ALL, V_INTR_MASKING,
-        Vmcb,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
     },
 };
 use crate::{
@@ -329,130 +328,6 @@ impl Vcpu {
         let event = self.pending.take().map_or(0, Event::word);
         // The guest takes it before its next instruction (§15.20).
         self.vmcb_mut().control.event_injection = event;
-    }
-
-    /// Carries an instruction of the guest's out.
-    fn emulate(&mut self, instruction: Instruction, left: &Left) -> Exit {
-        let done = match instruction {
-            Instruction::Cpuid => {
-                self.answer_cpuid();
-                true
-            }
-            Instruction::ReadMsr(number) => self.read_msr(number),
-            Instruction::WriteMsr(number) => self.write_msr(number),
-            Instruction::FlushCaches => true,
-            Instruction::Halt => return self.halt(),
-        };
-        if done {
-            self.move_past(SHORT_LENGTH);
-            return Exit::Emulated;
-        }
-        decode::refused(left).map_or(Exit::Emulated, Exit::Refused)
-    }
-
-    fn halt(&mut self) -> Exit {
-        let interrupts_are_on = self.vmcb().state.rflags & RFLAGS_IF != 0;
-        let wake = |interrupts: &Interrupts| interrupts.wake(interrupts_are_on, regs::now().ns);
-        let exit = match self.interrupts.as_ref().map_or(Wake::Never, wake) {
-            Wake::Never => return Exit::Idle,
-            Wake::Now => Exit::Emulated,
-            Wake::At(until_ns) => Exit::Waits { until_ns },
-        };
-        self.move_past(HLT_LENGTH);
-        exit
-    }
-
-    fn registers(&self) -> GeneralRegisters {
-        let State { rax, rsp, .. } = self.vmcb().state;
-        self.regs.all(rax, rsp)
-    }
-
-    fn set_registers(&mut self, registers: &GeneralRegisters) {
-        let (rax, rsp) = self.regs.set_all(registers);
-        let state = &mut self.vmcb_mut().state;
-        (state.rax, state.rsp) = (rax, rsp);
-    }
-
-    fn answer_cpuid(&mut self) {
-        let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
-        let apic = self.interrupts.as_ref().map(Interrupts::shown);
-        let leaf = cpuid::answer(function, index, apic, regs::cpuid);
-        self.vmcb_mut().state.rax = leaf.eax.into();
-        self.regs.rbx = leaf.ebx.into();
-        self.regs.rcx = leaf.ecx.into();
-        self.regs.rdx = leaf.edx.into();
-    }
-
-    fn emulated_msrs(&self) -> msr::Emulated {
-        let state = &self.vmcb().state;
-        msr::Emulated {
-            efer: state.efer,
-            pat: state.g_pat,
-        }
-    }
-
-    /// Gives EDX:EAX the value of an MSR; false if the guest has not got it.
-    fn read_msr(&mut self, number: u32) -> bool {
-        let own = self.emulated_msrs().read(number);
-        let of_apic = || self.interrupts.as_ref()?.read(number, regs::now());
-        let Some(value) = own.or_else(of_apic) else {
-            return false;
-        };
-        self.vmcb_mut().state.rax = value & 0xFFFF_FFFF;
-        self.regs.rdx = value >> 32;
-        true
-    }
-
-    /// Gives an MSR the value in EDX:EAX; false if the guest has not got it, or not with this value.
-    fn write_msr(&mut self, number: u32) -> bool {
-        let value = self.regs.rdx << 32 | self.vmcb().state.rax & 0xFFFF_FFFF;
-        if let Some(interrupts) = &self.interrupts
-            && interrupts.write(number, value, regs::now())
-        {
-            return true;
-        }
-        let Some(msr::Emulated { efer, pat }) = self.emulated_msrs().written(number, value) else {
-            return false;
-        };
-        let state = &mut self.vmcb_mut().state;
-        (state.efer, state.g_pat) = (efer, pat);
-        true
-    }
-
-    /// The access at `gpa` that the instruction at RIP made, if it is one that can be carried out.
-    fn instruction(&self, gpa: Gpa, ram: &dyn Ram) -> Option<Access> {
-        let Vmcb { control, state } = self.vmcb();
-        if Event::was_delivered(control.exit_int_info) || !state.is_64_bit() {
-            return None;
-        }
-        let (bytes, there) = fetch(state.cr3, Gva::new(state.rip), ram);
-        let is_write = decode::is_write(control.exit_info1);
-        let state = instruction::State {
-            registers: self.registers(),
-            rip: state.rip,
-            fs_base: state.fs.base,
-            gs_base: state.gs.base,
-        };
-        instruction::made(&bytes[..there], &state, gpa, is_write)
-    }
-
-    /// Has the CPU shut down on the next entry: by an exception for which it finds no handler, however often.
-    fn shut_down(&mut self) {
-        self.vmcb_mut().state.idtr.limit = 0;
-        self.pending = Some(event::DOUBLE);
-    }
-
-    /// Has an access to a device done; a load gave `value`.
-    fn end_access(&mut self, value: Option<u64>) {
-        let Some(access) = self.access else {
-            return;
-        };
-        if let Some(value) = value {
-            let mut registers = self.registers();
-            access.load(value, &mut registers);
-            self.set_registers(&registers);
-        }
-        self.go_on_at(access.next);
     }
 
     /// Moves RIP past an instruction that was carried out.
