@@ -24,19 +24,12 @@ struct Shared {
 }
 
 /// The clock of the CPU that this code runs on. Its interrupts are on whenever a function is called.
-pub struct HostClock<A> {
-    /// What the alarm was last set to. It is gone when its time has come, and is not set for that time again.
-    alarm_ns: Option<u64>,
-    arch: PhantomData<A>,
-}
+pub struct HostClock<A>(PhantomData<A>);
 
 impl<A: Arch> HostClock<A> {
     /// The clock. Nothing is armed by this.
     pub const fn new() -> Self {
-        Self {
-            alarm_ns: None,
-            arch: PhantomData,
-        }
+        Self(PhantomData)
     }
 }
 
@@ -46,41 +39,43 @@ impl<A: Arch> Clock for HostClock<A> {
     }
 
     fn set_alarm(&mut self, deadline_ns: Option<u64>) {
-        if deadline_ns == self.alarm_ns {
-            return;
-        }
-        self.alarm_ns = deadline_ns;
-        axhal::asm::disable_irqs();
-        let mut shared = SHARED.lock();
-        if shared.is_none() && deadline_ns.is_some() {
-            *shared = take_over();
-        }
-        if let Some(Shared { alarms, .. }) = &mut *shared
-            && alarms.set(deadline_ns)
-        {
-            time::set_oneshot_timer(alarms.next_ns());
-        }
-        drop(shared);
-        axhal::asm::enable_irqs();
+        undisturbed(|| {
+            let mut shared = SHARED.lock();
+            if shared.is_none() && deadline_ns.is_some() {
+                *shared = take_over();
+            }
+            if let Some(Shared { alarms, .. }) = &mut *shared
+                && alarms.set(deadline_ns)
+            {
+                time::set_oneshot_timer(alarms.next_ns());
+            }
+        });
     }
 
     fn wait(&mut self, deadline_ns: u64) {
         self.set_alarm(Some(deadline_ns));
-        axhal::asm::disable_irqs();
-        if self.now_ns() < deadline_ns {
-            A::wait_for_interrupt();
-        }
-        axhal::asm::enable_irqs();
+        undisturbed(|| {
+            if self.now_ns() < deadline_ns {
+                A::wait_for_interrupt();
+            }
+        });
     }
 }
 
+/// Runs code with interrupts off, and turns them on behind it.
+fn undisturbed(code: impl FnOnce()) {
+    axhal::asm::disable_irqs();
+    code();
+    axhal::asm::enable_irqs();
+}
+
 /// Puts our handler in the place of ArceOS's; none if there was none, and so no tick. Interrupts are off:
-/// for one that came in between there would be no handler.
+/// for one that came in between there would be no handler. The timer is armed for the next tick of ArceOS's, which is
+/// not later than the first of ours.
 fn take_over() -> Option<Shared> {
     let tick = axhal::irq::unregister(time::irq_num())?;
     axhal::irq::register(time::irq_num(), on_timer);
     let alarms = Alarms::new(time::monotonic_time_nanos(), TICK_NS);
-    time::set_oneshot_timer(alarms.next_ns());
     Some(Shared { alarms, tick })
 }
 

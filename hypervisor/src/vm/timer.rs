@@ -58,6 +58,8 @@ pub struct Alarms {
     period_ns: u64,
     tick_ns: u64,
     alarm_ns: Option<u64>,
+    /// What the alarm was last set to.
+    set_ns: Option<u64>,
 }
 
 impl Alarms {
@@ -67,6 +69,7 @@ impl Alarms {
             period_ns,
             tick_ns: now_ns.saturating_add(period_ns),
             alarm_ns: None,
+            set_ns: None,
         }
     }
 
@@ -76,10 +79,14 @@ impl Alarms {
             .map_or(self.tick_ns, |alarm| alarm.min(self.tick_ns))
     }
 
-    /// Sets the alarm, or takes it away. Returns whether the timer has to be armed anew.
+    /// Sets the alarm, or takes it away. Returns whether the timer has to be armed anew. One whose time has come is
+    /// gone, and is not set for that time again.
     pub fn set(&mut self, alarm_ns: Option<u64>) -> bool {
+        if alarm_ns == self.set_ns {
+            return false;
+        }
         let before = self.next_ns();
-        self.alarm_ns = alarm_ns;
+        (self.alarm_ns, self.set_ns) = (alarm_ns, alarm_ns);
         self.next_ns() != before
     }
 
@@ -153,7 +160,11 @@ mod tests {
         let mut alarms = Alarms::new(0, 100);
         alarms.set(Some(10));
         assert!(!alarms.interrupted(10));
+        assert!(!alarms.set(Some(10)), "it is gone");
         assert_eq!(alarms.next_ns(), 100);
+        assert!(!alarms.set(None), "the tick is armed");
+        assert!(alarms.set(Some(10)), "it was taken away between");
+        assert!(!alarms.interrupted(10));
         alarms.set(Some(150));
         assert!(alarms.interrupted(100));
         assert_eq!(alarms.next_ns(), 150, "one that is to come is kept");

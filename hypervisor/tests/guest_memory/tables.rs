@@ -126,6 +126,24 @@ fn a_mapping_is_not_overwritten() {
 }
 
 #[test]
+fn neither_is_a_page_or_a_table_with_pages() {
+    let mut tables = tables();
+    let mut map_at = |gpa, hpa, size| {
+        let result = map(&mut tables, (gpa, hpa, size), Permits::ALL, Kind::Normal);
+        (result, translate(tables.root(), 0x20_1000))
+    };
+    assert_eq!(map_at(0x20_1000, 0x7000, PAGE), (Ok(()), Some(0x7000)));
+    for (gpa, size) in [
+        (0x20_1000, PAGE),
+        (0x20_0000, 2 * PAGE),
+        (0x20_0000, 2 << 20),
+    ] {
+        let result = map_at(gpa, 0x40_0000, size);
+        assert_eq!(result, (Err(MapError::Misuse), Some(0x7000)), "{size:#x}");
+    }
+}
+
+#[test]
 fn a_page_that_is_unmapped_is_gone_from_tables_and_tlbs() {
     let mut tables = tables();
     map(

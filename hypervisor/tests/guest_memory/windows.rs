@@ -134,6 +134,12 @@ fn an_image_window_shows_the_image_and_zeros_behind_it() {
     assert_eq!(page[..0x800], image[0x1000..]);
     assert!(page[0x800..].iter().all(|&byte| byte == 0));
     assert_eq!(memory.resolve(&read(0xFFC0_2000)), Err(Refusal::Undeclared));
+    // A page in the middle is a page of it, and no more.
+    assert_eq!(memory.resolve(&read(0xFFC0_0FFC)), Ok("pflash"));
+    let hpa = translate(memory.tables().root(), 0xFFC0_0000).unwrap();
+    // SAFETY: as above.
+    let page = unsafe { std::slice::from_raw_parts(hpa as *const u8, PAGE as usize) };
+    assert_eq!(page, &image[..0x1000]);
 }
 
 #[test]

@@ -152,7 +152,9 @@ fn a_virtual_interrupt_of_x86_64s_is_two_lines() {
 #[test]
 fn a_user_call_of_x86_64s_is_an_int_in_ring_3() {
     let raised = |n: u32, is_int: u8, cpl: u8| {
-        format!("{n:6}: v=80 e=0000 i={is_int} cpl={cpl} IP=0023:0000000000400010 pc=0000000000400010\n")
+        format!(
+            "{n:6}: v=80 e=0000 i={is_int} cpl={cpl} IP=0023:0000000000400010 pc=0000000000400010\n"
+        )
     };
     let log = raised(0, 1, 3) + &raised(9, 0, 3) + &raised(10, 1, 0) + &raised(1_000_000, 1, 3);
     let account = account(Format::X86SvmInt, &(log + "x: v=80 i=1 cpl=3 IP\n"));
