@@ -88,6 +88,7 @@ fn ends() -> Vec<Outcome> {
                     gpa,
                     access,
                     during_walk,
+                    transfer: None,
                 };
                 reasons.push(Reason::Fault(fault, refusal));
             }
@@ -113,6 +114,7 @@ fn printed() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
                 gpa: Gpa::new(0x2200_0000),
                 access: Access::Read,
                 during_walk,
+                transfer: None,
             };
             events.mapped(&fault, "pflash");
         }
