@@ -1,5 +1,5 @@
 use super::*;
-use crate::devices::ends::Typed;
+use crate::devices::tests::Typed;
 
 fn read(chip: &mut IoApic, register: u8) -> u32 {
     let mut terminal = Typed::default();

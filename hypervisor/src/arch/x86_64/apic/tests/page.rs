@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     arch::x86_64::apic::page::{self, Page},
-    devices::{Device, ends::Typed},
+    devices::{Device, tests::Typed},
     vm::exit::Size,
 };
 use alloc::rc::Rc;
