@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
-    devices::{gicd, ioapic, pl011},
+    devices::{gicd, ioapic, pl011, plic},
     memory::addr::Gpa,
     vm::{
         exit::Call,
@@ -93,11 +93,13 @@ fn given(layout: &Layout) -> BTreeSet<(u64, u64)> {
 #[test]
 fn the_page_has_each_window() {
     use aarch64::layout::{CPU_INTERFACE, CPU_INTERFACE_SIZE, DISTRIBUTOR, LAYOUT, UART};
-    assert_eq!(
-        windows("### riscv64"),
-        given(&riscv64::layout::LAYOUT),
-        "riscv64"
-    );
+    let emulated = [
+        (riscv64::layout::PLIC.get(), plic::WINDOW),
+        (riscv64::layout::UART.get(), riscv64::layout::UART_WINDOW),
+    ];
+    let memory = given(&riscv64::layout::LAYOUT).into_iter();
+    let all: BTreeSet<_> = memory.chain(emulated).collect();
+    assert_eq!(windows("### riscv64"), all, "riscv64");
     let svm = x86_64::layout::layout(x86_64::layout::Mode::Svm);
     let emulated = [
         (x86_64::layout::IO_APIC.get(), ioapic::WINDOW),

@@ -11,8 +11,8 @@ fn listen() {
     const NUMBERS: u32 = 400;
 
     timer::enable(true);
-    // The first look may set the console up, and what was typed before it is lost then.
-    let early = arch::get_byte();
+    // A UART is set up before anything is typed: to turn its FIFO on empties it.
+    arch::read_console(&mut []);
     println!("guest: listening");
     let (mut number, mut digits, mut position, mut wrong) = (0, 0, 0, 0);
     let (mut by_call, mut in_pieces) = (0, 0);
@@ -51,7 +51,7 @@ fn listen() {
     timer::disarm();
     case!(
         "console-input",
-        early.is_none() && number == NUMBERS && wrong == 0 && in_pieces > 0,
+        number == NUMBERS && wrong == 0 && in_pieces > 0,
         "{number} numbers, {wrong} of them wrong; {in_pieces} bytes in pieces"
     );
 }

@@ -8,6 +8,7 @@
 pub mod gicd;
 pub mod ioapic;
 pub mod pl011;
+pub mod plic;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod uart16550;

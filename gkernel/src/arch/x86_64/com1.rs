@@ -2,8 +2,7 @@
 
 use core::{
     arch::asm,
-    cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use super::{
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     println,
     probe::{self, Fate, Probe},
+    typed,
 };
 
 /// Its registers, by their ports. While LCR.DLAB is set, the first two are the divisor's.
@@ -57,19 +57,11 @@ fn write(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
 }
 
-/// What the interrupt has read, and nobody else yet.
-struct Ring(UnsafeCell<[u8; ROOM]>);
-const ROOM: usize = 64;
-// SAFETY: there is one CPU; the handler writes what is behind FILLED, and with interrupts off what is before it is read.
-unsafe impl Sync for Ring {}
-static RING: Ring = Ring(UnsafeCell::new([0; ROOM]));
-static FILLED: AtomicUsize = AtomicUsize::new(0);
-
 /// The next byte that was typed, by looking for it. Interrupts are off, and what they read comes first.
 pub fn get_byte() -> Option<u8> {
     turn_on();
     let mut byte = [0];
-    if take(&mut byte) == 1 {
+    if typed::take(&mut byte) == 1 {
         return Some(byte[0]);
     }
     (read(LSR) & RECEIVED != 0).then(|| read(DATA))
@@ -81,7 +73,7 @@ pub fn read_console(bytes: &mut [u8]) -> usize {
     write(IER, ON_RECEIVED);
     timer::interrupts(true);
     timer::interrupts(false);
-    take(bytes)
+    typed::take(bytes)
 }
 
 /// Has the UART's line lead to its interrupt, the first time.
@@ -105,28 +97,13 @@ pub(super) fn lower_line() {
     read(IIR);
 }
 
-/// Takes from the ring.
-fn take(bytes: &mut [u8]) -> usize {
-    let filled = FILLED.load(Ordering::Relaxed);
-    let count = bytes.len().min(filled);
-    // SAFETY: interrupts are off, so nobody else is at it.
-    let ring = unsafe { &mut *RING.0.get() };
-    bytes[..count].copy_from_slice(&ring[..count]);
-    ring.copy_within(count..filled, 0);
-    FILLED.store(filled - count, Ordering::Relaxed);
-    count
-}
-
 /// The interrupt came: reads a byte, and comes again for the next. With no room for more, none comes until somebody asks
 /// again.
 pub(super) fn on_interrupt() {
-    let filled = FILLED.load(Ordering::Relaxed);
-    if filled == ROOM {
+    if !typed::has_room() {
         write(IER, 0);
     } else if read(LSR) & RECEIVED != 0 {
-        // SAFETY: interrupts are off, so nobody else is at it.
-        unsafe { (*RING.0.get())[filled] = read(DATA) };
-        FILLED.store(filled + 1, Ordering::Relaxed);
+        typed::put(read(DATA));
     }
     timer::end_interrupt();
 }

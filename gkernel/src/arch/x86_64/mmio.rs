@@ -6,10 +6,10 @@ use super::{
     FLASH_OFFSET, FREE_RAM,
     ioapic::{self, IO_APIC, SELECTED, TABLE},
     paging::map_pages,
-    probe::PROTECTION,
+    probe::{PROTECTION, watch},
     timer::LOCAL_APIC,
-    try_in_kernel,
 };
+use crate::{probe::Fate, touch};
 
 /// Loads a register of 32 bits, by a MOV: of a volatile read the compiler makes an operand of other instructions too.
 ///
@@ -135,80 +135,76 @@ pub fn stores() -> impl Iterator<Item = (&'static str, u64, u64)> {
     .into_iter()
 }
 
-/// An instruction with an address in RCX.
-type Form = (&'static str, &'static [u8]);
-
-/// What is no plain load or store, and what the device has not got.
-const REFUSED: &[Form] = &[
-    ("mov al", b"\x8A\x01"),
-    ("mov ax", b"\x66\x8B\x01"),
-    ("mov rax", b"\x48\x8B\x01"),
-    ("mov [], al", b"\x88\x01"),
-    ("mov [], ax", b"\x66\x89\x01"),
-    ("mov [], rax", b"\x48\x89\x01"),
-    ("mov byte ptr [], 1", b"\xC6\x01\x01"),
-    ("mov qword ptr [], 1", b"\x48\xC7\x01\x01\0\0\0"),
-    ("movzx eax, byte ptr []", b"\x0F\xB6\x01"),
-    ("movsx rax, word ptr []", b"\x48\x0F\xBF\x01"),
-    ("mov eax, [+ 1]", b"\x8B\x41\x01"),
-    ("mov [+ 2], eax", b"\x89\x41\x02"),
-    ("mov eax, [+ 4]", b"\x8B\x41\x04"),
-    ("mov [+ 0x10], eax", b"\x89\x41\x10"),
-    ("or dword ptr [], 1", b"\x83\x09\x01"),
-    ("xchg eax, []", b"\x87\x01"),
-    ("lock xadd [], eax", b"\xF0\x0F\xC1\x01"),
-    ("inc dword ptr []", b"\xFF\x01"),
-    ("cmp dword ptr [], 1", b"\x83\x39\x01"),
-    ("push qword ptr []", b"\xFF\x31"),
-    ("lodsd", b"\x48\x89\xCE\xAD"),
-    ("stosd", b"\x48\x89\xCF\xAB"),
-    ("movbe eax, []", b"\x0F\x38\xF0\x01"),
-    ("movnti [], eax", b"\x0F\xC3\x01"),
-    ("mov ds, []", b"\x8E\x19"),
-    ("fild dword ptr []", b"\xDB\x01"),
-    ("call qword ptr []", b"\xFF\x11"),
-];
-
-/// A plain load and store of two bytes of RAM and the first two of the device.
-const SPLIT: &[Form] = &[
-    ("mov eax, [], split", b"\x8B\x01"),
-    ("mov [], eax, split", b"\x89\x01"),
-];
+/// `name, an instruction with an address in RCX, that address;`
+macro_rules! refused {
+    ($($name:literal, $code:literal, $at:expr;)*) => {
+        [$(($name, {
+            // SAFETY: it reads or writes a device that the kernel's tables map, or is passed over by the handler, which
+            // goes on behind it.
+            let fate = watch(|| unsafe {
+                asm!(
+                    "lea rax, [rip + 2f]",
+                    "mov [rdx], rax",
+                    $code,
+                    "2:",
+                    inout("rcx") $at => _,
+                    inout("rdx") touch::behind_place() => _,
+                    out("rax") _,
+                    out("rsi") _,
+                    out("rdi") _,
+                );
+            });
+            fate.is_some_and(|(vector, _)| Fate::Trapped(vector) == PROTECTION)
+        })),*]
+    };
+}
 
 /// The two bytes of RAM that are in front of the device there.
 const BEFORE: u16 = 0x5AA5;
 
-/// Each form that is not carried out, by name, and whether it ended in #GP(0) and changed nothing.
+/// Each form that is not carried out, by name, and whether it ended in #GP(0) and changed nothing: what is no plain load or
+/// store, what the device has not got, and what is on two bytes of RAM and the first two of the device.
 pub fn refused() -> impl Iterator<Item = (&'static str, bool)> {
     ioapic::write(ENTRY, FIRST as u32);
     let (split, before) = split_over_pages();
     // SAFETY: it is free RAM, which the tables map there.
     unsafe { before.write_volatile(BEFORE) };
-    let whole = REFUSED
-        .iter()
-        .map(|form| (form.0, is_refused(form, SELECTED)));
-    let split = SPLIT
-        .iter()
-        .map(move |form| (form.0, is_refused(form, split)));
-    let unchanged = move || {
-        // SAFETY: as above.
-        let before = unsafe { before.read_volatile() };
-        let selected = ioapic::selected();
-        selected == ENTRY && ioapic::read(ENTRY) == FIRST as u32 && before == BEFORE
+    let refused = refused! {
+        "mov al", ".byte 0x8A, 0x01", SELECTED;
+        "mov ax", ".byte 0x66, 0x8B, 0x01", SELECTED;
+        "mov rax", ".byte 0x48, 0x8B, 0x01", SELECTED;
+        "mov [], al", ".byte 0x88, 0x01", SELECTED;
+        "mov [], ax", ".byte 0x66, 0x89, 0x01", SELECTED;
+        "mov [], rax", ".byte 0x48, 0x89, 0x01", SELECTED;
+        "mov byte ptr [], 1", ".byte 0xC6, 0x01, 0x01", SELECTED;
+        "mov qword ptr [], 1", ".byte 0x48, 0xC7, 0x01, 0x01, 0x00, 0x00, 0x00", SELECTED;
+        "movzx eax, byte ptr []", ".byte 0x0F, 0xB6, 0x01", SELECTED;
+        "movsx rax, word ptr []", ".byte 0x48, 0x0F, 0xBF, 0x01", SELECTED;
+        "mov eax, [+ 1]", ".byte 0x8B, 0x41, 0x01", SELECTED;
+        "mov [+ 2], eax", ".byte 0x89, 0x41, 0x02", SELECTED;
+        "mov eax, [+ 4]", ".byte 0x8B, 0x41, 0x04", SELECTED;
+        "mov [+ 0x10], eax", ".byte 0x89, 0x41, 0x10", SELECTED;
+        "or dword ptr [], 1", ".byte 0x83, 0x09, 0x01", SELECTED;
+        "xchg eax, []", ".byte 0x87, 0x01", SELECTED;
+        "lock xadd [], eax", ".byte 0xF0, 0x0F, 0xC1, 0x01", SELECTED;
+        "inc dword ptr []", ".byte 0xFF, 0x01", SELECTED;
+        "cmp dword ptr [], 1", ".byte 0x83, 0x39, 0x01", SELECTED;
+        "push qword ptr []", ".byte 0xFF, 0x31", SELECTED;
+        "lodsd", ".byte 0x48, 0x89, 0xCE, 0xAD", SELECTED;
+        "stosd", ".byte 0x48, 0x89, 0xCF, 0xAB", SELECTED;
+        "movbe eax, []", ".byte 0x0F, 0x38, 0xF0, 0x01", SELECTED;
+        "movnti [], eax", ".byte 0x0F, 0xC3, 0x01", SELECTED;
+        "mov ds, []", ".byte 0x8E, 0x19", SELECTED;
+        "fild dword ptr []", ".byte 0xDB, 0x01", SELECTED;
+        "call qword ptr []", ".byte 0xFF, 0x11", SELECTED;
+        "mov eax, [], split", ".byte 0x8B, 0x01", split;
+        "mov [], eax, split", ".byte 0x89, 0x01", split;
     };
-    let unchanged = core::iter::once_with(move || ("what is there", unchanged()));
-    whole.chain(split).chain(unchanged)
-}
-
-fn is_refused(form: &Form, address: u64) -> bool {
-    /// MOV RCX, a constant of 64 bits.
-    const MOV: [u8; 2] = [0x48, 0xB9];
-    let mut code = [0; 32];
-    let end = 10 + form.1.len();
-    code[..2].copy_from_slice(&MOV);
-    code[2..10].copy_from_slice(&address.to_le_bytes());
-    code[10..end].copy_from_slice(form.1);
-    try_in_kernel(&code[..end]) == PROTECTION
+    // SAFETY: as above.
+    let before = unsafe { before.read_volatile() };
+    let selected = ioapic::selected();
+    let unchanged = selected == ENTRY && ioapic::read(ENTRY) == FIRST as u32 && before == BEFORE;
+    refused.into_iter().chain([("what is there", unchanged)])
 }
 
 /// An address two bytes in front of the device, whose page comes behind one of RAM there; and those two bytes.

@@ -74,6 +74,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "user-refused",
             "timer-dead-guest",
             "wfi-not-enabled",
+            "wfi-input",
         ],
     ),
     (
@@ -98,6 +99,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
     ),
     ("apic", &[HOST_TESTS, "x86-x2apic", "timer-once"]),
     ("gicd", &[HOST_TESTS, "timer-once", "guestvdev"]),
+    ("plic", &[HOST_TESTS, "console-input-ns16550a", "wfi-input"]),
     (
         "gic",
         &[
