@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
-    devices::{gicd, pl011, plic},
+    devices::{gicd, ioapic, pl011, plic},
     vm::layout::{Flash, Layout},
 };
 use serde::Deserialize;
@@ -154,6 +154,25 @@ fn are_apart(layout: &Layout, devices: &[(u64, u64)]) {
     let windows = given(layout).into_values();
     let mut taken: Vec<_> = windows.map(|(gpa, size, ..)| (gpa, size)).collect();
     taken.extend(devices);
+    taken.sort();
+    for pair in taken.windows(2) {
+        assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");
+    }
+}
+
+/// No device that is emulated on x86_64 is in a window, or in another one.
+#[test]
+fn what_is_emulated_is_apart_from_what_is_mapped() {
+    use x86_64::{
+        apic::page,
+        layout::{IO_APIC, LOCAL_APIC, Mode, layout},
+    };
+    let mut taken: Vec<_> = given(&layout(Mode::Svm))
+        .into_values()
+        .map(|(gpa, size, ..)| (gpa, size))
+        .collect();
+    taken.push((IO_APIC.get(), ioapic::WINDOW));
+    taken.push((LOCAL_APIC.get(), page::WINDOW));
     taken.sort();
     for pair in taken.windows(2) {
         assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");

@@ -1,24 +1,28 @@
-//! The devices that are emulated: at which guest-physical addresses each of them is, and how an access
-//! gets there.
+//! The devices that are emulated: at which guest-physical addresses, or I/O ports, each of them is, and how an
+//! access gets there.
 //!
 //! A device is plain data. It sees the offset, the size and the value of an access, and the guest's
 //! terminal; it knows no vCPU and no architecture, so all of them build on the host, where they are
 //! tested.
 
 pub mod gicd;
+pub mod ioapic;
 pub mod pl011;
 pub mod plic;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod uart16550;
 
 use alloc::{boxed::Box, rc::Rc, vec::Vec};
-use core::{cell::RefCell, ops::Range};
+use core::{
+    cell::RefCell,
+    ops::{Range, RangeInclusive},
+};
 
 use crate::{
     error::Error,
     memory::addr::{Gpa, PAGE},
-    vm::exit::{Access, Exit, Fault, Mmio, Resume, Size, Transfer},
+    vm::exit::{Access, Exit, Fault, Mmio, Port, Resume, Size, Transfer},
 };
 
 /// The guest's end of the console.
@@ -88,10 +92,16 @@ impl<D: Device> Device for Rc<RefCell<D>> {
 #[derive(Default)]
 pub struct Bus {
     windows: Vec<Window>,
+    ports: Vec<Ports>,
 }
 
 struct Window {
     gpas: Range<Gpa>,
+    device: Box<dyn Device>,
+}
+
+struct Ports {
+    numbers: RangeInclusive<u16>,
     device: Box<dyn Device>,
 }
 
@@ -116,7 +126,27 @@ impl Bus {
         Ok(())
     }
 
-    /// Turns a fault at a device's address, by a load or a store of the guest's own, into an access to the device. All
+    /// Puts a device at these I/O ports. It fails if there are none, or if there is one of another device among them.
+    pub fn add_at_ports(
+        &mut self,
+        numbers: RangeInclusive<u16>,
+        device: Box<dyn Device>,
+    ) -> Result<(), Error> {
+        if numbers.is_empty() {
+            return Err(Error::Layout("a device has no ports"));
+        }
+        let overlaps = |other: &Ports| {
+            numbers.start() <= other.numbers.end() && other.numbers.start() <= numbers.end()
+        };
+        if self.ports.iter().any(overlaps) {
+            return Err(Error::Layout("two devices overlap"));
+        }
+        self.ports.push(Ports { numbers, device });
+        Ok(())
+    }
+
+    /// Turns a fault at a device's address, by a load or a store of the guest's own, into an access to the device; and
+    /// an access to a port that is no device's into its refusal. All
     /// other exits stay what they are: no device holds instructions, or the guest's page tables.
     pub fn claim(&self, exit: Exit) -> Exit {
         match exit {
@@ -128,6 +158,9 @@ impl Bus {
             }) if self.windows.iter().any(|w| w.gpas.contains(&gpa)) => {
                 Exit::Mmio(Mmio { gpa, transfer })
             }
+            Exit::Port(Port {
+                number, refused, ..
+            }) if !self.ports.iter().any(|p| p.numbers.contains(&number)) => Exit::Refused(refused),
             exit => exit,
         }
     }
@@ -138,32 +171,64 @@ impl Bus {
         self.reach(access, terminal).unwrap_or(Resume::BusError)
     }
 
+    /// The same for an access to a port that was claimed.
+    pub fn carry_out_at_port(&mut self, access: Port, terminal: &mut dyn Terminal) -> Resume {
+        self.reach_port(access, terminal)
+            .unwrap_or(Resume::BusError)
+    }
+
     /// Has each device look at the terminal. Returns whether the line of one went high.
     pub fn poll(&mut self, terminal: &mut dyn Terminal) -> bool {
-        let poll = |rose, window: &mut Window| window.device.poll(terminal) || rose;
-        self.windows.iter_mut().fold(false, poll)
+        let in_memory = self.windows.iter_mut().map(|window| &mut window.device);
+        let at_ports = self.ports.iter_mut().map(|ports| &mut ports.device);
+        let poll = |rose, device: &mut Box<dyn Device>| device.poll(terminal) || rose;
+        in_memory.chain(at_ports).fold(false, poll)
     }
 
     fn reach(&mut self, access: Mmio, terminal: &mut dyn Terminal) -> Option<Resume> {
         let Mmio { gpa, transfer } = access;
         let transfer = transfer?;
-        let size = transfer.size();
         let window = self.windows.iter_mut().find(|w| w.gpas.contains(&gpa))?;
         let offset = gpa.offset_from(window.gpas.start)?;
         // Windows are whole pages, so that an aligned access that begins inside also ends there.
-        if !offset.is_multiple_of(size.bytes()) {
+        access_device(&mut *window.device, offset, transfer, terminal)
+    }
+
+    fn reach_port(&mut self, access: Port, terminal: &mut dyn Terminal) -> Option<Resume> {
+        let Port {
+            number, transfer, ..
+        } = access;
+        let ports = self
+            .ports
+            .iter_mut()
+            .find(|p| p.numbers.contains(&number))?;
+        let (first, last) = (*ports.numbers.start(), *ports.numbers.end());
+        if u64::from(last - number) + 1 < transfer.size().bytes() {
             return None;
         }
-        match transfer {
-            Transfer::Load { size } => {
-                let value = window.device.read(offset, size, terminal)?;
-                Some(Resume::Read(size.cut(value)))
-            }
-            Transfer::Store { size, value } => {
-                let value = size.cut(value);
-                window.device.write(offset, size, value, terminal)?;
-                Some(Resume::Done)
-            }
+        let offset = (number - first).into();
+        access_device(&mut *ports.device, offset, transfer, terminal)
+    }
+}
+
+/// Carries out an access that lies inside the device, if it is aligned to its size.
+fn access_device(
+    device: &mut dyn Device,
+    offset: u64,
+    transfer: Transfer,
+    terminal: &mut dyn Terminal,
+) -> Option<Resume> {
+    if !offset.is_multiple_of(transfer.size().bytes()) {
+        return None;
+    }
+    match transfer {
+        Transfer::Load { size } => {
+            let value = device.read(offset, size, terminal)?;
+            Some(Resume::Read(size.cut(value)))
+        }
+        Transfer::Store { size, value } => {
+            device.write(offset, size, size.cut(value), terminal)?;
+            Some(Resume::Done)
         }
     }
 }

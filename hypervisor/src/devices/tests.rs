@@ -1,4 +1,5 @@
 use super::*;
+use crate::vm::exit::{GuestException, Other, Refused};
 use alloc::collections::VecDeque;
 use core::cell::Cell;
 use std::string::String;
@@ -158,4 +159,133 @@ fn devices_are_whole_pages_and_apart() {
     assert!(!add(u64::MAX - PAGE + 1, 2 * PAGE), "it wraps around");
     assert!(add(AT + PAGE, PAGE));
     assert!(add(AT - PAGE, PAGE));
+}
+
+/// Where an access to a port ends that no device answers.
+const REFUSED: Refused = Refused {
+    what: Other {
+        class: "port",
+        code: 1,
+        info: 2,
+    },
+    from_user: false,
+    exception: GuestException { code: 3, value: 4 },
+};
+
+const PORTS: u16 = 0x3F8;
+
+fn at_port(number: u16, transfer: Transfer) -> Port {
+    Port {
+        number,
+        transfer,
+        refused: REFUSED,
+    }
+}
+
+fn ports() -> (Bus, Rc<RefCell<Recorder>>) {
+    let (mut bus, _) = bus();
+    let device = Rc::new(RefCell::new(Recorder::default()));
+    bus.add_at_ports(PORTS..=PORTS + 7, Box::new(device.clone()))
+        .unwrap();
+    (bus, device)
+}
+
+#[test]
+fn a_device_at_ports_answers_there() {
+    let (mut bus, device) = ports();
+    let load = |size| Transfer::Load { size };
+    let (size, value) = (Size::Byte, 0x1234);
+    for (number, transfer, resume) in [
+        (PORTS, load(Size::Byte), Resume::Read(0xFF)),
+        (PORTS + 4, load(Size::Word), Resume::Read(0xFFFF_FFFF)),
+        (PORTS + 7, Transfer::Store { size, value }, Resume::Done),
+    ] {
+        let access = at_port(number, transfer);
+        assert_eq!(bus.claim(Exit::Port(access)), Exit::Port(access));
+        assert_eq!(bus.carry_out_at_port(access, &mut Typed::default()), resume);
+    }
+    let seen = [
+        (0, Size::Byte, None),
+        (4, Size::Word, None),
+        (7, Size::Byte, Some(0x34)),
+    ];
+    assert_eq!(device.borrow().0, seen);
+}
+
+#[test]
+fn a_port_of_no_device_is_refused() {
+    let (bus, _) = ports();
+    let size = Size::Word;
+    for number in [0, PORTS - 1, PORTS + 8, 0x800, u16::MAX] {
+        let access = at_port(number, Transfer::Load { size });
+        assert_eq!(bus.claim(Exit::Port(access)), Exit::Refused(REFUSED));
+    }
+}
+
+#[test]
+fn what_no_device_can_answer_at_its_ports_is_a_bus_error() {
+    let (mut bus, _) = bus();
+    let device = Rc::new(RefCell::new(Recorder::default()));
+    bus.add_at_ports(2..=6, Box::new(device.clone())).unwrap();
+    for (number, size) in [
+        (3, Size::Half),
+        (4, Size::Word),
+        (6, Size::Half),
+        (7, Size::Byte),
+    ] {
+        let access = at_port(number, Transfer::Load { size });
+        let resume = bus.carry_out_at_port(access, &mut Typed::default());
+        assert_eq!(resume, Resume::BusError, "{number}");
+    }
+    assert!(device.borrow().0.is_empty());
+    let refused = at_port(2, Transfer::Load { size: Size::Half });
+    let resume = bus.carry_out_at_port(refused, &mut Typed::default());
+    assert_eq!(resume, Resume::BusError, "the device refuses it");
+}
+
+#[test]
+#[expect(clippy::reversed_empty_ranges, reason = "it is what has to be refused")]
+fn devices_at_ports_are_apart() {
+    let (mut bus, device) = ports();
+    let mut add = |numbers| bus.add_at_ports(numbers, Box::new(device.clone())).is_ok();
+    for taken in [
+        PORTS..=PORTS,
+        PORTS + 7..=PORTS + 8,
+        0..=PORTS,
+        0..=u16::MAX,
+    ] {
+        assert!(!add(taken));
+    }
+    assert!(!add(5..=4), "there are none");
+    assert!(add(PORTS + 8..=PORTS + 8));
+    assert!(add(0..=PORTS - 1));
+    assert!(add(u16::MAX..=u16::MAX));
+}
+
+/// Its line goes high at the first look.
+struct Rising;
+
+impl Device for Rising {
+    fn read(&mut self, _: u64, _: Size, _: &mut dyn Terminal) -> Option<u64> {
+        None
+    }
+
+    fn write(&mut self, _: u64, _: Size, _: u64, _: &mut dyn Terminal) -> Option<()> {
+        None
+    }
+
+    fn poll(&mut self, _: &mut dyn Terminal) -> bool {
+        true
+    }
+}
+
+#[test]
+fn devices_everywhere_are_polled() {
+    let (mut bus, _) = ports();
+    assert!(!bus.poll(&mut Typed::default()));
+    bus.add_at_ports(0..=0, Box::new(Rising)).unwrap();
+    assert!(bus.poll(&mut Typed::default()));
+    let (mut bus, _) = ports();
+    bus.add(Gpa::new(0), PAGE, Box::new(Rising)).unwrap();
+    assert!(bus.poll(&mut Typed::default()));
 }

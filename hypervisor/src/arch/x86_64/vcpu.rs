@@ -1,5 +1,8 @@
 //! The vCPU of x86_64.
 
+mod access;
+mod emulate;
+
 use core::{
     arch::global_asm,
     mem::offset_of,
@@ -7,23 +10,24 @@ use core::{
 };
 
 use super::{
-    apic::{LocalApic, Wake},
-    calls, cpuid,
-    decode::{self, Action, Instruction, Left, Trapped},
-    event::{self, Event},
+    access::Access,
+    calls,
+    decode::{self, Action, Left, Trapped},
+    event::{self, Event, Shutdown, meet},
+    interrupts::Interrupts,
     msr,
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, V_IRQ,
-        V_TPR, Vmcb, offer,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
     },
 };
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa, PAGE},
+    memory::guest_memory::Ram,
     memory::pages::Region,
-    vm::exit::{Exit, Resume},
+    vm::exit::{Exit, Mmio, Resume},
     vm::vcpu::{self, Cpu},
 };
 
@@ -96,8 +100,10 @@ pub struct Vcpu {
     _msrpm: Region,
     /// What the guest takes on its next entry, unless the run loop raises something else.
     pending: Option<Event>,
-    /// Its local APIC, if it has one.
-    apic: Option<LocalApic>,
+    /// The access to a device that it is to be resumed from.
+    access: Option<Access>,
+    /// What interrupts it, if anything does.
+    interrupts: Option<Interrupts>,
     /// Whether the CPU says where an intercepted instruction ends.
     saves_next_rip: bool,
 }
@@ -110,7 +116,7 @@ impl Vcpu {
         stack: Gva,
         cr3: Gpa,
         root: Hpa,
-        apic: Option<LocalApic>,
+        interrupts: Option<Interrupts>,
     ) -> Result<Self, Error> {
         let take = |pages| {
             Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
@@ -130,7 +136,8 @@ impl Vcpu {
             _iopm: iopm,
             _msrpm: msrpm,
             pending: None,
-            apic,
+            access: None,
+            interrupts,
             saves_next_rip: regs::saves_next_rip(),
         };
         vcpu.set_controls(root);
@@ -195,12 +202,18 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
+    fn describe(&mut self, access: Mmio, ram: &dyn Ram) -> Mmio {
+        self.access = self.instruction(access.gpa, ram);
+        let transfer = self.access.map(|access| access.transfer);
+        Mmio { transfer, ..access }
+    }
+
     fn pc(&self) -> Gva {
         Gva::new(self.vmcb().state.rip)
     }
 
     fn deadline(&self) -> Option<u64> {
-        self.apic.as_ref()?.deadline()
+        self.interrupts.as_ref()?.deadline()
     }
 }
 
@@ -223,6 +236,10 @@ impl vcpu::Loaded for Loaded<'_> {
         self.vcpu.run(resume)
     }
 
+    fn describe(&mut self, access: Mmio, ram: &dyn Ram) -> Mmio {
+        vcpu::Vcpu::describe(self.vcpu, access, ram)
+    }
+
     fn pc(&self) -> Gva {
         vcpu::Vcpu::pc(self.vcpu)
     }
@@ -242,7 +259,10 @@ impl Vcpu {
         };
         // From here on, an interrupt of the host's ends the turn, so that the guest's timer is looked at again.
         axhal::asm::disable_irqs();
-        let offered = self.offer_interrupt();
+        if let Some(interrupts) = &mut self.interrupts {
+            let offered = interrupts.offer(regs::now().ns);
+            self.vmcb_mut().control.virtual_interrupts = offered;
+        }
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are
         // off, as the assembly demands, and on when it returns; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
         // was declared and everything else is intercepted. A pending interrupt of the host's is taken
@@ -255,34 +275,20 @@ impl Vcpu {
             );
         }
         let left = self.left();
-        self.was_taken(offered, &left);
+        let virtual_interrupts = self.vmcb().control.virtual_interrupts;
+        if let Some(interrupts) = &mut self.interrupts {
+            interrupts.settle(virtual_interrupts, left.int_info);
+        }
         let Trapped { action, pending } = decode::decode(&left);
         self.pending = pending;
         match action {
-            Action::Exit(exit) => exit,
+            Action::Exit(exit) => {
+                if let Exit::Port(_) = exit {
+                    self.access = Access::at_port(left.info1, left.info2, left.rax);
+                }
+                exit
+            }
             Action::Emulate(instruction) => self.emulate(instruction, &left),
-        }
-    }
-
-    /// Offers the CPU what the guest's local APIC has for it, if anything; and returns that.
-    fn offer_interrupt(&mut self) -> Option<u8> {
-        let apic = self.apic.as_mut()?;
-        apic.poll(regs::now().ns);
-        let (class, vector) = (apic.priority_class(), apic.wanted());
-        self.vmcb_mut().control.virtual_interrupts = offer(class, vector);
-        vector
-    }
-
-    /// Has the local APIC know whether the guest took what was offered, and what CR8 is.
-    fn was_taken(&mut self, offered: Option<u8>, left: &Left) {
-        let interrupts = self.vmcb().control.virtual_interrupts;
-        let Some(apic) = &mut self.apic else {
-            return;
-        };
-        apic.set_priority_class((interrupts & V_TPR) as u8);
-        let is_taken = interrupts & V_IRQ == 0 && !Event::is_interrupt(left.int_info);
-        if let Some(vector) = offered.filter(|_| is_taken) {
-            apic.take(vector);
         }
     }
 
@@ -311,100 +317,34 @@ impl Vcpu {
             }
             // No instruction is refused while an event is delivered, so that nothing gets lost.
             Resume::Inject(exception) => self.pending = Some(exception.into()),
-            // No guest has an emulated device here.
-            Resume::Read(_) | Resume::Done | Resume::BusError => {}
+            Resume::Read(value) => self.end_access(Some(value)),
+            Resume::Done => self.end_access(None),
+            Resume::BusError => match meet(self.pending, Some(Event::PROTECTION)) {
+                Ok(pending) => self.pending = pending,
+                Err(Shutdown) => self.shut_down(),
+            },
         }
+        self.access = None;
         let event = self.pending.take().map_or(0, Event::word);
         // The guest takes it before its next instruction (§15.20).
         self.vmcb_mut().control.event_injection = event;
     }
 
-    /// Carries an instruction of the guest's out.
-    fn emulate(&mut self, instruction: Instruction, left: &Left) -> Exit {
-        let done = match instruction {
-            Instruction::Cpuid => {
-                self.answer_cpuid();
-                true
-            }
-            Instruction::ReadMsr(number) => self.read_msr(number),
-            Instruction::WriteMsr(number) => self.write_msr(number),
-            Instruction::FlushCaches => true,
-            Instruction::Halt => return self.halt(),
-        };
-        if done {
-            self.move_past(SHORT_LENGTH);
-            return Exit::Emulated;
-        }
-        decode::refused(left).map_or(Exit::Emulated, Exit::Refused)
-    }
-
-    fn halt(&mut self) -> Exit {
-        let interrupts_are_on = self.vmcb().state.rflags & RFLAGS_IF != 0;
-        let wake = |apic: &mut LocalApic| apic.wake(interrupts_are_on, regs::now().ns);
-        let exit = match self.apic.as_mut().map_or(Wake::Never, wake) {
-            Wake::Never => return Exit::Idle,
-            Wake::Now => Exit::Emulated,
-            Wake::At(until_ns) => Exit::Waits { until_ns },
-        };
-        self.move_past(HLT_LENGTH);
-        exit
-    }
-
-    fn answer_cpuid(&mut self) {
-        let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
-        let apic = self.apic.as_ref().map(LocalApic::frequencies);
-        let leaf = cpuid::answer(function, index, apic, regs::cpuid);
-        self.vmcb_mut().state.rax = leaf.eax.into();
-        self.regs.rbx = leaf.ebx.into();
-        self.regs.rcx = leaf.ecx.into();
-        self.regs.rdx = leaf.edx.into();
-    }
-
-    fn emulated_msrs(&self) -> msr::Emulated {
-        let state = &self.vmcb().state;
-        msr::Emulated {
-            efer: state.efer,
-            pat: state.g_pat,
-        }
-    }
-
-    /// Gives EDX:EAX the value of an MSR; false if the guest has not got it.
-    fn read_msr(&mut self, number: u32) -> bool {
-        let own = self.emulated_msrs().read(number);
-        let of_apic = || self.apic.as_mut()?.read(number, regs::now());
-        let Some(value) = own.or_else(of_apic) else {
-            return false;
-        };
-        self.vmcb_mut().state.rax = value & 0xFFFF_FFFF;
-        self.regs.rdx = value >> 32;
-        true
-    }
-
-    /// Gives an MSR the value in EDX:EAX; false if the guest has not got it, or not with this value.
-    fn write_msr(&mut self, number: u32) -> bool {
-        let value = self.regs.rdx << 32 | self.vmcb().state.rax & 0xFFFF_FFFF;
-        if let Some(apic) = &mut self.apic
-            && apic.write(number, value, regs::now())
-        {
-            return true;
-        }
-        let Some(msr::Emulated { efer, pat }) = self.emulated_msrs().written(number, value) else {
-            return false;
-        };
-        let state = &mut self.vmcb_mut().state;
-        (state.efer, state.g_pat) = (efer, pat);
-        true
-    }
-
-    /// Moves RIP past an instruction that was carried out, with what comes with its end: no interrupt
-    /// shadow, no RFLAGS.RF, and the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    /// Moves RIP past an instruction that was carried out.
     fn move_past(&mut self, length: u64) {
-        let saves_next_rip = self.saves_next_rip;
-        let Vmcb { control, state } = self.vmcb_mut();
-        state.rip = match control.next_rip {
-            next if saves_next_rip => next,
+        let Vmcb { control, state } = self.vmcb();
+        let next = match control.next_rip {
+            next if self.saves_next_rip => next,
             _ => state.rip.wrapping_add(length),
         };
+        self.go_on_at(next);
+    }
+
+    /// Ends an instruction that was carried out, with what comes with that: no interrupt shadow, no RFLAGS.RF, and
+    /// the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    fn go_on_at(&mut self, next: u64) {
+        let Vmcb { control, state } = self.vmcb_mut();
+        state.rip = next;
         control.interrupt_shadow &= !SHADOW;
         state.rflags &= !RFLAGS_RF;
         if state.rflags & RFLAGS_TF != 0 {
