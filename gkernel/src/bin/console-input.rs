@@ -3,12 +3,7 @@
 
 gkernel::guest!(listen);
 
-#[cfg(all(target_os = "none", target_arch = "x86_64"))]
-fn listen() {
-    gkernel::println!("CASE console-input: FAILED nothing can be typed here");
-}
-
-#[cfg(all(target_os = "none", not(target_arch = "x86_64")))]
+#[cfg(target_os = "none")]
 fn listen() {
     use gkernel::{arch, arch::timer, case, println};
 

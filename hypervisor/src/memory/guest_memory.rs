@@ -35,6 +35,18 @@ struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotRam;
 
+/// A guest's RAM, for whoever looks at what is there.
+pub trait Ram {
+    /// Copies the guest's RAM from `gpa` on into `bytes`.
+    fn read(&self, gpa: Gpa, bytes: &mut [u8]) -> Result<(), NotRam>;
+}
+
+impl<T: Translation> Ram for GuestMemory<T> {
+    fn read(&self, gpa: Gpa, bytes: &mut [u8]) -> Result<(), NotRam> {
+        Self::read(self, gpa, bytes)
+    }
+}
+
 /// A guest's memory map, and the tables `T` that implement it.
 pub struct GuestMemory<T> {
     windows: Vec<Window>,

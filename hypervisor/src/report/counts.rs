@@ -35,6 +35,7 @@ impl Counts {
             Exit::Call(_) | Exit::RefusedCall(_) => self.calls += 1,
             Exit::Idle
             | Exit::Waits { .. }
+            | Exit::Port(_)
             | Exit::Refused(_)
             | Exit::Emulated
             | Exit::Other(_) => {}

@@ -13,6 +13,9 @@ pub enum Exit {
     /// The guest made an access to a device that is emulated: a fault at the device's address
     /// ([`crate::devices::Bus::claim`] tells them apart).
     Mmio(Mmio),
+    /// The guest made an access to an I/O port. Without an emulated device there it is refused
+    /// ([`crate::devices::Bus::claim`] tells them apart).
+    Port(Port),
     /// The guest asked the hypervisor for something.
     Call(Call),
     /// An interrupt for the host came; the architecture has already let the host handle it.
@@ -81,6 +84,17 @@ pub struct Mmio {
     pub gpa: Gpa,
     /// What it moves; none if that is not known, so that it cannot be carried out.
     pub transfer: Option<Transfer>,
+}
+
+/// An access to an I/O port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// The number of its first byte.
+    pub number: u16,
+    /// What it moves.
+    pub transfer: Transfer,
+    /// What it is where no device is.
+    pub refused: Refused,
 }
 
 /// What an access moves between a register of the guest's and memory.
@@ -227,7 +241,7 @@ pub enum Resume {
     Reply(Reply),
     /// An exception, taken at the instruction that was [`Refused`].
     Inject(GuestException),
-    /// What its load from an emulated device ([`Mmio`]) gives: as many low bytes as it moves. It goes on
+    /// What its load from an emulated device ([`Mmio`], [`Port`]) gives: as many low bytes as it moves. It goes on
     /// after the load.
     Read(u64),
     /// Its store to an emulated device is done; it goes on after the store.

@@ -2,8 +2,8 @@
 //! the guest keeps its state although the vCPU leaves the CPU after each turn.
 
 use crate::{
-    memory::addr::Gva,
-    vm::exit::{Exit, Other, Resume},
+    memory::{addr::Gva, guest_memory::Ram},
+    vm::exit::{Exit, Mmio, Other, Resume},
     vm::vcpu::{Cpu, Loaded, Vcpu},
 };
 
@@ -34,6 +34,10 @@ impl<V: Vcpu, R: AsRef<[(&'static str, u64)]>> Loaded for HostCheck<'_, V, R> {
             Some(register) => Exit::Other(register),
             None => exit,
         }
+    }
+
+    fn describe(&mut self, access: Mmio, ram: &dyn Ram) -> Mmio {
+        self.vcpu.describe(access, ram)
     }
 
     fn pc(&self) -> Gva {

@@ -39,7 +39,10 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     let mut resume = Resume::Go;
     let outcome = loop {
         clock.set_alarm(vcpu.deadline());
-        let exit = bus.claim(watch.turn(|| vcpu.run(resume)));
+        let exit = match bus.claim(watch.turn(|| vcpu.run(resume))) {
+            Exit::Mmio(access) => Exit::Mmio(vcpu.describe(access, memory)),
+            exit => exit,
+        };
         events.count(&exit);
         let pc = vcpu.pc();
         resume = match handle(exit, pc, memory, bus, events, refusals) {
@@ -95,6 +98,7 @@ fn handle<T: Translation, C: Console>(
             Err(refusal) => Reason::Fault(fault, refusal),
         },
         Exit::Mmio(access) => return ControlFlow::Continue(bus.carry_out(access, events)),
+        Exit::Port(access) => return ControlFlow::Continue(bus.carry_out_at_port(access, events)),
         Exit::Call(call) => {
             let reply = calls::answer(call, pc, memory, events)?;
             return ControlFlow::Continue(Resume::Reply(reply));

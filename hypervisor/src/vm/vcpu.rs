@@ -5,8 +5,8 @@
 //! between turns.
 
 use crate::{
-    memory::addr::Gva,
-    vm::exit::{Exit, Resume},
+    memory::{addr::Gva, guest_memory::Ram},
+    vm::exit::{Exit, Mmio, Resume},
 };
 
 /// The CPU that this code runs on, with one owner at a time. A loaded vCPU borrows it, so two are never
@@ -67,6 +67,11 @@ pub trait Vcpu {
     /// The guest's program counter.
     fn pc(&self) -> Gva;
 
+    /// As [`Loaded::describe`].
+    fn describe(&mut self, access: Mmio, _ram: &dyn Ram) -> Mmio {
+        access
+    }
+
     /// As [`Loaded::deadline`].
     fn deadline(&self) -> Option<u64> {
         None
@@ -81,6 +86,12 @@ pub trait Loaded {
     /// [`Resume::BusError`] after an [`Exit::Fault`] at a device's address, [`Resume::Go`] after all others. Interrupts
     /// for the host that come meanwhile are handled by the host before this returns.
     fn run(&mut self, resume: Resume) -> Exit;
+
+    /// Says what the access to a device moves that the last exit was for, where that takes a look at the guest's
+    /// instruction. Without one, the access stays as it is.
+    fn describe(&mut self, access: Mmio, _ram: &dyn Ram) -> Mmio {
+        access
+    }
 
     /// When the hypervisor has to interrupt the guest for the guest's own sake, in nanoseconds on the
     /// host's monotonic clock: the deadline of a timer that the hypervisor keeps for it. The next turn from

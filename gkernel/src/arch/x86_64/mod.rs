@@ -2,6 +2,7 @@
 
 mod accesses;
 mod apic;
+mod com1;
 mod debug;
 mod features;
 mod keys;
@@ -79,6 +80,7 @@ pub use crate::start_in_long_mode as start;
 pub use accesses::ACCESSES;
 pub use apic::check as check_apic;
 pub use bare::print;
+pub use com1::{check_uart, get_byte, read_console};
 pub use debug::debug_exceptions;
 pub use features::check_features;
 pub use maps::try_permission_maps;

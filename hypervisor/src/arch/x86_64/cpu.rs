@@ -1,16 +1,18 @@
 //! The machine on x86_64: what a guest gets, and turning SVM on.
 
+use alloc::boxed::Box;
+
 use super::{
     apic::LocalApic,
     format::NestedPaging,
-    layout::{self, ENTRY, Mode, RAM_END},
+    layout::{self, COM1, ENTRY, Mode, RAM_END},
     regs,
     regs::HOST_REGISTERS,
     vcpu,
     vcpu::Vcpu,
 };
 use crate::{
-    devices::Bus,
+    devices::{Bus, uart16550::Uart16550},
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -30,6 +32,13 @@ pub struct X86;
 pub enum Timer {
     /// That of a local APIC, which the guest reaches by the MSRs of x2APIC.
     X2Apic,
+}
+
+/// The kinds of UART that a guest can get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uart {
+    /// The first UART of a PC, a 16550A at I/O ports, emulated.
+    Com1,
 }
 
 /// The tables of nested paging (APM vol. 2 §15.25).
@@ -55,8 +64,8 @@ impl Arch for X86 {
     type Timer = Timer;
     const TIMERS: &'static [(&'static str, Timer)] = &[("x2apic", Timer::X2Apic)];
 
-    type Console = Infallible;
-    const CONSOLES: &'static [(&'static str, Infallible)] = &[];
+    type Console = Uart;
+    const CONSOLES: &'static [(&'static str, Uart)] = &[("com1", Uart::Com1)];
 
     /// Switches SVM on, or says what the machine lacks.
     fn enable(_mode: Mode, _cpu: &mut Cpu) -> Result<(), Error> {
@@ -79,15 +88,18 @@ impl Arch for X86 {
     fn new_vcpu(
         mode: Mode,
         timer: Option<Timer>,
-        _console: Option<Infallible>,
+        console: Option<Uart>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
-        _bus: &mut Bus,
+        bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.
         let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
         let apic = timer.map(|Timer::X2Apic| LocalApic::new(regs::tsc()));
+        if let Some(Uart::Com1) = console {
+            bus.add_at_ports(COM1, Box::new(Uart16550::new(Box::new(()))))?;
+        }
         let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root(), apic)?;
         vcpu.set_argument(arg);
         if mode == Mode::InvalidVmcb {

@@ -5,11 +5,12 @@
 //! it.
 
 use super::{
+    access::{self, Access},
     calls,
     event::{ALIGNMENT, DEBUG, Event, Shutdown, meet},
 };
 use crate::memory::addr::Gpa;
-use crate::vm::exit::{Access, Exit, Fault, Other, Refused};
+use crate::vm::exit::{self, Exit, Fault, Other, Port, Refused};
 
 const EXCEPTION_DEBUG: u64 = 0x40 + DEBUG as u64;
 const EXCEPTION_ALIGNMENT: u64 = 0x40 + ALIGNMENT as u64;
@@ -20,6 +21,7 @@ const INIT: u64 = 0x63;
 const CPUID: u64 = 0x72;
 const INVD: u64 = 0x76;
 const HLT: u64 = 0x78;
+const IOIO: u64 = 0x7B;
 const MSR: u64 = 0x7C;
 const SHUTDOWN: u64 = 0x7F;
 const VMMCALL: u64 = 0x81;
@@ -143,16 +145,33 @@ fn action(left: &Left) -> Action {
                 Instruction::WriteMsr(number)
             });
         }
-        _ => refused(left).map_or_else(|| other(left), Exit::Refused),
+        // User mode comes so far with leave of its kernel's (RFLAGS.IOPL, or the task-state segment) only.
+        _ => match refused(left) {
+            Some(refused) => port(left, refused).map_or(Exit::Refused(refused), Exit::Port),
+            None => other(left),
+        },
     };
     Action::Exit(exit)
+}
+
+/// The access to a port that the exit was for. Those of strings are not carried out.
+fn port(left: &Left, refused: Refused) -> Option<Port> {
+    if left.code != IOIO {
+        return None;
+    }
+    let access = Access::at_port(left.info1, left.info2, left.rax)?;
+    Some(Port {
+        number: access::port(left.info1),
+        transfer: access.transfer,
+        refused,
+    })
 }
 
 /// The refusal of an instruction; `None` if the exit was for something else.
 pub fn refused(left: &Left) -> Option<Refused> {
     let exception = match left.code {
         // Its operand or its place is not allowed: CR0, RDPMC, INVD, HLT, ports, MSRs, WBINVD.
-        0x65 | 0x6F | INVD | HLT | 0x7B | MSR | WBINVD => Event::PROTECTION,
+        0x65 | 0x6F | INVD | HLT | IOIO | MSR | WBINVD => Event::PROTECTION,
         // There is no such instruction, and CPUID says so: INVLPGA, VMRUN, VMMCALL, VMLOAD, VMSAVE,
         // STGI, CLGI, SKINIT, RDTSCP, MONITOR, MWAIT (two codes), XSETBV, RDPRU.
         0x7A | 0x80..=0x87 | 0x8A..=0x8E => Event::UNDEFINED,
@@ -179,11 +198,11 @@ fn what(left: &Left) -> Other {
 
 fn fault(info: u64, gpa: Gpa) -> Fault {
     let access = if info & NPF_FETCH != 0 {
-        Access::Execute
+        exit::Access::Execute
     } else if info & NPF_WRITE != 0 {
-        Access::Write
+        exit::Access::Write
     } else {
-        Access::Read
+        exit::Access::Read
     };
     Fault {
         gpa,
@@ -201,7 +220,7 @@ fn class(code: u64) -> &'static str {
         INVD => "invd",
         HLT => "hlt",
         0x7A => "invlpga",
-        0x7B => "io-port",
+        IOIO => "io-port",
         MSR => "msr",
         0x7D => "task-switch",
         0x7E => "ferr-freeze",

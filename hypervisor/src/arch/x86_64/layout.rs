@@ -1,10 +1,15 @@
 //! What a guest of x86_64 gets in each mode.
 
+use core::ops::RangeInclusive;
+
 use crate::{
     memory::addr::{Gpa, Hpa},
     report::MemoryWords,
     vm::layout::{Flash, Layout, Ram},
 };
+
+/// The ports of the UART of a guest that is given one: those of the first one of a PC.
+pub const COM1: RangeInclusive<u16> = 0x3F8..=0x3FF;
 
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Source of the numbers: AMD64 Architecture Programmer's Manual, volume 2, chapter 15 ("Secure
 //! Virtual Machine") and appendix B ("Layout of VMCB").
 
+pub mod access;
 pub mod apic;
 pub mod calls;
 #[cfg(target_os = "none")]

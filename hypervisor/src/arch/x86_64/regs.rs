@@ -16,6 +16,7 @@ use x86_64::{
 };
 
 use super::{
+    access::GeneralRegisters,
     apic::{Now, Tsc},
     cpuid::Leaf,
 };
@@ -48,6 +49,27 @@ pub struct GuestRegs {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
+}
+
+impl GuestRegs {
+    /// All general registers, with the two that the VMCB holds.
+    pub fn all(&self, rax: u64, rsp: u64) -> GeneralRegisters {
+        [
+            rax, self.rcx, self.rdx, self.rbx, rsp, self.rbp, self.rsi, self.rdi, self.r8, self.r9,
+            self.r10, self.r11, self.r12, self.r13, self.r14, self.r15,
+        ]
+    }
+
+    /// Sets them, but for RAX and RSP, which it returns.
+    pub fn set_all(&mut self, registers: &GeneralRegisters) -> (u64, u64) {
+        let rax;
+        let rsp;
+        [
+            rax, self.rcx, self.rdx, self.rbx, rsp, self.rbp, self.rsi, self.rdi, self.r8, self.r9,
+            self.r10, self.r11, self.r12, self.r13, self.r14, self.r15,
+        ] = *registers;
+        (rax, rsp)
+    }
 }
 
 /// Checks for SVM with nested paging and sets EFER.SVME.

@@ -7,6 +7,7 @@ use core::{
 };
 
 use super::{
+    access::{Access, GeneralRegisters},
     apic::{LocalApic, Wake},
     calls, cpuid,
     decode::{self, Action, Instruction, Left, Trapped},
@@ -15,8 +16,8 @@ use super::{
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, V_IRQ,
-        V_TPR, Vmcb, offer,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, State, TLB_FLUSH_ALL, V_INTR_MASKING,
+        V_IRQ, V_TPR, Vmcb, offer,
     },
 };
 use crate::{
@@ -96,6 +97,8 @@ pub struct Vcpu {
     _msrpm: Region,
     /// What the guest takes on its next entry, unless the run loop raises something else.
     pending: Option<Event>,
+    /// The access to a device that it is to be resumed from.
+    access: Option<Access>,
     /// Its local APIC, if it has one.
     apic: Option<LocalApic>,
     /// Whether the CPU says where an intercepted instruction ends.
@@ -130,6 +133,7 @@ impl Vcpu {
             _iopm: iopm,
             _msrpm: msrpm,
             pending: None,
+            access: None,
             apic,
             saves_next_rip: regs::saves_next_rip(),
         };
@@ -259,7 +263,12 @@ impl Vcpu {
         let Trapped { action, pending } = decode::decode(&left);
         self.pending = pending;
         match action {
-            Action::Exit(exit) => exit,
+            Action::Exit(exit) => {
+                if let Exit::Port(_) = exit {
+                    self.access = Access::at_port(left.info1, left.info2, left.rax);
+                }
+                exit
+            }
             Action::Emulate(instruction) => self.emulate(instruction, &left),
         }
     }
@@ -311,9 +320,11 @@ impl Vcpu {
             }
             // No instruction is refused while an event is delivered, so that nothing gets lost.
             Resume::Inject(exception) => self.pending = Some(exception.into()),
-            // No guest has an emulated device here.
-            Resume::Read(_) | Resume::Done | Resume::BusError => {}
+            Resume::Read(value) => self.end_access(Some(value)),
+            Resume::Done => self.end_access(None),
+            Resume::BusError => self.pending = Some(Event::PROTECTION),
         }
+        self.access = None;
         let event = self.pending.take().map_or(0, Event::word);
         // The guest takes it before its next instruction (§15.20).
         self.vmcb_mut().control.event_injection = event;
@@ -348,6 +359,17 @@ impl Vcpu {
         };
         self.move_past(HLT_LENGTH);
         exit
+    }
+
+    fn registers(&self) -> GeneralRegisters {
+        let State { rax, rsp, .. } = self.vmcb().state;
+        self.regs.all(rax, rsp)
+    }
+
+    fn set_registers(&mut self, registers: &GeneralRegisters) {
+        let (rax, rsp) = self.regs.set_all(registers);
+        let state = &mut self.vmcb_mut().state;
+        (state.rax, state.rsp) = (rax, rsp);
     }
 
     fn answer_cpuid(&mut self) {
@@ -396,15 +418,34 @@ impl Vcpu {
         true
     }
 
-    /// Moves RIP past an instruction that was carried out, with what comes with its end: no interrupt
-    /// shadow, no RFLAGS.RF, and the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    /// Has an access to a device done; a load gave `value`.
+    fn end_access(&mut self, value: Option<u64>) {
+        let Some(access) = self.access else {
+            return;
+        };
+        if let Some(value) = value {
+            let mut registers = self.registers();
+            access.load(value, &mut registers);
+            self.set_registers(&registers);
+        }
+        self.go_on_at(access.next);
+    }
+
+    /// Moves RIP past an instruction that was carried out.
     fn move_past(&mut self, length: u64) {
-        let saves_next_rip = self.saves_next_rip;
-        let Vmcb { control, state } = self.vmcb_mut();
-        state.rip = match control.next_rip {
-            next if saves_next_rip => next,
+        let Vmcb { control, state } = self.vmcb();
+        let next = match control.next_rip {
+            next if self.saves_next_rip => next,
             _ => state.rip.wrapping_add(length),
         };
+        self.go_on_at(next);
+    }
+
+    /// Ends an instruction that was carried out, with what comes with that: no interrupt shadow, no RFLAGS.RF, and
+    /// the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    fn go_on_at(&mut self, next: u64) {
+        let Vmcb { control, state } = self.vmcb_mut();
+        state.rip = next;
         control.interrupt_shadow &= !SHADOW;
         state.rflags &= !RFLAGS_RF;
         if state.rflags & RFLAGS_TF != 0 {

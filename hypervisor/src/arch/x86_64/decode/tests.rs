@@ -1,7 +1,7 @@
 //! Each shape of EXITCODE, EXITINFO and EXITINTINFO that matters.
 
 use super::*;
-use crate::vm::exit::{Call, GuestException};
+use crate::vm::exit::{Access, Call, GuestException, Size, Transfer};
 
 const KERNEL: Left = Left {
     code: 0,
@@ -124,6 +124,50 @@ fn a_kernel_gets_the_same_but_for_what_is_its_right() {
         ..KERNEL
     };
     assert_eq!(decode(&halt).action, Action::Emulate(Instruction::Halt));
+}
+
+/// Whatever the level: the CPU has looked at that before.
+#[test]
+fn a_port_is_an_access_or_its_refusal() {
+    for cpl in [0, 3] {
+        let left = Left {
+            code: IOIO,
+            info1: 0x3F8_0011,
+            cpl,
+            ..KERNEL
+        };
+        let refused = refused(&left).unwrap();
+        let exception = Event::PROTECTION.into();
+        assert_eq!(
+            (refused.exception, refused.from_user),
+            (exception, cpl != 0)
+        );
+        let size = Size::Byte;
+        let access = Port {
+            number: 0x3F8,
+            transfer: Transfer::Load { size },
+            refused,
+        };
+        assert_eq!(exit(left), Exit::Port(access));
+        let value = hv_abi::PSCI_SYSTEM_OFF & 0xFF;
+        let access = Port {
+            transfer: Transfer::Store { size, value },
+            refused: Refused {
+                what: Other {
+                    info: 0x3F8_0010,
+                    ..refused.what
+                },
+                ..refused
+            },
+            ..access
+        };
+        let info1 = 0x3F8_0010;
+        assert_eq!(exit(Left { info1, ..left }), Exit::Port(access));
+        // A string.
+        let info1 = 0x3F8_0015;
+        let string = exit(Left { info1, ..left });
+        assert!(matches!(string, Exit::Refused(_)), "{string:?}");
+    }
 }
 
 #[test]
