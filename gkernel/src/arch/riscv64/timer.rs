@@ -108,6 +108,7 @@ pub fn wait() {
 #[register_trap_handler(IRQ)]
 fn on_interrupt(cause: usize) -> bool {
     if cause == TIMER_CAUSE {
+        interrupt::timer_came();
         interrupt::timer();
     }
     true

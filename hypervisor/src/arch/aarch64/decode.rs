@@ -37,6 +37,11 @@ impl Syndrome {
         access::Access::new(self.iss()).filter(|_| is_data)
     }
 
+    /// Whether it was a HVC.
+    pub fn is_hvc(&self) -> bool {
+        self.vector == SYNCHRONOUS && self.class() == EC_HVC64
+    }
+
     /// IL: the instruction has 32 bits. Of those that trap, only AArch32 has others.
     fn il(&self) -> u64 {
         self.esr & 1 << 25

@@ -10,6 +10,7 @@ use super::{
     exception::{self, SPSR_EL1H_MASKED},
     gic::Interrupts,
     idregs::{Features, IdRegisters},
+    reenter,
     regs::{self, Context, El1State},
     timer::{GuestTimer, Kind},
     unswitched::Unswitched,
@@ -188,6 +189,28 @@ impl vcpu::Loaded for Loaded<'_> {
 
     fn pc(&self) -> Gva {
         vcpu::Vcpu::pc(self.vcpu)
+    }
+
+    fn reenter(&mut self, times: u64) -> bool {
+        let Vcpu {
+            context,
+            el1,
+            syndrome,
+            ..
+        } = &mut *self.vcpu;
+        if el1.is_none() {
+            return false;
+        }
+        // The guest is behind its call, if it is a HVC, until it has been put back to it.
+        if core::mem::take(syndrome).is_hvc() {
+            context.guest_elr -= INSTRUCTION;
+        }
+        axhal::asm::disable_irqs();
+        // SAFETY: ELR is at the call, as the caller says; interrupts are off, and the guest has masked its own, as it
+        // has been from its start on.
+        unsafe { reenter::reenter(context, times) };
+        axhal::asm::enable_irqs();
+        true
     }
 }
 

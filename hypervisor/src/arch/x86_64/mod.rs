@@ -15,6 +15,8 @@ pub mod format;
 pub mod layout;
 pub mod msr;
 #[cfg(target_os = "none")]
+mod reenter;
+#[cfg(target_os = "none")]
 mod regs;
 pub mod start;
 #[cfg(target_os = "none")]
