@@ -11,7 +11,7 @@ use harness::tools::pages::{Entry, PAGES, entries, items};
 use hypervisor::error::Error;
 use hypervisor::memory::addr::{Gpa, Gva};
 use hypervisor::report::{Console, Events, MemoryWords};
-use hypervisor::vm::exit::{Access, Fault, Other, Outcome, Overrun, Reason, Refusal};
+use hypervisor::vm::exit::{Access, Exit, Fault, Mmio, Other, Outcome, Overrun, Reason, Refusal};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -88,6 +88,7 @@ fn ends() -> Vec<Outcome> {
                     gpa,
                     access,
                     during_walk,
+                    transfer: None,
                 };
                 reasons.push(Reason::Fault(fault, refusal));
             }
@@ -113,9 +114,14 @@ fn printed() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
                 gpa: Gpa::new(0x2200_0000),
                 access: Access::Read,
                 during_walk,
+                transfer: None,
             };
             events.mapped(&fault, "pflash");
         }
+        events.count(&Exit::Mmio(Mmio {
+            gpa: Gpa::new(0x900_0000),
+            transfer: None,
+        }));
         events.host(true, 0, 3);
         events.host(false, 1, 3);
         events.ended(&outcome);

@@ -33,6 +33,8 @@ pub mod tasks;
 pub mod timer_cases;
 #[cfg(target_os = "none")]
 pub mod touch;
+#[cfg(target_os = "none")]
+pub mod typed;
 
 /// The architecture's layer: for one guest program, the same names everywhere.
 #[cfg(target_os = "none")]

@@ -103,6 +103,12 @@ pub(crate) fn behind_code() -> u64 {
     BEHIND.load(Ordering::Relaxed)
 }
 
+/// Where that address is kept, for code that is not written by [`run`].
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn behind_place() -> *mut u64 {
+    BEHIND.as_ptr()
+}
+
 /// Writes instructions into free RAM, with a return behind them, and calls them.
 pub fn run(code: &[u8]) {
     let address = map_physical(arch::FREE_RAM.0);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
-    devices::{gicd, pl011},
+    devices::{gicd, ioapic, pl011, plic},
     memory::addr::Gpa,
     vm::{
         exit::Call,
@@ -93,13 +93,20 @@ fn given(layout: &Layout) -> BTreeSet<(u64, u64)> {
 #[test]
 fn the_page_has_each_window() {
     use aarch64::layout::{CPU_INTERFACE, CPU_INTERFACE_SIZE, DISTRIBUTOR, LAYOUT, UART};
-    assert_eq!(
-        windows("### riscv64"),
-        given(&riscv64::layout::LAYOUT),
-        "riscv64"
-    );
+    let emulated = [
+        (riscv64::layout::PLIC.get(), plic::WINDOW),
+        (riscv64::layout::UART.get(), riscv64::layout::UART_WINDOW),
+    ];
+    let memory = given(&riscv64::layout::LAYOUT).into_iter();
+    let all: BTreeSet<_> = memory.chain(emulated).collect();
+    assert_eq!(windows("### riscv64"), all, "riscv64");
     let svm = x86_64::layout::layout(x86_64::layout::Mode::Svm);
-    assert_eq!(windows("### x86_64"), given(&svm), "x86_64");
+    let emulated = [
+        (x86_64::layout::IO_APIC.get(), ioapic::WINDOW),
+        (x86_64::layout::LOCAL_APIC.get(), x86_64::apic::page::WINDOW),
+    ];
+    let all: BTreeSet<_> = given(&svm).into_iter().chain(emulated).collect();
+    assert_eq!(windows("### x86_64"), all, "x86_64");
     let emulated = [
         (DISTRIBUTOR.get(), gicd::WINDOW),
         (CPU_INTERFACE.get(), CPU_INTERFACE_SIZE),
@@ -188,7 +195,7 @@ fn the_page_has_each_msr() {
     let tsc = x86_64::apic::Tsc { origin: 0, khz: 1 };
     let now = x86_64::apic::Now { ns: 0, tsc: 0 };
     for msr in (0..0x2000).chain(0xC000_0000..0xC000_2000_u32) {
-        let mut apic = x86_64::apic::LocalApic::new(tsc);
+        let mut apic = x86_64::apic::LocalApic::new(x86_64::apic::Mode::X2Apic, tsc);
         let readable = emulated.read(msr).is_some() || apic.read(msr, now).is_some();
         let writable = apic.write(msr, 0, now);
         let has = readable || writable || open.contains(&msr.into());

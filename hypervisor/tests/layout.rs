@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hypervisor::{
     arch::{aarch64, riscv64, x86_64},
-    devices::{gicd, pl011},
+    devices::{gicd, ioapic, pl011, plic},
     vm::layout::{Flash, Layout},
 };
 use serde::Deserialize;
@@ -134,13 +134,45 @@ fn a_guest_with_a_timer_gets_the_cpu_interface_for_guests_and_no_more() {
     assert_eq!(window.hpa.as_ref().map(|hpa| number(hpa, 0)), Some(hpa));
     assert_eq!(window.access, "rw");
 
-    let mut taken: Vec<_> = given(&aarch64::layout::LAYOUT)
+    let devices = [
+        (CPU_INTERFACE.get(), CPU_INTERFACE_SIZE),
+        (DISTRIBUTOR.get(), gicd::WINDOW),
+        (UART.get(), pl011::WINDOW),
+    ];
+    are_apart(&aarch64::layout::LAYOUT, &devices);
+}
+
+/// Nothing that is emulated for a guest of riscv64 lies over what is mapped for it.
+#[test]
+fn a_guest_with_a_uart_has_it_and_its_interrupts_beside_its_memory() {
+    use riscv64::layout::{LAYOUT, PLIC, UART, UART_WINDOW};
+    let devices = [(PLIC.get(), plic::WINDOW), (UART.get(), UART_WINDOW)];
+    are_apart(&LAYOUT, &devices);
+}
+
+fn are_apart(layout: &Layout, devices: &[(u64, u64)]) {
+    let windows = given(layout).into_values();
+    let mut taken: Vec<_> = windows.map(|(gpa, size, ..)| (gpa, size)).collect();
+    taken.extend(devices);
+    taken.sort();
+    for pair in taken.windows(2) {
+        assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");
+    }
+}
+
+/// No device that is emulated on x86_64 is in a window, or in another one.
+#[test]
+fn what_is_emulated_is_apart_from_what_is_mapped() {
+    use x86_64::{
+        apic::page,
+        layout::{IO_APIC, LOCAL_APIC, Mode, layout},
+    };
+    let mut taken: Vec<_> = given(&layout(Mode::Svm))
         .into_values()
         .map(|(gpa, size, ..)| (gpa, size))
         .collect();
-    taken.push((CPU_INTERFACE.get(), CPU_INTERFACE_SIZE));
-    taken.push((DISTRIBUTOR.get(), gicd::WINDOW));
-    taken.push((UART.get(), pl011::WINDOW));
+    taken.push((IO_APIC.get(), ioapic::WINDOW));
+    taken.push((LOCAL_APIC.get(), page::WINDOW));
     taken.sort();
     for pair in taken.windows(2) {
         assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{taken:x?}");

@@ -1,15 +1,30 @@
-//! The bus.
-
 use super::*;
 use crate::vm::exit::{GuestException, Other, Refused};
+use alloc::collections::VecDeque;
+use core::cell::Cell;
+use std::string::String;
 
-struct Silent;
+/// The guest's end of the console: what was printed, and what is still to be read.
+#[derive(Default)]
+pub struct Typed(pub String, pub VecDeque<u8>);
 
-impl Terminal for Silent {
-    fn put(&mut self, _byte: u8) {}
+impl Terminal for Typed {
+    fn put(&mut self, byte: u8) {
+        self.0.push(byte.into());
+    }
 
     fn get(&mut self) -> Option<u8> {
-        None
+        self.1.pop_front()
+    }
+}
+
+/// A line: whether it is high, and whether what is typed may make it so.
+#[derive(Clone, Default)]
+pub struct Wire(pub Rc<Cell<(bool, bool)>>);
+
+impl Line for Wire {
+    fn set(&self, high: bool, awaits: bool) {
+        self.0.set((high, awaits));
     }
 }
 
@@ -42,13 +57,13 @@ fn bus() -> (Bus, Rc<RefCell<Recorder>>) {
 fn load(bus: &mut Bus, gpa: u64, size: Size) -> Resume {
     let transfer = Some(Transfer::Load { size });
     let gpa = Gpa::new(gpa);
-    bus.carry_out(Mmio { gpa, transfer }, &mut Silent)
+    bus.carry_out(Mmio { gpa, transfer }, &mut Typed::default())
 }
 
 fn store(bus: &mut Bus, gpa: u64, size: Size, value: u64) -> Resume {
     let transfer = Some(Transfer::Store { size, value });
     let gpa = Gpa::new(gpa);
-    bus.carry_out(Mmio { gpa, transfer }, &mut Silent)
+    bus.carry_out(Mmio { gpa, transfer }, &mut Typed::default())
 }
 
 #[test]
@@ -77,7 +92,10 @@ fn what_cannot_be_carried_out_is_a_bus_error_and_never_comes_to_the_device() {
         gpa,
         transfer: None,
     };
-    assert_eq!(bus.carry_out(unknown, &mut Silent), Resume::BusError);
+    assert_eq!(
+        bus.carry_out(unknown, &mut Typed::default()),
+        Resume::BusError
+    );
     for (gpa, size) in [
         (AT + 1, Size::Half),
         (AT + 2, Size::Word),
@@ -184,7 +202,7 @@ fn a_device_at_ports_answers_there() {
     ] {
         let access = at_port(number, transfer);
         assert_eq!(bus.claim(Exit::Port(access)), Exit::Port(access));
-        assert_eq!(bus.carry_out_at_port(access, &mut Silent), resume);
+        assert_eq!(bus.carry_out_at_port(access, &mut Typed::default()), resume);
     }
     let seen = [
         (0, Size::Byte, None),
@@ -216,12 +234,12 @@ fn what_no_device_can_answer_at_its_ports_is_a_bus_error() {
         (7, Size::Byte),
     ] {
         let access = at_port(number, Transfer::Load { size });
-        let resume = bus.carry_out_at_port(access, &mut Silent);
+        let resume = bus.carry_out_at_port(access, &mut Typed::default());
         assert_eq!(resume, Resume::BusError, "{number}");
     }
     assert!(device.borrow().0.is_empty());
     let refused = at_port(2, Transfer::Load { size: Size::Half });
-    let resume = bus.carry_out_at_port(refused, &mut Silent);
+    let resume = bus.carry_out_at_port(refused, &mut Typed::default());
     assert_eq!(resume, Resume::BusError, "the device refuses it");
 }
 
@@ -264,10 +282,10 @@ impl Device for Rising {
 #[test]
 fn devices_everywhere_are_polled() {
     let (mut bus, _) = ports();
-    assert!(!bus.poll(&mut Silent));
+    assert!(!bus.poll(&mut Typed::default()));
     bus.add_at_ports(0..=0, Box::new(Rising)).unwrap();
-    assert!(bus.poll(&mut Silent));
+    assert!(bus.poll(&mut Typed::default()));
     let (mut bus, _) = ports();
     bus.add(Gpa::new(0), PAGE, Box::new(Rising)).unwrap();
-    assert!(bus.poll(&mut Silent));
+    assert!(bus.poll(&mut Typed::default()));
 }

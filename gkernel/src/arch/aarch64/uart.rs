@@ -1,11 +1,9 @@
 //! The guest's UART, a PL011 (Arm DDI 0183): what is typed is read by looking for it, or by its interrupt.
 
-use core::{
-    cell::UnsafeCell,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::{OFFSET, gic, timer};
+use crate::typed;
 
 /// Where its registers are, in the guest's own half.
 pub const UART: u64 = OFFSET + 0x0900_0000;
@@ -20,14 +18,6 @@ const FR_RXFE: u32 = 1 << 4;
 /// The receive interrupt and the receive timeout.
 const RX_RT: u32 = 1 << 4 | 1 << 6;
 
-/// What the interrupt has read, and nobody else yet.
-struct Ring(UnsafeCell<[u8; ROOM]>);
-const ROOM: usize = 64;
-// SAFETY: there is one CPU; the handler writes what is behind FILLED, and with interrupts off what is before it is read.
-unsafe impl Sync for Ring {}
-static RING: Ring = Ring(UnsafeCell::new([0; ROOM]));
-static FILLED: AtomicUsize = AtomicUsize::new(0);
-
 fn read(register: u64) -> u32 {
     // SAFETY: a register of a device, at an address that the kernel's tables map.
     unsafe { (register as *const u32).read_volatile() }
@@ -41,7 +31,7 @@ fn write(register: u64, value: u32) {
 /// The next byte that was typed, by looking for it. Interrupts are off, and what they read comes first.
 pub fn get_byte() -> Option<u8> {
     let mut byte = [0];
-    if take(&mut byte) == 1 {
+    if typed::take(&mut byte) == 1 {
         return Some(byte[0]);
     }
     (read(FR) & FR_RXFE == 0).then(|| read(DR) as u8)
@@ -56,31 +46,16 @@ pub fn read_console(bytes: &mut [u8]) -> usize {
     write(IMSC, RX_RT);
     timer::interrupts(true);
     timer::interrupts(false);
-    take(bytes)
-}
-
-/// Takes from the ring.
-fn take(bytes: &mut [u8]) -> usize {
-    let filled = FILLED.load(Ordering::Relaxed);
-    let count = bytes.len().min(filled);
-    // SAFETY: interrupts are off, so nobody else is at it.
-    let ring = unsafe { &mut *RING.0.get() };
-    bytes[..count].copy_from_slice(&ring[..count]);
-    ring.copy_within(count..filled, 0);
-    FILLED.store(filled - count, Ordering::Relaxed);
-    count
+    typed::take(bytes)
 }
 
 /// The interrupt came: reads what there is. With no room for more, none comes until somebody asks again.
 pub(super) fn on_interrupt() {
     while read(FR) & FR_RXFE == 0 {
-        let filled = FILLED.load(Ordering::Relaxed);
-        if filled == ROOM {
+        if !typed::has_room() {
             write(IMSC, 0);
             return;
         }
-        // SAFETY: interrupts are off, so nobody else is at it.
-        unsafe { (*RING.0.get())[filled] = read(DR) as u8 };
-        FILLED.store(filled + 1, Ordering::Relaxed);
+        typed::put(read(DR) as u8);
     }
 }

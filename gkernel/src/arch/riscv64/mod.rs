@@ -4,13 +4,16 @@
 mod accesses;
 pub mod bench;
 mod encode;
+pub mod mmio;
 mod own;
+pub mod plic;
 mod probe;
 pub mod process;
 mod start_state;
 mod sweep;
 pub mod switch;
 pub mod timer;
+pub mod uart;
 mod user;
 
 use core::{
@@ -91,6 +94,20 @@ pub fn flash_address() -> u64 {
     ADDRESS
 }
 
+/// Where the kernel has devices: each at its guest-physical address from here on.
+const DEVICES: u64 = 0xFFFF_FFC0_0000_0000;
+
+/// Maps a device there.
+fn map_device(physical: u64, size: usize) {
+    let (at, physical) = ((DEVICES + physical) as usize, physical as usize);
+    let device = MappingFlags::READ | MappingFlags::WRITE | MappingFlags::DEVICE;
+    axmm::kernel_aspace()
+        .lock()
+        .map_linear(at.into(), physical.into(), size, device)
+        .expect("nothing else is mapped there");
+    axhal::asm::flush_tlb(None);
+}
+
 /// Maps a new page at `address`, if that is the demand page.
 pub fn map_demand_page(address: u64) -> bool {
     if address & !0xFFF != DEMAND_PAGE {
@@ -162,14 +179,25 @@ pub fn call(number: u64, argument: u64) -> u64 {
     sbi_call(number, 0, [argument, 0, 0]).0 as u64
 }
 
-/// The next byte that was typed, by SBI 0.1's call.
+/// Whether the guest is to listen to its UART: the run's number says so.
+fn has_uart() -> bool {
+    argument() == 1
+}
+
+/// The next byte that was typed, by the UART if it is given one, and else by SBI 0.1's call.
 pub fn get_byte() -> Option<u8> {
+    if has_uart() {
+        return uart::get_byte();
+    }
     let (byte, _) = sbi_call(2, 0, [0; 3]);
     u8::try_from(byte).ok()
 }
 
-/// Reads what was typed into `bytes`, by SBI's debug console, and gives how many bytes that is.
+/// Reads what was typed into `bytes`, by the UART's interrupt or SBI's debug console, and gives how many bytes that is.
 pub fn read_console(bytes: &mut [u8]) -> usize {
+    if has_uart() {
+        return uart::read_console(bytes);
+    }
     const DBCN: u64 = 0x4442_434E;
     let address = bytes.as_mut_ptr() as usize;
     let physical = axhal::mem::virt_to_phys(address.into()).as_usize() as u64;

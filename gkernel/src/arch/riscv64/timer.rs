@@ -7,13 +7,15 @@ use core::{
 
 use axhal::trap::{IRQ, register_trap_handler};
 
-use super::sbi_call;
+use super::{plic, sbi_call};
 use crate::interrupt;
 
 /// `sie.STIE`, `sip.STIP`.
 const TIMER: u64 = 1 << 5;
 /// `scause` of the timer's interrupt.
 const TIMER_CAUSE: usize = 1 << 63 | 5;
+/// That of a device's.
+const EXTERNAL_CAUSE: usize = 1 << 63 | 9;
 
 /// SBI's timer extension.
 const TIME: u64 = 0x5449_4D45;
@@ -107,9 +109,13 @@ pub fn wait() {
 
 #[register_trap_handler(IRQ)]
 fn on_interrupt(cause: usize) -> bool {
-    if cause == TIMER_CAUSE {
-        interrupt::timer_came();
-        interrupt::timer();
+    match cause {
+        TIMER_CAUSE => {
+            interrupt::timer_came();
+            interrupt::timer();
+        }
+        EXTERNAL_CAUSE => plic::on_interrupt(),
+        _ => {}
     }
     true
 }

@@ -80,7 +80,7 @@ pub const USER_PROBES: &[Probe] = probes! {
 const WRS_NTO: [u8; 12] = join([0x0000_0317, 0x1003_32AF, 0x00D0_0073]);
 
 /// Where user mode has its page.
-const ADDRESS: u64 = 0xFFFF_FFC8_0000_0000;
+pub(super) const ADDRESS: u64 = 0xFFFF_FFC8_0000_0000;
 
 /// What ends an attempt: a call to the kernel.
 const ECALL: u32 = 0x73;

@@ -1,14 +1,20 @@
-//! The first UART of a PC, a 16550A at I/O ports: what is typed is read by looking for it.
+//! The first UART of a PC, a 16550A at I/O ports: what is typed is read by looking for it, or by its interrupt.
 
-use core::arch::asm;
+use core::{
+    arch::asm,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
+    ioapic,
     probe::{PROTECTION, probe},
-    try_in_kernel, try_in_user,
+    timer, try_in_kernel, try_in_user,
+    user::try_in_user_with_ports,
 };
 use crate::{
     println,
     probe::{self, Fate, Probe},
+    typed,
 };
 
 /// Its registers, by their ports. While LCR.DLAB is set, the first two are the divisor's.
@@ -21,6 +27,19 @@ const MCR: u16 = 0x3FC;
 const LSR: u16 = 0x3FD;
 const MSR: u16 = 0x3FE;
 const SCR: u16 = 0x3FF;
+
+/// Its line, and the vector of its interrupt.
+pub(super) const LINE: u32 = 4;
+pub(super) const VECTOR: u8 = 0x24;
+
+/// IER: that there is room to send interrupts, until it is asked why.
+const ON_EMPTY: u8 = 1 << 1;
+/// And what was received.
+const ON_RECEIVED: u8 = 1 << 0;
+/// FCR: FIFOs are on and empty, and 14 bytes are enough for an interrupt at once.
+const FIFOS: u8 = 0b1100_0111;
+/// MCR: DTR, RTS and OUT2, by which a PC's UART drives its line.
+const READY: u8 = 0x0B;
 
 /// LSR: something was received; and all is sent.
 const RECEIVED: u8 = 1 << 0;
@@ -38,19 +57,55 @@ fn write(port: u16, value: u8) {
     unsafe { asm!("out dx, al", in("dx") port, in("al") value, options(nomem, nostack)) };
 }
 
-/// The next byte that was typed, by looking for it.
+/// The next byte that was typed, by looking for it. Interrupts are off, and what they read comes first.
 pub fn get_byte() -> Option<u8> {
+    turn_on();
+    let mut byte = [0];
+    if typed::take(&mut byte) == 1 {
+        return Some(byte[0]);
+    }
     (read(LSR) & RECEIVED != 0).then(|| read(DATA))
 }
 
-/// What was typed, into `bytes`; how many bytes that is.
+/// What was typed, by interrupts, into `bytes`; how many bytes that is. Interrupts are off before and after.
 pub fn read_console(bytes: &mut [u8]) -> usize {
-    let typed = core::iter::from_fn(get_byte);
-    bytes
-        .iter_mut()
-        .zip(typed)
-        .map(|(byte, typed)| *byte = typed)
-        .count()
+    turn_on();
+    write(IER, ON_RECEIVED);
+    timer::interrupts(true);
+    timer::interrupts(false);
+    typed::take(bytes)
+}
+
+/// Has the UART's line lead to its interrupt, the first time.
+fn turn_on() {
+    static ON: AtomicBool = AtomicBool::new(false);
+    if !ON.swap(true, Ordering::Relaxed) {
+        write(IIR, FIFOS);
+        write(MCR, READY);
+        ioapic::route(LINE, VECTOR, true);
+    }
+}
+
+/// Has the line go high, to be told that there is room to send.
+pub(super) fn raise_line() {
+    write(IER, 0);
+    write(IER, ON_EMPTY);
+}
+
+/// Has it go low, by asking.
+pub(super) fn lower_line() {
+    read(IIR);
+}
+
+/// The interrupt came: reads a byte, and comes again for the next. With no room for more, none comes until somebody asks
+/// again.
+pub(super) fn on_interrupt() {
+    if !typed::has_room() {
+        write(IER, 0);
+    } else if read(LSR) & RECEIVED != 0 {
+        typed::put(read(DATA));
+    }
+    timer::end_interrupt();
 }
 
 /// Sends text.
@@ -88,6 +143,25 @@ const USER_PROBES: &[Probe] = &[probe(
     PROTECTION,
 )];
 
+/// And with leave, which is for all ports that there are.
+const USER_PROBES_WITH_LEAVE: &[Probe] = &[
+    probe(
+        "in al, 0x3ff, with leave",
+        b"\xBA\xFF\x03\0\0\xEC",
+        Fate::WentOn,
+    ),
+    probe(
+        "in ax, 0x3f8, with leave",
+        b"\xBA\xF8\x03\0\0\x66\xED",
+        PROTECTION,
+    ),
+    probe(
+        "in al, 0x3f7, with leave",
+        b"\xBA\xF7\x03\0\0\xEC",
+        PROTECTION,
+    ),
+];
+
 /// Something that has to be so, with its name.
 type Check = (&'static str, fn() -> bool);
 
@@ -114,6 +188,7 @@ pub fn check_uart() -> usize {
     let swept = [
         probe::sweep(PROBES, try_in_kernel),
         probe::sweep(USER_PROBES, try_in_user),
+        probe::sweep(USER_PROBES_WITH_LEAVE, try_in_user_with_ports),
     ];
     swept
         .into_iter()

@@ -6,10 +6,14 @@ pub mod bench;
 mod com1;
 mod debug;
 mod features;
+mod ioapic;
 mod keys;
 mod maps;
+pub mod mmio;
+mod paging;
 mod probe;
 pub mod process;
+mod stacks;
 mod start_state;
 mod storm;
 mod sweep;
@@ -84,8 +88,12 @@ pub use bare::print;
 pub use com1::{check_uart, get_byte, read_console};
 pub use debug::debug_exceptions;
 pub use features::check_features;
+pub use ioapic::check_io_apic;
 pub use maps::try_permission_maps;
+pub use mmio::instruction_at_device;
+pub use paging::{map_demand_page, map_physical, map_user, set_root};
 pub use probe::{KERNEL_PROBES, try_in_kernel};
+pub use stacks::use_device_as_stack;
 pub use start_state::{leave_traces, start_state};
 pub use storm::exception_storm;
 pub use sweep::{sweep_ports, sweep_registers};
@@ -101,10 +109,14 @@ unsafe extern "C" {
 /// Points each exception and each interrupt to its stub.
 #[doc(hidden)]
 pub extern "C" fn fill_idt() {
-    let stubs = &raw const guest_exception_stubs as u64;
     for vector in 0..64 {
-        set_gate(vector, stubs + 16 * vector as u64, 0);
+        set_gate(vector, stub(vector), 0);
     }
+}
+
+/// Where a vector's stub is.
+fn stub(vector: usize) -> u64 {
+    &raw const guest_exception_stubs as u64 + 16 * vector as u64
 }
 
 /// Points a vector to `handler`, on the stack of the task-state segment with that number, or on the
@@ -125,58 +137,6 @@ pub fn greet() {
 /// Where the guest reaches the flash: our tables map it, uncached.
 pub fn flash_address() -> u64 {
     FLASH_OFFSET + FLASH
-}
-
-/// Maps the gigabyte of the demand page, as an alias of RAM.
-pub fn map_demand_page(address: u64) -> bool {
-    const GIGABYTE: u64 = 1 << 30;
-    if address / GIGABYTE != DEMAND_PAGE / GIGABYTE {
-        return false;
-    }
-    map_gigabyte((address >> 30) as usize % 512, 0);
-    true
-}
-
-/// An address at which `physical` can be loaded, stored and executed. One at a time: each call takes
-/// the place of the last.
-pub fn map_physical(physical: u64) -> u64 {
-    const GIGABYTE: u64 = 1 << 30;
-    const INDEX: usize = 508;
-    map_gigabyte(INDEX, physical - physical % GIGABYTE);
-    0xFFFF_FFFF_0000_0000 + physical % GIGABYTE
-}
-
-/// The same for the guest's user mode, ring 3.
-pub fn map_user(physical: u64) -> u64 {
-    const GIGABYTE: u64 = 1 << 30;
-    const INDEX: usize = 507;
-    /// User mode may go through the entry.
-    const USER: u64 = 1 << 2;
-    // SAFETY: CR3 has the guest's own table, in its RAM, which is in the high half too; user mode gets
-    // nothing by this entry alone.
-    unsafe {
-        let root: u64;
-        asm!("mov {}, cr3", out(reg) root, options(nomem, nostack));
-        let entry = ((root + OFFSET) as *mut u64).add(511);
-        entry.write_volatile(entry.read_volatile() | USER);
-    }
-    map_gigabyte(INDEX, (physical - physical % GIGABYTE) | USER);
-    0xFFFF_FFFE_C000_0000 + physical % GIGABYTE
-}
-
-fn map_gigabyte(index: usize, physical: u64) {
-    // SAFETY: the entries that are written map nothing that Rust has references to; loading CR3 drops
-    // what the TLB knew of the last mapping there.
-    unsafe {
-        (&raw mut guest_pdpt[index]).write_volatile(physical | 0x83);
-        asm!("mov {tmp}, cr3", "mov cr3, {tmp}", tmp = out(reg) _, options(nostack));
-    }
-}
-
-/// Points the guest's own tables to a root at `physical`, and goes on from there.
-pub fn set_root(physical: u64) {
-    // SAFETY: this is what the guest is for; with a root outside RAM nothing comes back.
-    unsafe { asm!("mov cr3, {}", in(reg) physical) };
 }
 
 /// The number from the run's parameters.
@@ -210,6 +170,12 @@ pub extern "C" fn exception(frame: &mut Frame) {
     let (vector, pc) = (frame.vector, frame.pc);
     if vector == timer::VECTOR.into() {
         return timer::on_interrupt();
+    }
+    if vector == com1::VECTOR.into() {
+        return com1::on_interrupt();
+    }
+    if vector == ioapic::VECTOR.into() {
+        return ioapic::on_interrupt();
     }
     if vector >= EXCEPTIONS {
         return apic::on_interrupt(vector);

@@ -1,5 +1,5 @@
 //! The timer of the local APIC, by deadlines of the time-stamp counter; and its interrupt. The APIC is reached by
-//! the MSRs of x2APIC.
+//! the MSRs of x2APIC, or by the registers in memory where CPUID shows no x2APIC.
 //!
 //! What is pending in an APIC stays so until it is taken, whatever becomes of the timer. For the cases to mean the
 //! same on all architectures, [`arm`] and [`disarm`] take it and drop it.
@@ -12,12 +12,13 @@ use core::{
     sync::atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
+use super::mmio;
 use crate::interrupt;
 
 /// The vector of the interrupt.
 pub const VECTOR: u8 = 0x2C;
 
-/// MSRs of x2APIC (APM vol. 2 §16.11).
+/// MSRs of x2APIC (APM vol. 2 §16.11), for its registers.
 pub(super) const TPR: u32 = 0x808;
 pub(super) const EOI: u32 = 0x80B;
 pub(super) const SVR: u32 = 0x80F;
@@ -27,6 +28,12 @@ pub(super) const LVT_TIMER: u32 = 0x832;
 pub(super) const SELF_IPI: u32 = 0x83F;
 /// The deadline.
 pub(super) const TSC_DEADLINE: u32 = 0x6E0;
+
+/// Where the registers are in memory: the guest's tables map the last of the low four gigabytes, uncached, at the end of
+/// the high half.
+pub(super) const LOCAL_APIC: u64 = super::FLASH_OFFSET + 0xFEE0_0000;
+/// ICR: to the processor itself.
+const TO_ITSELF: u32 = 1 << 18;
 
 /// SVR: on; and the vector of spurious interrupts.
 const ON: u64 = 0x1FF;
@@ -161,16 +168,49 @@ fn interrupts_are_on() -> bool {
     flags & IF != 0
 }
 
-/// Reads an MSR of the APIC.
+/// Whether the APIC is in x2APIC mode.
+pub(super) fn is_x2apic() -> bool {
+    const SHOWN: u32 = 1 << 21;
+    const NOT: u8 = 1;
+    const YES: u8 = 2;
+    static IS: AtomicU8 = AtomicU8::new(0);
+    if IS.load(Ordering::Relaxed) == 0 {
+        let shown = __cpuid(1).ecx & SHOWN != 0;
+        IS.store(if shown { YES } else { NOT }, Ordering::Relaxed);
+    }
+    IS.load(Ordering::Relaxed) == YES
+}
+
+/// Where a register is in memory, by the number of its MSR; none if it is an MSR.
+pub(super) fn in_memory(msr: u32) -> Option<u64> {
+    let is_of_x2apic = (0x800..0x900).contains(&msr);
+    (is_of_x2apic && !is_x2apic()).then(|| LOCAL_APIC + 16 * u64::from(msr - 0x800))
+}
+
+/// Reads a register of the APIC, by the number of its MSR.
 pub(super) fn read(msr: u32) -> u64 {
+    if let Some(address) = in_memory(msr) {
+        // SAFETY: a register of a device, at an address that the kernel's tables map.
+        return unsafe { mmio::load(address) }.into();
+    }
     let (low, high): (u32, u32);
     // SAFETY: reading one changes nothing.
     unsafe { asm!("rdmsr", in("ecx") msr, out("eax") low, out("edx") high, options(nostack)) };
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Writes an MSR of the APIC.
+/// Writes a register of the APIC, by the number of its MSR.
 pub(super) fn write(msr: u32, value: u64) {
+    if let Some(address) = in_memory(msr) {
+        // In memory it is a command that sends an interrupt to the processor itself.
+        let (address, value) = match msr {
+            SELF_IPI => (LOCAL_APIC + 0x300, TO_ITSELF | value as u32),
+            _ => (address, value as u32),
+        };
+        // SAFETY: as above; what comes of it leads to a handler.
+        unsafe { mmio::store(address, value) };
+        return;
+    }
     let (low, high) = (value as u32, (value >> 32) as u32);
     // SAFETY: what comes of it leads to a handler.
     unsafe { asm!("wrmsr", in("ecx") msr, in("eax") low, in("edx") high, options(nostack)) };

@@ -72,7 +72,7 @@ const END: &[u8] = &[0x0F, 0x0B];
 const INVALID_OPCODE: u64 = 6;
 
 global_asm!(
-    // void guest_run_at_ring_3(address, stack, u64 *kernel_stack): goes to ring 3, and comes back by the
+    // void guest_run_at_ring_3(address, stack, u64 *kernel_stack, flags): goes to ring 3, and comes back by the
     // next exception from there, as `back_from_ring_3` leads it.
     ".section .text",
     ".type guest_run_at_ring_3, @function",
@@ -87,7 +87,7 @@ global_asm!(
     "mov    [rdx], rsp",
     "push   {user_data}",
     "push   rsi",
-    "push   2", // RFLAGS: interrupts stay off
+    "push   rcx",
     "push   {user_code}",
     "push   rdi",
     "iretq",
@@ -106,7 +106,7 @@ global_asm!(
 );
 
 unsafe extern "C" {
-    fn guest_run_at_ring_3(address: u64, stack: u64, kernel_stack: *mut u64);
+    fn guest_run_at_ring_3(address: u64, stack: u64, kernel_stack: *mut u64, flags: u64);
     fn guest_back_from_ring_3();
 }
 
@@ -122,6 +122,18 @@ pub(super) fn back_from_ring_3(frame: &mut Frame) {
 
 /// Runs `code` in ring 3. The cause of an exception is its vector.
 pub fn try_in_user(code: &[u8]) -> Fate {
+    try_with_flags(code, 0)
+}
+
+/// The same with leave to use ports (RFLAGS.IOPL).
+pub(super) fn try_in_user_with_ports(code: &[u8]) -> Fate {
+    try_with_flags(code, 3 << 12)
+}
+
+/// Interrupts stay off, unless `flags` turn them on.
+fn try_with_flags(code: &[u8], flags: u64) -> Fate {
+    /// The bit of RFLAGS that is always set.
+    const FLAGS: u64 = 2;
     const STACK: u64 = 0x1000;
     task::load(0);
     let address = map_user(FREE_RAM.0);
@@ -133,7 +145,14 @@ pub fn try_in_user(code: &[u8]) -> Fate {
     let run = || {
         // SAFETY: the code ends with an exception, or comes to one before; either leads back here, by
         // `back_from_ring_3`.
-        unsafe { guest_run_at_ring_3(address, address + STACK, task::kernel_stack()) }
+        unsafe {
+            guest_run_at_ring_3(
+                address,
+                address + STACK,
+                task::kernel_stack(),
+                FLAGS | flags,
+            );
+        }
     };
     match watch(run) {
         // None cannot be: only an exception comes back.

@@ -18,7 +18,7 @@ use std::fmt;
 use toml::Spanned;
 
 /// The words of the hypervisor's `end` line.
-pub const END_WORDS: [&str; 14] = [
+pub const END_WORDS: [&str; 15] = [
     "outcome",
     "kind",
     "gpa",
@@ -32,6 +32,7 @@ pub const END_WORDS: [&str; 14] = [
     "pc",
     "exits",
     "npf",
+    "mmio",
     "hypercalls",
 ];
 

@@ -1,13 +1,23 @@
 //! The machine on riscv64: what a guest gets, and turning the H-extension on.
 
-use core::convert::Infallible;
+use alloc::{boxed::Box, rc::Rc};
+use core::cell::RefCell;
 
 use super::{
-    format::Sv39x4, layout::LAYOUT, regs, regs::HOST_REGISTERS, timer::Kind, untidy, vcpu,
+    format::Sv39x4,
+    layout::{LAYOUT, PLIC, UART, UART_SOURCE, UART_WINDOW},
+    regs,
+    regs::HOST_REGISTERS,
+    timer::Kind,
+    untidy, vcpu,
     vcpu::Vcpu,
 };
 use crate::{
-    devices::Bus,
+    devices::{
+        Bus,
+        plic::{self, Plic, Wire},
+        uart16550::Uart16550,
+    },
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -27,6 +37,13 @@ pub struct Riscv64;
 pub enum Mode {
     /// In VS-mode.
     Vs,
+}
+
+/// The kinds of UART that a guest can get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uart {
+    /// A 16550A, emulated, and a PLIC by which it interrupts.
+    Ns16550a,
 }
 
 /// The tables of the second stage.
@@ -52,8 +69,8 @@ impl Arch for Riscv64 {
     type Timer = Kind;
     const TIMERS: &'static [(&'static str, Kind)] = &[("sbi", Kind::Sbi), ("sstc", Kind::Sstc)];
 
-    type Console = Infallible;
-    const CONSOLES: &'static [(&'static str, Infallible)] = &[];
+    type Console = Uart;
+    const CONSOLES: &'static [(&'static str, Uart)] = &[("ns16550a", Uart::Ns16550a)];
 
     fn leave_traces(_cpu: &mut Cpu) {
         untidy::leave_traces();
@@ -84,19 +101,23 @@ impl Arch for Riscv64 {
     fn new_vcpu(
         _mode: Mode,
         timer: Option<Kind>,
-        _console: Option<Infallible>,
+        console: Option<Uart>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
-        _bus: &mut Bus,
+        bus: &mut Bus,
     ) -> Result<Vcpu, Error> {
         if timer == Some(Kind::Sstc) && !regs::has_sstc() {
             return Err(Error::Machine(
                 "this hart has no Sstc, which `timer=sstc` needs; `timer=sbi` does without",
             ));
         }
+        let chip = match console {
+            Some(Uart::Ns16550a) => Some(add_uart(bus)?),
+            None => None,
+        };
         // Its own translation is off, so this is a virtual address as well.
         let entry = Gva::new(LAYOUT.entry.get());
-        Ok(Vcpu::new(entry, arg, timer, memory.tables().root()))
+        Ok(Vcpu::new(entry, arg, timer, chip, memory.tables().root()))
     }
 
     fn wait_for_interrupt() {
@@ -117,4 +138,16 @@ impl Arch for Riscv64 {
     fn host_registers() -> Self::HostRegisters {
         regs::host_registers()
     }
+}
+
+/// Gives a guest a UART, and what it interrupts it by, which this returns.
+fn add_uart(bus: &mut Bus) -> Result<Rc<RefCell<Plic>>, Error> {
+    let chip = Rc::new(RefCell::new(Plic::default()));
+    bus.add(PLIC, plic::WINDOW, Box::new(chip.clone()))?;
+    let line = Box::new(Wire {
+        chip: chip.clone(),
+        source: UART_SOURCE,
+    });
+    bus.add(UART, UART_WINDOW, Box::new(Uart16550::new(line)))?;
+    Ok(chip)
 }

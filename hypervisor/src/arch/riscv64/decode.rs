@@ -1,6 +1,6 @@
 //! Turns `scause` and its companions into an [`Exit`].
 
-use super::calls;
+use super::{access, calls};
 use crate::memory::addr::Gpa;
 use crate::vm::exit::{Access, Exit, Fault, GuestException, Other, Refused};
 
@@ -15,6 +15,8 @@ pub struct Trap {
     pub htval: u64,
     /// The trapping instruction, transformed; a pseudo-instruction; or zero.
     pub htinst: u64,
+    /// The instruction itself, if it was needed and could be loaded.
+    pub fetched: Option<u64>,
     /// Whether the guest was in VU-mode.
     pub from_user: bool,
     /// The guest's interrupts that are pending and enabled each by itself: `vsip & vsie`.
@@ -27,9 +29,46 @@ pub struct Trap {
 
 impl Trap {
     /// Whether the trapped instruction is needed, and the hart did not supply it. It does not have to:
-    /// QEMU supplies CSR instructions and WFI, but not CBO or WRS.NTO.
+    /// QEMU supplies CSR instructions and WFI, but not CBO or WRS.NTO; and it describes loads and stores, but not
+    /// those of Zcb.
     pub fn lacks_instruction(&self) -> bool {
-        self.scause == VIRTUAL_INSTRUCTION && self.stval == 0
+        match self.scause {
+            VIRTUAL_INSTRUCTION => self.stval == 0,
+            LOAD_GUEST_PAGE_FAULT | STORE_GUEST_PAGE_FAULT => self.htinst == 0,
+            _ => false,
+        }
+    }
+
+    /// Supplies the instruction that was lacking; none if it could not be loaded.
+    pub fn supply(&mut self, instruction: Option<u64>) {
+        self.fetched = instruction;
+        if self.scause == VIRTUAL_INSTRUCTION {
+            self.stval = instruction.unwrap_or(0);
+        }
+    }
+
+    /// The load or store that faulted, if it is one of a general register, with `x` as the registers.
+    pub fn access(&self, x: &[u64; 32]) -> Option<access::Access> {
+        let write = match self.scause {
+            LOAD_GUEST_PAGE_FAULT => false,
+            STORE_GUEST_PAGE_FAULT => true,
+            _ => return None,
+        };
+        let access = match self.htinst {
+            0 => access::Access::fetched(self.fetched?, x, self.stval)?,
+            htinst => access::Access::transformed(htinst)?,
+        };
+        (access.is_write() == write).then_some(access)
+    }
+
+    /// What the guest's kernel gets if the access that faulted cannot be carried out: an access fault.
+    pub fn bus_error(&self) -> GuestException {
+        let code = match self.scause {
+            STORE_GUEST_PAGE_FAULT => STORE_ACCESS_FAULT,
+            _ => LOAD_ACCESS_FAULT,
+        };
+        let value = self.stval;
+        GuestException { code, value }
     }
 
     /// Whether the guest may wait, so that `wakes_at` is needed.
@@ -60,9 +99,9 @@ pub fn decode(trap: &Trap, x: &[u64; 32]) -> (Exit, calls::Convention) {
             let (call, convention) = calls::decode(x, trap.sbi_timer);
             return (Exit::Call(call), convention);
         }
-        FETCH_GUEST_PAGE_FAULT => fault(trap, Access::Execute),
-        LOAD_GUEST_PAGE_FAULT => fault(trap, Access::Read),
-        STORE_GUEST_PAGE_FAULT => fault(trap, Access::Write),
+        FETCH_GUEST_PAGE_FAULT => fault(trap, x, Access::Execute),
+        LOAD_GUEST_PAGE_FAULT => fault(trap, x, Access::Read),
+        STORE_GUEST_PAGE_FAULT => fault(trap, x, Access::Write),
         VIRTUAL_INSTRUCTION => virtual_instruction(trap),
         // The address is one that we mapped, and the machine refuses the kind of access there: an
         // atomic on a device, say. It is not delegated, so that a mapping of ours that leads nowhere
@@ -111,7 +150,7 @@ fn refused(trap: &Trap, cause: u64) -> Exit {
 ///
 /// A hart may also leave `htval` zero. Then the address would have to be found by a walk of the guest's
 /// tables, which is not done: the guest ends, with a class that says so. QEMU always writes it.
-fn fault(trap: &Trap, access: Access) -> Exit {
+fn fault(trap: &Trap, x: &[u64; 32], access: Access) -> Exit {
     let walk = access_of_walk(trap.htinst);
     // Both stages map whole pages, so an address that is really 0 has the offset in its page that
     // the virtual address has.
@@ -126,7 +165,7 @@ fn fault(trap: &Trap, access: Access) -> Exit {
         gpa: Gpa::new(trap.htval << 2 | low),
         access: walk.unwrap_or(access),
         during_walk: walk.is_some(),
-        transfer: None,
+        transfer: trap.access(x).map(|access| access.transfer(x)),
     })
 }
 

@@ -6,6 +6,17 @@ use crate::{
     vm::layout::{Flash, Layout, Ram},
 };
 
+/// The interrupt controller of a guest that is given a UART, at the place that QEMU's `virt` has for it.
+pub const PLIC: Gpa = Gpa::new(0x0C00_0000);
+
+/// The UART of such a guest, likewise; the size of its window, of which its registers are the first bytes; and the
+/// source that it is at the interrupt controller.
+pub const UART: Gpa = Gpa::new(0x1000_0000);
+/// As above.
+pub const UART_WINDOW: u64 = 0x1000;
+/// As above.
+pub const UART_SOURCE: u8 = 10;
+
 /// 16 MiB of RAM, the image where SBI firmware leaves a kernel, 2 MiB into it; and the second flash
 /// unit of QEMU's `virt`, 32 MiB, at the same address for host and guest.
 pub const LAYOUT: Layout = Layout {

@@ -2,6 +2,7 @@
 //!
 //! Source of the numbers: RISC-V Privileged Architecture, chapter "Hypervisor Extension".
 
+pub mod access;
 pub mod calls;
 #[cfg(target_os = "none")]
 pub mod cpu;

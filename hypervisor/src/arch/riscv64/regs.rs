@@ -99,12 +99,15 @@ pub const HENVCFG: u64 = 0;
 /// `henvcfg.STCE`: the guest's `stimecmp` is `vstimecmp`, for a guest that was given that timer.
 pub const HENVCFG_STCE: u64 = 1 << 63;
 
-/// `hvip.VSSIP`, `hvip.VSTIP`: the guest's software and timer interrupts.
+/// `hvip.VSSIP`, `hvip.VSTIP`, `hvip.VSEIP`: the guest's software, timer and external interrupts.
 const HVIP_VSSIP: u64 = 1 << 2;
 const HVIP_VSTIP: u64 = 1 << 6;
+const HVIP_VSEIP: u64 = 1 << 10;
 
 /// `vsie.STIE`.
 const VSIE_STIE: u64 = 1 << 5;
+/// `vsie.SEIE`.
+const VSIE_SEIE: u64 = 1 << 9;
 
 // mutants: clear bits 1, 5, 7
 /// Exceptions that are the guest's own business: misaligned fetch (0), illegal instruction (2),
@@ -151,12 +154,21 @@ pub fn forget_guests() {
 
 /// Has the loaded guest's timer interrupt pending, or not. Call it with interrupts off.
 pub fn set_guest_timer_interrupt(pending: bool) {
+    set_guest_interrupt(HVIP_VSTIP, pending);
+}
+
+/// Has an interrupt of the loaded guest's devices pending, or not. Call it with interrupts off.
+pub fn set_guest_external_interrupt(pending: bool) {
+    set_guest_interrupt(HVIP_VSEIP, pending);
+}
+
+fn set_guest_interrupt(interrupt: u64, pending: bool) {
     // SAFETY: the interrupt is delegated to the guest.
     unsafe {
         if pending {
-            asm!("csrs hvip, {}", in(reg) HVIP_VSTIP, options(nostack));
+            asm!("csrs hvip, {}", in(reg) interrupt, options(nostack));
         } else {
-            asm!("csrc hvip, {}", in(reg) HVIP_VSTIP, options(nostack));
+            asm!("csrc hvip, {}", in(reg) interrupt, options(nostack));
         }
     }
 }
@@ -170,6 +182,11 @@ pub fn raise_guest_software_interrupt() {
 /// Whether the loaded guest has its timer interrupt enabled by itself.
 pub fn guest_timer_is_enabled() -> bool {
     csr_read!("vsie") & VSIE_STIE != 0
+}
+
+/// Whether the loaded guest has the interrupt of its devices enabled by itself.
+pub fn guest_external_is_enabled() -> bool {
+    csr_read!("vsie") & VSIE_SEIE != 0
 }
 
 /// `vstimecmp` of the loaded guest; none if it holds all ones, with which it is not armed, or if the hart
@@ -287,6 +304,7 @@ pub fn read_trap(sstatus: u64) -> Trap {
         stval: csr_read!("stval"),
         htval: csr_read!("htval"),
         htinst: csr_read!("htinst"),
+        fetched: None,
         from_user: sstatus & SSTATUS_SPP == 0,
         awake: csr_read!("vsip") & csr_read!("vsie"),
         wakes_at: None,

@@ -1,6 +1,7 @@
 //! The vCPU of riscv64.
 
-use core::{arch::global_asm, mem::offset_of};
+use alloc::rc::Rc;
+use core::{arch::global_asm, cell::RefCell, mem::offset_of};
 
 use super::{
     calls, decode,
@@ -11,6 +12,7 @@ use super::{
     timer::{GuestTimer, Kind},
 };
 use crate::{
+    devices::plic::Plic,
     memory::addr::{Gva, Hpa},
     vm::exit::{Exit, GuestException, Resume},
     vm::vcpu::{self, Cpu},
@@ -34,6 +36,9 @@ unsafe extern "C" {
     fn hv_riscv64_enter(context: *mut Context);
 }
 
+/// The length of ECALL, WFI and WRS.NTO in bytes. They have no compressed form.
+const INSTRUCTION: u64 = 4;
+
 /// Passes the symbol at which a guest's memory is still as the guest left it.
 pub fn about_to_release() {
     hv_guest_release();
@@ -46,17 +51,27 @@ pub struct Vcpu {
     /// The guest's state that the hart holds while the guest is loaded.
     state: GuestState,
     timer: GuestTimer,
+    /// What its devices interrupt it by; none if it has none.
+    chip: Option<Rc<RefCell<Plic>>>,
     /// Where the guest's tables are.
     root: Hpa,
     /// The convention of the call that awaits its answer.
     convention: calls::Convention,
+    /// What the guest's last exit left.
+    trap: decode::Trap,
 }
 
 impl Vcpu {
     /// A vCPU that starts at `entry` in VS-mode with its own translation off, `a0` (hart ID) and
-    /// `a1` (device tree) zero, and `arg` in `a2`. `root` is that of its Sv39x4
+    /// `a1` (device tree) zero, and `arg` in `a2`. Its devices interrupt it by `chip`. `root` is that of its Sv39x4
     /// tables.
-    pub fn new(entry: Gva, arg: u64, timer: Option<Kind>, root: Hpa) -> Self {
+    pub fn new(
+        entry: Gva,
+        arg: u64,
+        timer: Option<Kind>,
+        chip: Option<Rc<RefCell<Plic>>>,
+        root: Hpa,
+    ) -> Self {
         const A2: usize = 12;
         let mut guest_x = [0; 32];
         guest_x[A2] = arg;
@@ -72,8 +87,10 @@ impl Vcpu {
             shared: SharedCsrs::default(),
             state: GuestState::default(),
             timer: GuestTimer::new(timer),
+            chip,
             root,
             convention: calls::Convention::Standard,
+            trap: decode::Trap::default(),
         }
     }
 }
@@ -141,6 +158,9 @@ impl Vcpu {
         self.resume(resume);
         axhal::asm::disable_irqs();
         self.timer.prepare();
+        if let Some(chip) = &self.chip {
+            regs::set_guest_external_interrupt(chip.borrow().interrupts());
+        }
         let host = self.shared.swap_in();
         // SAFETY: the context is valid and exclusively borrowed; interrupts are off, as the
         // assembly demands; the guest cannot reach host memory, since hgatp maps only what was
@@ -149,10 +169,10 @@ impl Vcpu {
         let mut trap = regs::read_trap(self.context.guest_sstatus);
         if trap.lacks_instruction() {
             let pc = Gva::new(self.context.guest_sepc);
-            trap.stval = regs::guest_instruction(pc, trap.from_user).unwrap_or(0);
+            trap.supply(regs::guest_instruction(pc, trap.from_user));
         }
         if trap.may_be_a_wait() {
-            trap.wakes_at = self.timer.wakes_at();
+            trap.wakes_at = self.wakes_at();
         }
         trap.sbi_timer = self.timer.is_called();
         self.shared = host.swap_in();
@@ -160,12 +180,24 @@ impl Vcpu {
         axhal::asm::enable_irqs();
         let (exit, convention) = decode::decode(&trap, &self.context.guest_x);
         self.convention = convention;
+        self.trap = trap;
         match exit {
-            Exit::Emulated | Exit::Waits { .. } => self.skip(),
+            Exit::Emulated | Exit::Waits { .. } => self.skip(INSTRUCTION),
             Exit::Call(_) => self.carry_out(trap.sbi_timer),
             _ => {}
         }
         exit
+    }
+
+    /// When a wait of the guest's ends at the latest, if nothing is pending. If only what is typed can end it, there is
+    /// no time for that, and the loop looks.
+    fn wakes_at(&self) -> Option<u64> {
+        let awaits_input = || {
+            let chip = self.chip.as_ref()?;
+            let ends = chip.borrow().awaits_input() && regs::guest_external_is_enabled();
+            ends.then_some(u64::MAX)
+        };
+        self.timer.wakes_at().or_else(awaits_input)
     }
 
     /// Carries out what the guest's call does to its hart. Its answer comes with the next turn.
@@ -186,18 +218,27 @@ impl Vcpu {
             Resume::Go => {}
             Resume::Reply(reply) => {
                 calls::encode(reply, self.convention, &mut self.context.guest_x);
-                self.skip();
+                self.skip(INSTRUCTION);
             }
             Resume::Inject(exception) => self.inject(exception),
-            // No guest has an emulated device here.
-            Resume::Read(_) | Resume::Done | Resume::BusError => {}
+            Resume::Read(value) => {
+                if let Some(access) = self.trap.access(&self.context.guest_x) {
+                    access.load(value, &mut self.context.guest_x);
+                    self.skip(access.length());
+                }
+            }
+            Resume::Done => {
+                if let Some(access) = self.trap.access(&self.context.guest_x) {
+                    self.skip(access.length());
+                }
+            }
+            Resume::BusError => self.inject(self.trap.bus_error()),
         }
     }
 
-    /// Moves past the trapped instruction, to which sepc points. ECALL, WFI and WRS.NTO are four bytes
-    /// long and have no compressed form.
-    fn skip(&mut self) {
-        self.context.guest_sepc = self.context.guest_sepc.wrapping_add(4);
+    /// Moves past the trapped instruction, to which sepc points, and which has `length` bytes.
+    fn skip(&mut self, length: u64) {
+        self.context.guest_sepc = self.context.guest_sepc.wrapping_add(length);
     }
 
     /// Makes the guest take an exception at its program counter, as hardware delivers a delegated one

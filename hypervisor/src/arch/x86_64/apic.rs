@@ -1,23 +1,34 @@
 //! A guest's local APIC, which it reaches by the MSRs of x2APIC (APM vol. 2 §16.11; Intel SDM vol. 3
-//! §11.12): the registers, the order of priorities, and the timer.
+//! §11.12), or by a [`page`] of memory: the registers, the order of priorities, and the timer.
 //!
 //! It is a model: it touches no register of the CPU's. The vCPU polls it before each turn, offers what it
 //! [wants](LocalApic::wanted) to the CPU as a virtual interrupt, and says whether the CPU [took](LocalApic::take) it.
-//! There is one processor, no line leads to the APIC, and nobody else sends anything: so there are the
-//! timer and the interrupts that the guest sends itself, all edge-triggered. A register that is not here
+//! There is one processor, and no line leads to the APIC: so there are the timer, the interrupts that the guest sends
+//! itself, and what the I/O APIC says, of which alone some are of lines at the level. A register that is not here
 //! is none that the guest has.
 
+pub mod page;
 mod timer;
+mod vectors;
+
+use core::ops::RangeInclusive;
 
 use timer::Timer;
 pub use timer::Tsc;
+use vectors::Vectors;
 
-use super::cpuid::Frequencies;
+use super::cpuid::ShownApic;
+use crate::devices::ioapic::Message;
 
 /// The base of the local APIC, and its state (§16.3.1): on, in x2APIC mode, of the boot processor.
 const APIC_BASE: u32 = 0x1B;
-/// A guest starts so. It stays so: there are no registers in memory.
+/// A guest starts in the mode that it is given, and stays there.
 const X2APIC_ENABLED: u64 = 0xFEE0_0000 | 1 << 11 | 1 << 10 | 1 << 8;
+/// The same with registers in memory, from that base on.
+const XAPIC_ENABLED: u64 = 0xFEE0_0000 | 1 << 11 | 1 << 8;
+
+/// The numbers of the MSRs of x2APIC.
+const X2APIC_MSRS: RangeInclusive<u32> = page::FIRST..=0x8FF;
 
 /// The time stamp at which the timer's interrupt comes, in that mode of the timer's (§16.4.1; SDM vol. 3
 /// §11.5.4.1).
@@ -59,6 +70,8 @@ const DELIVERY_STATUS: u64 = 1 << 12;
 /// ESR: an interrupt with a vector below 16 was sent, or was received.
 const SENT_ILLEGAL: u8 = 1 << 5;
 const RECEIVED_ILLEGAL: u8 = 1 << 6;
+/// And, with registers in memory: there was an access to one that there is not.
+const ILLEGAL_REGISTER: u8 = 1 << 7;
 /// The first vector that an interrupt can have.
 const FIRST_VECTOR: u8 = 16;
 
@@ -82,14 +95,27 @@ pub enum Wake {
     Never,
 }
 
+/// How a guest reaches its local APIC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// By registers in memory.
+    XApic,
+    /// By MSRs.
+    X2Apic,
+}
+
 /// A local APIC.
 #[derive(Clone, Debug)]
 pub struct LocalApic {
+    mode: Mode,
     tpr: u8,
     svr: u32,
     /// The vectors that are being served, and those that wait.
     in_service: Vectors,
     requested: Vectors,
+    /// Those of lines at the level (TMR), and one of them whose end nobody has been told.
+    level: Vectors,
+    ended: Option<u8>,
     /// ESR as it is read, and what has come up since it was last written.
     esr: u8,
     errors: u8,
@@ -98,13 +124,16 @@ pub struct LocalApic {
 }
 
 impl LocalApic {
-    /// As after a reset, but in x2APIC mode. `tsc` leads from the guest's time stamps to the host's clock.
-    pub fn new(tsc: Tsc) -> Self {
+    /// As after a reset, but in this mode. `tsc` leads from the guest's time stamps to the host's clock.
+    pub fn new(mode: Mode, tsc: Tsc) -> Self {
         Self {
+            mode,
             tpr: 0,
             svr: 0xFF,
             in_service: Vectors::default(),
             requested: Vectors::default(),
+            level: Vectors::default(),
+            ended: None,
             esr: 0,
             errors: 0,
             lvt_timer: MASKED,
@@ -112,19 +141,41 @@ impl LocalApic {
         }
     }
 
-    /// What counts time, as CPUID tells it.
-    pub fn frequencies(&self) -> Frequencies {
-        Frequencies {
-            tsc: self.timer.tsc().khz,
-            apic: timer::KHZ,
+    /// What CPUID tells of it.
+    pub fn shown(&self) -> ShownApic {
+        ShownApic {
+            is_x2apic: self.mode == Mode::X2Apic,
+            tsc_khz: self.timer.tsc().khz,
+            timer_khz: timer::KHZ,
         }
+    }
+
+    /// What IA32_APIC_BASE is.
+    fn base(&self) -> u64 {
+        match self.mode {
+            Mode::XApic => XAPIC_ENABLED,
+            Mode::X2Apic => X2APIC_ENABLED,
+        }
+    }
+
+    /// Whether it has an MSR with this number, be it one that there is or not.
+    fn has_msr(&self, msr: u32) -> bool {
+        self.mode == Mode::X2Apic || !X2APIC_MSRS.contains(&msr)
     }
 
     /// What RDMSR gives; `None` is #GP(0).
     pub fn read(&mut self, msr: u32, now: Now) -> Option<u64> {
+        if !self.has_msr(msr) {
+            return None;
+        }
+        self.register(msr, now)
+    }
+
+    /// What a register holds, by the number of its MSR; none if it is not there to be read.
+    fn register(&mut self, msr: u32, now: Now) -> Option<u64> {
         self.poll(now.ns);
         let value = match msr {
-            APIC_BASE => return Some(X2APIC_ENABLED),
+            APIC_BASE => return Some(self.base()),
             TSC_DEADLINE => return Some(self.timer.deadline_tsc()),
             ID => 0,
             VERSION => return Some(VERSION_10),
@@ -132,8 +183,7 @@ impl LocalApic {
             PPR => self.ppr().into(),
             SVR => self.svr,
             ISR..TMR => self.in_service.word(msr - ISR),
-            // All are edge-triggered.
-            TMR..IRR => 0,
+            TMR..IRR => self.level.word(msr - TMR),
             IRR..ESR => self.requested.word(msr - IRR),
             ESR => self.esr.into(),
             LVT_TIMER => self.lvt_timer,
@@ -147,10 +197,15 @@ impl LocalApic {
 
     /// Does what WRMSR does; false is #GP(0), and nothing has changed then.
     pub fn write(&mut self, msr: u32, value: u64, now: Now) -> bool {
+        self.has_msr(msr) && self.set_register(msr, value, now)
+    }
+
+    /// Writes a register, by the number of its MSR; false if it is not there to be written, or not with this value.
+    fn set_register(&mut self, msr: u32, value: u64, now: Now) -> bool {
         self.poll(now.ns);
         let word = value as u32;
         match msr {
-            APIC_BASE => return value == X2APIC_ENABLED,
+            APIC_BASE => return value == self.base(),
             TSC_DEADLINE => {
                 if self.is_in(DEADLINE) {
                     self.timer.set_deadline(value, now);
@@ -160,6 +215,7 @@ impl LocalApic {
             EOI if value == 0 => {
                 if let Some(vector) = self.in_service.highest() {
                     self.in_service.remove(vector);
+                    self.ended = Some(vector).filter(|vector| self.level.contains(*vector));
                 }
             }
             SVR if value & !SVR_BITS == 0 => {
@@ -180,10 +236,7 @@ impl LocalApic {
             }
             TDCR if value & !0b1011 == 0 => self.timer.set_divide(word as u8, now.ns),
             SELF_IPI if value <= 0xFF => {
-                if word < FIRST_VECTOR.into() {
-                    self.errors |= SENT_ILLEGAL;
-                }
-                self.request(value as u8);
+                self.send(value as u8);
             }
             _ => return false,
         }
@@ -208,8 +261,29 @@ impl LocalApic {
     pub fn poll(&mut self, now_ns: u64) {
         let came = self.timer.came(now_ns, self.is_in(PERIODIC));
         if came && self.lvt_timer & MASKED == 0 {
-            self.request(self.timer_vector());
+            self.request(self.timer_vector(), false);
         }
+    }
+
+    /// Whether it accepts interrupts.
+    pub fn is_enabled(&self) -> bool {
+        self.svr & ENABLED != 0
+    }
+
+    /// The I/O APIC has an interrupt for it.
+    pub fn receive(&mut self, message: Message) {
+        self.request(message.vector, message.level);
+    }
+
+    /// The interrupt of a line at the level that is over since this was last asked. Ask before each turn: the guest can
+    /// end one a turn.
+    pub fn ended(&mut self) -> Option<u8> {
+        self.ended.take()
+    }
+
+    /// Whether an interrupt with this vector would be taken now, with interrupts on.
+    pub fn takes(&self, vector: u8) -> bool {
+        class(vector) > class(self.ppr())
     }
 
     /// The vector that waits to be taken, unless one is being served that comes before it. The CPU looks
@@ -238,13 +312,12 @@ impl LocalApic {
     /// What ends a HLT. It is ended by an interrupt that is taken, and by nothing else.
     pub fn wake(&mut self, interrupts_are_on: bool, now_ns: u64) -> Wake {
         self.poll(now_ns);
-        let is_taken = |vector: u8| class(vector) > class(self.ppr());
         if !interrupts_are_on {
             Wake::Never
-        } else if self.wanted().is_some_and(is_taken) {
+        } else if self.wanted().is_some_and(|vector| self.takes(vector)) {
             Wake::Now
         } else {
-            let deadline = self.deadline().filter(|_| is_taken(self.timer_vector()));
+            let deadline = self.deadline().filter(|_| self.takes(self.timer_vector()));
             deadline.map_or(Wake::Never, Wake::At)
         }
     }
@@ -259,11 +332,29 @@ impl LocalApic {
         }
     }
 
-    fn request(&mut self, vector: u8) {
+    /// The processor sends itself an interrupt.
+    fn send(&mut self, vector: u8) {
+        if vector < FIRST_VECTOR {
+            self.errors |= SENT_ILLEGAL;
+        }
+        self.request(vector, false);
+    }
+
+    /// There was an access in memory to a register that there is not.
+    fn note_illegal_register(&mut self) {
+        self.errors |= ILLEGAL_REGISTER;
+    }
+
+    fn request(&mut self, vector: u8, level: bool) {
         if vector < FIRST_VECTOR {
             self.errors |= RECEIVED_ILLEGAL;
-        } else if self.svr & ENABLED != 0 {
+        } else if self.is_enabled() {
             self.requested.insert(vector);
+            if level {
+                self.level.insert(vector);
+            } else {
+                self.level.remove(vector);
+            }
         }
     }
 
@@ -277,7 +368,7 @@ impl LocalApic {
 
     /// While no interrupts are accepted, all local vectors are masked.
     fn mask_if_disabled(&mut self) {
-        if self.svr & ENABLED == 0 {
+        if !self.is_enabled() {
             self.lvt_timer |= MASKED;
         }
     }
@@ -295,34 +386,6 @@ impl LocalApic {
 /// The class of a priority, or of a vector.
 const fn class(priority: u8) -> u8 {
     priority >> 4
-}
-
-/// A set of vectors.
-#[derive(Clone, Debug, Default)]
-struct Vectors([u32; 8]);
-
-impl Vectors {
-    fn insert(&mut self, vector: u8) {
-        self.0[usize::from(vector / 32)] |= 1 << (vector % 32);
-    }
-
-    fn remove(&mut self, vector: u8) {
-        self.0[usize::from(vector / 32)] &= !(1 << (vector % 32));
-    }
-
-    /// The one with the highest priority.
-    fn highest(&self) -> Option<u8> {
-        let words = self.0.iter().enumerate().rev();
-        words
-            .filter_map(|(index, word)| Some(32 * index as u32 + word.checked_ilog2()?))
-            .next()
-            .map(|vector| vector as u8)
-    }
-
-    /// A register of 32 vectors, by its number from 0 on.
-    fn word(&self, index: u32) -> u32 {
-        self.0[index as usize]
-    }
 }
 
 #[cfg(test)]

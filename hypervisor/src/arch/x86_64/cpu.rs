@@ -1,18 +1,27 @@
 //! The machine on x86_64: what a guest gets, and turning SVM on.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, rc::Rc};
+use core::cell::RefCell;
 
 use super::{
-    apic::LocalApic,
+    apic::{
+        self, LocalApic,
+        page::{self, Page},
+    },
     format::NestedPaging,
-    layout::{self, COM1, ENTRY, Mode, RAM_END},
+    interrupts::Interrupts,
+    layout::{self, COM1, COM1_LINE, ENTRY, IO_APIC, LOCAL_APIC, Mode, RAM_END},
     regs,
     regs::HOST_REGISTERS,
     vcpu,
     vcpu::Vcpu,
 };
 use crate::{
-    devices::{Bus, uart16550::Uart16550},
+    devices::{
+        Bus, Line,
+        ioapic::{self, IoApic, Wire},
+        uart16550::Uart16550,
+    },
     error::Error,
     memory::addr::{Gpa, Gva},
     memory::guest_memory::GuestMemory,
@@ -26,13 +35,6 @@ use crate::{
 
 /// A CPU with AMD's SVM.
 pub struct X86;
-
-/// The kinds of timer that a guest can get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timer {
-    /// That of a local APIC, which the guest reaches by the MSRs of x2APIC.
-    X2Apic,
-}
 
 /// The kinds of UART that a guest can get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +63,10 @@ impl Arch for X86 {
         ("invalid-vmcb", Mode::InvalidVmcb),
     ];
 
-    type Timer = Timer;
-    const TIMERS: &'static [(&'static str, Timer)] = &[("x2apic", Timer::X2Apic)];
+    /// That of a local APIC, by how the guest reaches it.
+    type Timer = apic::Mode;
+    const TIMERS: &'static [(&'static str, apic::Mode)] =
+        &[("x2apic", apic::Mode::X2Apic), ("xapic", apic::Mode::XApic)];
 
     type Console = Uart;
     const CONSOLES: &'static [(&'static str, Uart)] = &[("com1", Uart::Com1)];
@@ -87,7 +91,7 @@ impl Arch for X86 {
     /// With page tables that map each of the low 4 GiB to itself.
     fn new_vcpu(
         mode: Mode,
-        timer: Option<Timer>,
+        timer: Option<apic::Mode>,
         console: Option<Uart>,
         arg: u64,
         memory: &mut GuestMemory<Tables>,
@@ -96,11 +100,16 @@ impl Arch for X86 {
         let cr3 = write_identity_tables(memory)?;
         // Its tables map these addresses to themselves.
         let (entry, stack) = (Gva::new(ENTRY), Gva::new(RAM_END));
-        let apic = timer.map(|Timer::X2Apic| LocalApic::new(regs::tsc()));
+        let chips = match timer {
+            Some(mode) => Some(add_interrupts(mode, bus)?),
+            None => None,
+        };
         if let Some(Uart::Com1) = console {
-            bus.add_at_ports(COM1, Box::new(Uart16550::new(Box::new(()))))?;
+            let chip = chips.as_ref().map(|(_, io)| io.clone());
+            bus.add_at_ports(COM1, Box::new(Uart16550::new(line(chip))))?;
         }
-        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root(), apic)?;
+        let interrupts = chips.map(|(local, io)| Interrupts::new(local, io));
+        let mut vcpu = Vcpu::new(entry, stack, cr3, memory.tables().root(), interrupts)?;
         vcpu.set_argument(arg);
         if mode == Mode::InvalidVmcb {
             vcpu.invalidate();
@@ -124,6 +133,32 @@ impl Arch for X86 {
 
     fn host_registers() -> Self::HostRegisters {
         regs::host_registers()
+    }
+}
+
+/// A guest's APICs: its local one, and the one for lines.
+type Chips = (Rc<RefCell<LocalApic>>, Rc<RefCell<IoApic>>);
+
+/// Gives a guest what it is interrupted by.
+fn add_interrupts(mode: apic::Mode, bus: &mut Bus) -> Result<Chips, Error> {
+    let local = Rc::new(RefCell::new(LocalApic::new(mode, regs::tsc())));
+    if mode == apic::Mode::XApic {
+        let page = Page::new(local.clone(), regs::now);
+        bus.add(LOCAL_APIC, page::WINDOW, Box::new(page))?;
+    }
+    let io = Rc::new(RefCell::new(IoApic::default()));
+    bus.add(IO_APIC, ioapic::WINDOW, Box::new(io.clone()))?;
+    Ok((local, io))
+}
+
+/// The line of a UART, which leads to a chip, if there is one.
+fn line(chip: Option<Rc<RefCell<IoApic>>>) -> Box<dyn Line> {
+    match chip {
+        Some(chip) => Box::new(Wire {
+            chip,
+            pin: COM1_LINE,
+        }),
+        None => Box::new(()),
     }
 }
 

@@ -196,10 +196,15 @@ fn what(left: &Left) -> Other {
     }
 }
 
+/// Whether a nested page fault was of a store.
+pub const fn is_write(info: u64) -> bool {
+    info & NPF_WRITE != 0
+}
+
 fn fault(info: u64, gpa: Gpa) -> Fault {
     let access = if info & NPF_FETCH != 0 {
         exit::Access::Execute
-    } else if info & NPF_WRITE != 0 {
+    } else if is_write(info) {
         exit::Access::Write
     } else {
         exit::Access::Read

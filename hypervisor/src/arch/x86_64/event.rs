@@ -73,6 +73,11 @@ impl Event {
         exit_int_info & VALID != 0 && is_interrupt
     }
 
+    /// Whether EXITINTINFO says that anything was being delivered, so that the exit is not of an instruction.
+    pub const fn was_under_way(exit_int_info: u64) -> bool {
+        exit_int_info & VALID != 0
+    }
+
     /// The word for EVENTINJ.
     pub const fn word(self) -> u64 {
         self.0
@@ -146,7 +151,7 @@ pub fn meet(interrupted: Option<Event>, raised: Option<Event>) -> Result<Option<
 }
 
 /// The double fault; its error code is always 0.
-const DOUBLE: Event = Event::exception(DOUBLE_FAULT, Some(0));
+pub const DOUBLE: Event = Event::exception(DOUBLE_FAULT, Some(0));
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +175,8 @@ mod tests {
         // QEMU leaves the rest of an event that was delivered.
         assert_eq!(Event::interrupted(PAGE.word() & !VALID), None);
         assert_eq!(Event::interrupted(0), None);
+        assert!(Event::was_under_way(PAGE.word()));
+        assert!(!Event::was_under_way(PAGE.word() & !VALID));
         let nmi = VALID | 2 << 8 | 2;
         assert_eq!(Event::interrupted(nmi), Some(Event(nmi)));
     }

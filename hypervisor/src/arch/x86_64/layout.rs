@@ -11,6 +11,15 @@ use crate::{
 /// The ports of the UART of a guest that is given one: those of the first one of a PC.
 pub const COM1: RangeInclusive<u16> = 0x3F8..=0x3FF;
 
+/// The line of its interrupt.
+pub const COM1_LINE: usize = 4;
+
+/// The I/O APIC of a guest that is given a timer, at a PC's place for it.
+pub const IO_APIC: Gpa = Gpa::new(0xFEC0_0000);
+
+/// The registers of the local APIC of a guest that has them in memory.
+pub const LOCAL_APIC: Gpa = Gpa::new(0xFEE0_0000);
+
 /// How the guest runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -11,7 +11,10 @@ pub mod cpu;
 pub mod cpuid;
 pub mod decode;
 pub mod event;
+pub mod fetch;
 pub mod format;
+pub mod instruction;
+pub mod interrupts;
 pub mod layout;
 pub mod msr;
 #[cfg(target_os = "none")]

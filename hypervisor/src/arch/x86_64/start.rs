@@ -85,6 +85,19 @@ mod tests {
         assert_eq!(state.g_pat, 0x0007_0406_0007_0406, "PAT");
         assert_eq!((state.dr6, state.dr7), (0xFFFF_0FF0, 0x400), "DR6, DR7");
         assert_eq!((state.rflags, state.cpl, state.rax), (2, 0, 0));
+        assert!(state.is_64_bit());
+    }
+
+    #[test]
+    fn other_modes_are_not_64_bit() {
+        let changed = |change: fn(&mut State)| {
+            let (mut state, _) = states();
+            change(&mut state);
+            state.is_64_bit()
+        };
+        assert!(!changed(|state| state.efer &= !(1 << 10)), "LMA");
+        assert!(!changed(|state| state.cs.attributes &= !(1 << 9)), "L");
+        assert!(!changed(|state| state.cr4 |= 1 << 12), "LA57");
     }
 
     /// The bits of a descriptor's attributes (§15.5.1): type, S, DPL, P, AVL, L, D/B, G.

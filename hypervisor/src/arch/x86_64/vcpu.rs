@@ -1,5 +1,8 @@
 //! The vCPU of x86_64.
 
+mod access;
+mod emulate;
+
 use core::{
     arch::global_asm,
     mem::offset_of,
@@ -7,24 +10,24 @@ use core::{
 };
 
 use super::{
-    access::{Access, GeneralRegisters},
-    apic::{LocalApic, Wake},
-    calls, cpuid,
-    decode::{self, Action, Instruction, Left, Trapped},
-    event::{self, Event},
+    access::Access,
+    calls,
+    decode::{self, Action, Left, Trapped},
+    event::{self, Event, Shutdown, meet},
+    interrupts::Interrupts,
     msr, reenter,
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, State, TLB_FLUSH_ALL, V_INTR_MASKING,
-        V_IRQ, V_TPR, Vmcb, offer,
+        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
     },
 };
 use crate::{
     error::Error,
     memory::addr::{Gpa, Gva, Hpa, PAGE},
+    memory::guest_memory::Ram,
     memory::pages::Region,
-    vm::exit::{Exit, Resume},
+    vm::exit::{Exit, Mmio, Resume},
     vm::vcpu::{self, Cpu},
 };
 
@@ -99,8 +102,8 @@ pub struct Vcpu {
     pending: Option<Event>,
     /// The access to a device that it is to be resumed from.
     access: Option<Access>,
-    /// Its local APIC, if it has one.
-    apic: Option<LocalApic>,
+    /// What interrupts it, if anything does.
+    interrupts: Option<Interrupts>,
     /// Whether the CPU says where an intercepted instruction ends.
     saves_next_rip: bool,
 }
@@ -113,7 +116,7 @@ impl Vcpu {
         stack: Gva,
         cr3: Gpa,
         root: Hpa,
-        apic: Option<LocalApic>,
+        interrupts: Option<Interrupts>,
     ) -> Result<Self, Error> {
         let take = |pages| {
             Region::new(pages, PAGE).ok_or(Error::OutOfMemory {
@@ -134,7 +137,7 @@ impl Vcpu {
             _msrpm: msrpm,
             pending: None,
             access: None,
-            apic,
+            interrupts,
             saves_next_rip: regs::saves_next_rip(),
         };
         vcpu.set_controls(root);
@@ -199,12 +202,18 @@ impl vcpu::Vcpu for Vcpu {
         }
     }
 
+    fn describe(&mut self, access: Mmio, ram: &dyn Ram) -> Mmio {
+        self.access = self.instruction(access.gpa, ram);
+        let transfer = self.access.map(|access| access.transfer);
+        Mmio { transfer, ..access }
+    }
+
     fn pc(&self) -> Gva {
         Gva::new(self.vmcb().state.rip)
     }
 
     fn deadline(&self) -> Option<u64> {
-        self.apic.as_ref()?.deadline()
+        self.interrupts.as_ref()?.deadline()
     }
 }
 
@@ -225,6 +234,10 @@ impl Drop for Loaded<'_> {
 impl vcpu::Loaded for Loaded<'_> {
     fn run(&mut self, resume: Resume) -> Exit {
         self.vcpu.run(resume)
+    }
+
+    fn describe(&mut self, access: Mmio, ram: &dyn Ram) -> Mmio {
+        vcpu::Vcpu::describe(self.vcpu, access, ram)
     }
 
     fn pc(&self) -> Gva {
@@ -255,7 +268,10 @@ impl Vcpu {
         };
         // From here on, an interrupt of the host's ends the turn, so that the guest's timer is looked at again.
         axhal::asm::disable_irqs();
-        let offered = self.offer_interrupt();
+        if let Some(interrupts) = &mut self.interrupts {
+            let offered = interrupts.offer(regs::now().ns);
+            self.vmcb_mut().control.virtual_interrupts = offered;
+        }
         // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are
         // off, as the assembly demands, and on when it returns; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
         // was declared and everything else is intercepted. A pending interrupt of the host's is taken
@@ -268,7 +284,10 @@ impl Vcpu {
             );
         }
         let left = self.left();
-        self.was_taken(offered, &left);
+        let virtual_interrupts = self.vmcb().control.virtual_interrupts;
+        if let Some(interrupts) = &mut self.interrupts {
+            interrupts.settle(virtual_interrupts, left.int_info);
+        }
         let Trapped { action, pending } = decode::decode(&left);
         self.pending = pending;
         match action {
@@ -279,28 +298,6 @@ impl Vcpu {
                 exit
             }
             Action::Emulate(instruction) => self.emulate(instruction, &left),
-        }
-    }
-
-    /// Offers the CPU what the guest's local APIC has for it, if anything; and returns that.
-    fn offer_interrupt(&mut self) -> Option<u8> {
-        let apic = self.apic.as_mut()?;
-        apic.poll(regs::now().ns);
-        let (class, vector) = (apic.priority_class(), apic.wanted());
-        self.vmcb_mut().control.virtual_interrupts = offer(class, vector);
-        vector
-    }
-
-    /// Has the local APIC know whether the guest took what was offered, and what CR8 is.
-    fn was_taken(&mut self, offered: Option<u8>, left: &Left) {
-        let interrupts = self.vmcb().control.virtual_interrupts;
-        let Some(apic) = &mut self.apic else {
-            return;
-        };
-        apic.set_priority_class((interrupts & V_TPR) as u8);
-        let is_taken = interrupts & V_IRQ == 0 && !Event::is_interrupt(left.int_info);
-        if let Some(vector) = offered.filter(|_| is_taken) {
-            apic.take(vector);
         }
     }
 
@@ -331,113 +328,15 @@ impl Vcpu {
             Resume::Inject(exception) => self.pending = Some(exception.into()),
             Resume::Read(value) => self.end_access(Some(value)),
             Resume::Done => self.end_access(None),
-            Resume::BusError => self.pending = Some(Event::PROTECTION),
+            Resume::BusError => match meet(self.pending, Some(Event::PROTECTION)) {
+                Ok(pending) => self.pending = pending,
+                Err(Shutdown) => self.shut_down(),
+            },
         }
         self.access = None;
         let event = self.pending.take().map_or(0, Event::word);
         // The guest takes it before its next instruction (§15.20).
         self.vmcb_mut().control.event_injection = event;
-    }
-
-    /// Carries an instruction of the guest's out.
-    fn emulate(&mut self, instruction: Instruction, left: &Left) -> Exit {
-        let done = match instruction {
-            Instruction::Cpuid => {
-                self.answer_cpuid();
-                true
-            }
-            Instruction::ReadMsr(number) => self.read_msr(number),
-            Instruction::WriteMsr(number) => self.write_msr(number),
-            Instruction::FlushCaches => true,
-            Instruction::Halt => return self.halt(),
-        };
-        if done {
-            self.move_past(SHORT_LENGTH);
-            return Exit::Emulated;
-        }
-        decode::refused(left).map_or(Exit::Emulated, Exit::Refused)
-    }
-
-    fn halt(&mut self) -> Exit {
-        let interrupts_are_on = self.vmcb().state.rflags & RFLAGS_IF != 0;
-        let wake = |apic: &mut LocalApic| apic.wake(interrupts_are_on, regs::now().ns);
-        let exit = match self.apic.as_mut().map_or(Wake::Never, wake) {
-            Wake::Never => return Exit::Idle,
-            Wake::Now => Exit::Emulated,
-            Wake::At(until_ns) => Exit::Waits { until_ns },
-        };
-        self.move_past(HLT_LENGTH);
-        exit
-    }
-
-    fn registers(&self) -> GeneralRegisters {
-        let State { rax, rsp, .. } = self.vmcb().state;
-        self.regs.all(rax, rsp)
-    }
-
-    fn set_registers(&mut self, registers: &GeneralRegisters) {
-        let (rax, rsp) = self.regs.set_all(registers);
-        let state = &mut self.vmcb_mut().state;
-        (state.rax, state.rsp) = (rax, rsp);
-    }
-
-    fn answer_cpuid(&mut self) {
-        let (function, index) = (self.vmcb().state.rax as u32, self.regs.rcx as u32);
-        let apic = self.apic.as_ref().map(LocalApic::frequencies);
-        let leaf = cpuid::answer(function, index, apic, regs::cpuid);
-        self.vmcb_mut().state.rax = leaf.eax.into();
-        self.regs.rbx = leaf.ebx.into();
-        self.regs.rcx = leaf.ecx.into();
-        self.regs.rdx = leaf.edx.into();
-    }
-
-    fn emulated_msrs(&self) -> msr::Emulated {
-        let state = &self.vmcb().state;
-        msr::Emulated {
-            efer: state.efer,
-            pat: state.g_pat,
-        }
-    }
-
-    /// Gives EDX:EAX the value of an MSR; false if the guest has not got it.
-    fn read_msr(&mut self, number: u32) -> bool {
-        let own = self.emulated_msrs().read(number);
-        let of_apic = || self.apic.as_mut()?.read(number, regs::now());
-        let Some(value) = own.or_else(of_apic) else {
-            return false;
-        };
-        self.vmcb_mut().state.rax = value & 0xFFFF_FFFF;
-        self.regs.rdx = value >> 32;
-        true
-    }
-
-    /// Gives an MSR the value in EDX:EAX; false if the guest has not got it, or not with this value.
-    fn write_msr(&mut self, number: u32) -> bool {
-        let value = self.regs.rdx << 32 | self.vmcb().state.rax & 0xFFFF_FFFF;
-        if let Some(apic) = &mut self.apic
-            && apic.write(number, value, regs::now())
-        {
-            return true;
-        }
-        let Some(msr::Emulated { efer, pat }) = self.emulated_msrs().written(number, value) else {
-            return false;
-        };
-        let state = &mut self.vmcb_mut().state;
-        (state.efer, state.g_pat) = (efer, pat);
-        true
-    }
-
-    /// Has an access to a device done; a load gave `value`.
-    fn end_access(&mut self, value: Option<u64>) {
-        let Some(access) = self.access else {
-            return;
-        };
-        if let Some(value) = value {
-            let mut registers = self.registers();
-            access.load(value, &mut registers);
-            self.set_registers(&registers);
-        }
-        self.go_on_at(access.next);
     }
 
     /// Moves RIP past an instruction that was carried out.

@@ -3,6 +3,8 @@
 
 use core::mem::{offset_of, size_of};
 
+use super::msr::LMA;
+
 /// The control area (table B-1). Only the fields in use have names.
 #[repr(C)]
 pub struct Control {
@@ -191,6 +193,18 @@ pub const INTERCEPT2: u32 = 1 << 0 // VMRUN, which every guest must have interce
     | 1 << 12 // MWAIT of an armed monitor
     | 1 << 13 // XSETBV
     | 1 << 14; // RDPRU
+
+/// CR4: the guest's tables have five levels.
+const CR4_LA57: u64 = 1 << 12;
+/// The attributes of CS: its code is that of 64 bits.
+const LONG: u16 = 1 << 9;
+
+impl State {
+    /// Whether the guest is in 64-bit mode, with tables of four levels.
+    pub fn is_64_bit(&self) -> bool {
+        self.efer & LMA != 0 && self.cs.attributes & LONG != 0 && self.cr4 & CR4_LA57 == 0
+    }
+}
 
 impl Segment {
     /// A segment over everything, with these attributes.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::devices::ends::{Typed, Wire};
+use crate::devices::tests::{Typed, Wire};
 use std::string::String;
 
 struct Bench {

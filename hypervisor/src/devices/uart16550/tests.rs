@@ -1,5 +1,5 @@
 use super::*;
-use crate::devices::ends::{Typed, Wire};
+use crate::devices::tests::{Typed, Wire};
 use alloc::vec::Vec;
 use std::string::String;
 

@@ -1,7 +1,7 @@
 //! Every shape of a trap that matters.
 
 use super::*;
-use crate::vm::exit::Call;
+use crate::vm::exit::{Call, Size, Transfer};
 
 const CSRR_SSTATUS: u64 = 0x1000_22F3;
 const SSIP: u64 = 1 << 1;
@@ -31,11 +31,15 @@ fn virtual_instruction(stval: u64, from_user: bool, awake: u64) -> Exit {
 }
 
 fn at(gpa: u64, access: Access, during_walk: bool) -> Exit {
+    moving(gpa, access, during_walk, None)
+}
+
+fn moving(gpa: u64, access: Access, during_walk: bool, transfer: Option<Transfer>) -> Exit {
     Exit::Fault(Fault {
         gpa: Gpa::new(gpa),
         access,
         during_walk,
-        transfer: None,
+        transfer,
     })
 }
 
@@ -56,20 +60,96 @@ fn an_access_faults_at_htval_with_the_low_bits_of_stval() {
 fn a_transformed_instruction_is_no_walk() {
     // sd (with bit 5 set, as a pseudo-instruction that writes has it), ld, c.ld (bit 1 clear), an
     // amoadd.d, lr.w, and a load behind the page's end (Addr. Offset 4, in bits 19 to 15).
-    for htinst in [
-        0xA0_3023,
-        0x3283,
-        0x3281,
-        0x00B5_352F,
-        0x1000_252F,
-        0x2_3283,
+    let (write, read) = (Access::Write, Access::Read);
+    let (store, load) = (STORE_GUEST_PAGE_FAULT, LOAD_GUEST_PAGE_FAULT);
+    let size = Size::Double;
+    for (htinst, cause, access, transfer) in [
+        (
+            0xA0_3023,
+            store,
+            write,
+            Some(Transfer::Store { size, value: 0 }),
+        ),
+        (0x3283, load, read, Some(Transfer::Load { size })),
+        (0x3281, load, read, Some(Transfer::Load { size })),
+        (0x00B5_352F, store, write, None),
+        (0x1000_252F, load, read, None),
+        (0x2_3283, load, read, None),
     ] {
-        let found = page_fault(STORE_GUEST_PAGE_FAULT, 0x7000, 0x2200_0000 >> 2, htinst);
-        assert_eq!(
-            found,
-            at(0x2200_0000, Access::Write, false),
-            "htinst {htinst:#x}"
-        );
+        let found = page_fault(cause, 0x7000, 0x2200_0000 >> 2, htinst);
+        let wanted = moving(0x2200_0000, access, false, transfer);
+        assert_eq!(found, wanted, "htinst {htinst:#x}");
+    }
+}
+
+/// `sd a1, 8(a0)`, as it is and transformed, and `ld a1, 8(a0)`.
+const SD: u64 = 0x00B5_3423;
+const SD_TRANSFORMED: u64 = 0x00B0_3023;
+const LD: u64 = 0x0085_3583;
+const LD_TRANSFORMED: u64 = 0x3583;
+
+fn trapped(scause: u64, htinst: u64, fetched: Option<u64>) -> (Trap, [u64; 32]) {
+    let mut x = [0; 32];
+    (x[10], x[11]) = (0x7000, 0x1122_3344_5566_7788);
+    let trap = Trap {
+        scause,
+        stval: 0x7008,
+        htval: 0x1000_0008 >> 2,
+        htinst,
+        fetched,
+        ..Trap::default()
+    };
+    (trap, x)
+}
+
+#[test]
+fn an_access_moves_what_the_hart_or_the_instruction_says() {
+    let (load, store) = (LOAD_GUEST_PAGE_FAULT, STORE_GUEST_PAGE_FAULT);
+    let size = Size::Double;
+    let stored = Some(Transfer::Store {
+        size,
+        value: 0x1122_3344_5566_7788,
+    });
+    let loaded = Some(Transfer::Load { size });
+    for (scause, htinst, fetched, transfer) in [
+        (store, SD_TRANSFORMED, None, stored),
+        (store, 0, Some(SD), stored),
+        (load, LD_TRANSFORMED, None, loaded),
+        (load, 0, Some(LD), loaded),
+        // What the hart says counts.
+        (load, LD_TRANSFORMED, Some(SD), loaded),
+        // Nobody knows the instruction.
+        (load, 0, None, None),
+        (store, 0, None, None),
+        // It is another one by now.
+        (load, 0, Some(SD), None),
+        (store, 0, Some(LD), None),
+        (load, SD_TRANSFORMED, None, None),
+        // lr.w, and a walk.
+        (load, 0x1000_252F, Some(LD), None),
+        (load, 0x3000, Some(LD), None),
+    ] {
+        let (trap, x) = trapped(scause, htinst, fetched);
+        let Exit::Fault(fault) = decode(&trap, &x).0 else {
+            panic!("{trap:x?}");
+        };
+        assert_eq!(fault.transfer, transfer, "{trap:x?}");
+    }
+    // A fetch moves nothing.
+    let (trap, x) = trapped(FETCH_GUEST_PAGE_FAULT, 0, Some(LD));
+    let found = decode(&trap, &x).0;
+    assert_eq!(found, at(0x1000_0008, Access::Execute, false));
+}
+
+#[test]
+fn what_cannot_be_carried_out_is_an_access_fault_of_its_kind() {
+    for (scause, code) in [
+        (LOAD_GUEST_PAGE_FAULT, LOAD_ACCESS_FAULT),
+        (STORE_GUEST_PAGE_FAULT, STORE_ACCESS_FAULT),
+    ] {
+        let (trap, _) = trapped(scause, 0, None);
+        let value = 0x7008;
+        assert_eq!(trap.bus_error(), GuestException { code, value });
     }
 }
 
@@ -80,7 +160,9 @@ fn a_misaligned_access_faults_at_its_part() {
     assert_eq!(found, at(0x2200_1000, Access::Read, false));
     // The first part is what faults, and it is not at a multiple of four.
     let found = page_fault(LOAD_GUEST_PAGE_FAULT, 0x8FFE, 0x2200_0FFC >> 2, 0x3283);
-    assert_eq!(found, at(0x2200_0FFE, Access::Read, false));
+    let size = Size::Double;
+    let loaded = Some(Transfer::Load { size });
+    assert_eq!(found, moving(0x2200_0FFE, Access::Read, false, loaded));
 }
 
 #[test]
@@ -158,19 +240,41 @@ fn what_a_level_has_no_right_to_is_an_illegal_instruction_of_its_kernel() {
 }
 
 #[test]
-fn only_of_a_virtual_instruction_the_instruction_is_wanted() {
-    let lacks = |scause, stval| {
+fn an_instruction_is_wanted_where_it_matters_and_the_hart_does_not_tell() {
+    let lacks = |scause, stval, htinst| {
         let trap = Trap {
             scause,
             stval,
+            htinst,
             ..Trap::default()
         };
         trap.lacks_instruction()
     };
-    assert!(lacks(VIRTUAL_INSTRUCTION, 0));
-    assert!(!lacks(VIRTUAL_INSTRUCTION, WFI));
-    assert!(!lacks(LOAD_GUEST_PAGE_FAULT, 0));
-    assert!(!lacks(ECALL_FROM_VS, 0));
+    assert!(lacks(VIRTUAL_INSTRUCTION, 0, 0));
+    assert!(!lacks(VIRTUAL_INSTRUCTION, WFI, 0));
+    for cause in [LOAD_GUEST_PAGE_FAULT, STORE_GUEST_PAGE_FAULT] {
+        assert!(lacks(cause, 0x7000, 0));
+        assert!(!lacks(cause, 0x7000, LD_TRANSFORMED));
+        assert!(!lacks(cause, 0x7000, 0x3000));
+    }
+    assert!(!lacks(FETCH_GUEST_PAGE_FAULT, 0x7000, 0));
+    assert!(!lacks(ECALL_FROM_VS, 0, 0));
+}
+
+#[test]
+fn an_instruction_that_was_supplied_is_the_one_that_trapped() {
+    let mut trap = Trap {
+        scause: VIRTUAL_INSTRUCTION,
+        ..Trap::default()
+    };
+    trap.supply(Some(WRS_NTO));
+    assert_eq!(exit(trap), Exit::Emulated);
+    trap.supply(None);
+    assert_eq!(trap.stval, 0);
+    // Of a page fault, stval is the address.
+    let (mut trap, x) = trapped(LOAD_GUEST_PAGE_FAULT, 0, None);
+    trap.supply(Some(LD));
+    assert_eq!((trap.stval, trap.access(&x).is_some()), (0x7008, true));
 }
 
 #[test]

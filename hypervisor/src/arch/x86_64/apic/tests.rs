@@ -1,6 +1,7 @@
 use super::*;
 
 mod count;
+mod page;
 
 /// The time-stamp counter has 2 GHz, and had 1000 when the clock had zero.
 const TSC: Tsc = Tsc {
@@ -17,7 +18,7 @@ const fn at(ns: u64) -> Now {
 
 /// One that accepts interrupts.
 fn enabled() -> LocalApic {
-    let mut apic = LocalApic::new(TSC);
+    let mut apic = LocalApic::new(Mode::X2Apic, TSC);
     assert!(apic.write(SVR, 0x1FF, at(0)));
     apic
 }
@@ -36,7 +37,7 @@ fn vectors(apic: &mut LocalApic, first: u32, now_ns: u64) -> Vec<u8> {
 
 #[test]
 fn it_starts_as_after_a_reset_in_x2apic_mode() {
-    let mut apic = LocalApic::new(TSC);
+    let mut apic = LocalApic::new(Mode::X2Apic, TSC);
     for (msr, value) in [
         (0x1B, 0xFEE0_0D00),
         (0x6E0, 0),
@@ -61,8 +62,14 @@ fn it_starts_as_after_a_reset_in_x2apic_mode() {
 
 #[test]
 fn the_frequencies_are_those_of_its_clocks() {
-    let Frequencies { tsc, apic } = LocalApic::new(TSC).frequencies();
-    assert_eq!((tsc, apic), (2_000_000, 1_000_000));
+    let shown = |mode| LocalApic::new(mode, TSC).shown();
+    let wanted = |is_x2apic| ShownApic {
+        is_x2apic,
+        tsc_khz: 2_000_000,
+        timer_khz: 1_000_000,
+    };
+    assert_eq!(shown(Mode::X2Apic), wanted(true));
+    assert_eq!(shown(Mode::XApic), wanted(false));
 }
 
 #[test]
@@ -79,7 +86,7 @@ fn there_is_no_other_register() {
         .into_iter()
         .chain(0x7FF..0x910)
     {
-        let mut apic = LocalApic::new(TSC);
+        let mut apic = LocalApic::new(Mode::X2Apic, TSC);
         let is_read = apic.read(msr, at(0)).is_some();
         assert_eq!(is_read, read.contains(&msr), "{msr:#x}");
         let is_written = apic.write(msr, 0, at(0));
