@@ -98,6 +98,24 @@ const BY_FILE: &[(&str, &[&str])] = &[
         ],
     ),
     ("apic", &[HOST_TESTS, "x86-x2apic", "timer-once"]),
+    ("vectors", &[HOST_TESTS, "x86-x2apic"]),
+    ("page", &[HOST_TESTS, "x86-xapic", "timer-xapic"]),
+    (
+        "interrupts",
+        &[HOST_TESTS, "x86-ioapic", "timer-once", "wfi-input"],
+    ),
+    ("ioapic", &[HOST_TESTS, "x86-ioapic", "console-input-com1"]),
+    ("fetch", &[HOST_TESTS, "mmio-forms"]),
+    ("access", &["mmio-forms", "x86-device-stack", "x86-com1"]),
+    (
+        "emulate",
+        &[
+            "x86-cpuid",
+            "x86-permission-maps",
+            "wfi-deadline",
+            "x86-own-debug",
+        ],
+    ),
     ("gicd", &[HOST_TESTS, "timer-once", "guestvdev"]),
     ("plic", &[HOST_TESTS, "console-input-ns16550a", "wfi-input"]),
     (

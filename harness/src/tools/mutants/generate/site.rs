@@ -130,11 +130,22 @@ pub fn named(file: &Path, text: &str, items: &Items, mut found: Vec<Found>) -> V
 
 /// The architecture of a file, and how the IDs of its sites begin.
 fn home(file: &Path) -> (Option<Arch>, String) {
-    let parts: Vec<_> = file.iter().filter_map(|part| part.to_str()).collect();
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let parts: Vec<_> = folder.iter().filter_map(|part| part.to_str()).collect();
     let file_stem = file.file_stem().and_then(|stem| stem.to_str());
     let stem = file_stem.unwrap_or_default();
-    let folder = parts.iter().rev().nth(1).copied().unwrap_or_default();
-    (folder.parse().ok(), format!("{folder}/{stem}"))
+    // An architecture's folder has folders of its own.
+    let own = parts.iter().position(|part| part.parse::<Arch>().is_ok());
+    match own {
+        Some(at) => (
+            parts[at].parse().ok(),
+            format!("{}/{stem}", parts[at..].join("/")),
+        ),
+        None => (
+            None,
+            format!("{}/{stem}", parts.last().copied().unwrap_or_default()),
+        ),
+    }
 }
 
 fn one_line(text: &str) -> String {
@@ -194,6 +205,10 @@ mod tests {
             vec![found(0..6)],
         );
         assert_eq!((shared[0].arch, shared[0].stem()), (None, "a"));
+        let inner = Path::new("hypervisor/src/arch/x86_64/apic/timer.rs");
+        let inner = named(inner, text, &items, vec![found(0..6)]);
+        assert_eq!(inner[0].id, "x86_64/apic/timer/Region.drop/fill-dropped");
+        assert_eq!(inner[0].arch, Some(Arch::X86_64));
     }
 
     #[test]
