@@ -1,6 +1,7 @@
 //! The guest's timer interrupt: what is counted of it, and what it leads to.
 //!
-//! `arch::timer` arms the timer and enables the interrupt; its handler calls [`timer`], in every guest.
+//! `arch::timer` arms the timer and enables the interrupt; its handler calls [`timer_came`] and [`timer`], in every
+//! guest.
 
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -26,9 +27,13 @@ pub fn on_timer(then: fn()) {
     THEN.store(then as *mut (), Ordering::Relaxed);
 }
 
-/// The architecture's handler calls this, with interrupts off.
-pub(crate) fn timer() {
+/// The architecture's handler calls this before all else, with interrupts off.
+pub(crate) fn timer_came() {
     LAST.store(arch::timer::now(), Ordering::Relaxed);
+}
+
+/// The architecture's handler calls this once a new interrupt could come, with interrupts off.
+pub(crate) fn timer() {
     TAKEN.fetch_add(1, Ordering::Relaxed);
     let then = THEN.load(Ordering::Relaxed);
     if then.is_null() {

@@ -12,11 +12,15 @@ pub mod arch;
 #[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
 mod bare;
 #[cfg(target_os = "none")]
+pub mod bench;
+#[cfg(target_os = "none")]
 pub mod fault;
 #[cfg(target_os = "none")]
 pub mod interrupt;
 #[cfg(target_os = "none")]
 pub mod kernel;
+#[cfg(target_os = "none")]
+pub mod lateness;
 #[cfg(target_os = "none")]
 pub mod probe;
 #[cfg(target_os = "none")]

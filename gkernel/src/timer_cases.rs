@@ -1,6 +1,6 @@
 //! The conformance cases about a guest's timer: the same ones for each way in which a guest gets one.
 
-use crate::{arch::timer, case, interrupt};
+use crate::{arch::timer, case, interrupt, lateness};
 
 /// A part of a second in ticks of the counter.
 fn milliseconds(count: u64) -> u64 {
@@ -166,5 +166,35 @@ pub fn wait() {
         "wfi-deadline",
         well == 5,
         "{well} of 5 waits ended when they had to, after {waited} ticks"
+    );
+}
+
+/// How many deadlines [`latency`] measures of each kind.
+const DEADLINES: usize = 50;
+
+/// A deadline comes when it is due, and not with the host's next tick.
+///
+/// The host ticks every 10 ms. Where a guest's alarm is lost, the tick brings the interrupt, the guest arms the next
+/// deadline right behind it, and so nearly each of them is more than 9 ms late.
+///
+/// On a busy computer any deadline may be late, because QEMU has no processor. A guest that computes sees that as a
+/// pause, and what happens around one does not count: of the rest the median is judged. A guest that waits sees
+/// nothing. But QEMU sleeps meanwhile, and who sleeps gets the processor soon: so a quarter has to be in time, of
+/// which a machine without alarms is far.
+pub fn latency() {
+    let (ahead, pause, bound) = (milliseconds(1) / 2, milliseconds(1), milliseconds(5));
+    let mut late = [u64::MAX; DEADLINES];
+    let measured = lateness::computing(&mut late, ahead, pause);
+    late.sort_unstable();
+    let computing = late[DEADLINES / 2];
+    lateness::waiting(&mut late, ahead);
+    late.sort_unstable();
+    let waiting = late[DEADLINES / 4];
+    case!(
+        "timer-latency",
+        computing < bound && waiting < bound,
+        "{computing} ticks late when it computes, the median of {measured}; {waiting} when it waits, the lower quartile \
+         of {DEADLINES}; a second has {}",
+        timer::frequency()
     );
 }

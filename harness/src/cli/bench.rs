@@ -3,7 +3,7 @@
 use super::{Arches, Format, one_or_all, output};
 use crate::error::Error;
 use crate::project::Project;
-use crate::tools::bench::{self, soak};
+use crate::tools::bench::{self, exits, soak};
 use clap::Args;
 
 /// Its options.
@@ -12,7 +12,7 @@ pub(super) struct BenchArgs {
     /// The architecture, or all of them
     #[arg(long, value_name = "ARCH", value_parser = one_or_all, default_value = "all")]
     arch: Arches,
-    /// How many runs of each: of QEMU alone, of the harness, of ./x
+    /// How many runs of each: of QEMU alone, of the harness, of ./x; or, with --exits, of each guest
     #[arg(
         long,
         default_value_t = 9,
@@ -28,6 +28,10 @@ pub(super) struct BenchArgs {
         allow_negative_numbers = true
     )]
     soak: Option<u16>,
+    /// Measure the hypervisor instead: what an exit costs a guest, how late its timer is, and what a guest costs
+    /// that waits
+    #[arg(long, conflicts_with = "soak")]
+    exits: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -39,6 +43,11 @@ pub(super) async fn bench(project: &Project, args: &BenchArgs) -> Result<u8, Err
     let mut all_well = true;
     for &arch in &args.arch.0 {
         all_well &= match args.soak {
+            _ if args.exits => {
+                let exits = exits::measure(project, &program, arch, args.runs.into()).await?;
+                report(args.format, &exits.human(), &exits)?;
+                true
+            }
             Some(boots) => {
                 let soaked = soak::soak(project, &program, arch, boots.into()).await?;
                 report(args.format, &soaked.human(), &soaked)?;

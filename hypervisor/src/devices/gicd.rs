@@ -294,7 +294,9 @@ const fn bit(intid: u8) -> u64 {
 
 /// The numbers of the bits that are set.
 fn each(bits: u64) -> impl Iterator<Item = u8> {
-    (0..INTERRUPTS as u8).filter(move |intid| bits & bit(*intid) != 0)
+    let without_lowest = |bits: &u64| Some(bits & (bits - 1)).filter(|left| *left != 0);
+    let left = core::iter::successors(Some(bits).filter(|bits| *bits != 0), without_lowest);
+    left.map(|bits| bits.trailing_zeros() as u8)
 }
 
 /// Registers are read and written as words, and those with a byte for each interrupt also as bytes (§4.1.4).

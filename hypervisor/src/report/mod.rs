@@ -112,6 +112,11 @@ impl<C: Console> Events<C> {
         self.event(format_args!("enter pc={pc:#x}"));
     }
 
+    /// The guest was entered, and left by its first call, so many times in so many nanoseconds.
+    pub fn measured(&mut self, times: u64, nanos: u64) {
+        self.line(format_args!("BENCH floor entry {times} {nanos} 1000000000"));
+    }
+
     /// An exit came.
     pub fn count(&mut self, exit: &Exit) {
         self.counts.exit(exit);

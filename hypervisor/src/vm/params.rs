@@ -10,7 +10,7 @@ use crate::{
 pub use crate::error::CMDLINE as PATH;
 
 /// The keys of the words.
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "nonce",
     "guest",
     "then",
@@ -21,6 +21,7 @@ const KEYS: [&str; 17] = [
     "runs",
     "check",
     "firmware",
+    "reenter",
     "refused",
     "cpu-ms",
     "stalled-exits",
@@ -57,6 +58,8 @@ pub struct Params {
     /// Whether the CPU is made to look, before each guest, as a firmware may leave it that clears nothing
     /// (`firmware=untidy`).
     pub untidy: bool,
+    /// How many times the guest is entered at its first call, to measure that (`reenter=`); 0 for not at all.
+    pub reenter: u64,
     /// What happens when a guest's kernel executes something that it has no right to (`refused=kill` or
     /// `refused=inject`).
     pub refusals: Refusals,
@@ -76,6 +79,7 @@ impl Default for Params {
             runs: 1,
             check_host: false,
             untidy: false,
+            reenter: 0,
             refusals: Refusals::default(),
             budgets: Budgets::default(),
         }
@@ -134,6 +138,7 @@ impl Params {
             "firmware" => {
                 self.untidy = only(value, "untidy", "the value has to be `untidy`")?;
             }
+            "reenter" => self.reenter = number(value)?,
             "refused" => self.refusals = refusals(value)?,
             "cpu-ms" => self.budgets.cpu_ms = number(value)?,
             "stalled-exits" => self.budgets.stalled_exits = number(value)?,

@@ -38,7 +38,10 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
 ) -> Outcome {
     let mut resume = Resume::Go;
     let outcome = loop {
-        clock.set_alarm(vcpu.deadline());
+        // One that has come needs no alarm: the turn begins with it.
+        let to_come = |deadline_ns: &u64| *deadline_ns > clock.now_ns();
+        let deadline_ns = vcpu.deadline().filter(to_come);
+        clock.set_alarm(deadline_ns);
         let exit = match bus.claim(watch.turn(|| vcpu.run(resume))) {
             Exit::Mmio(access) => Exit::Mmio(vcpu.describe(access, memory)),
             exit => exit,

@@ -79,6 +79,21 @@ fn the_hosts_alarm_is_the_guests_deadline_and_none_is_left() {
 }
 
 #[test]
+fn a_deadline_that_has_come_is_no_alarm() {
+    let turn = TURN_MS * MS;
+    let later = Some(3 * turn + 1);
+    let stage = Stage {
+        deadlines: &[Some(turn), Some(turn), Some(0), later, None],
+        ..STAGE
+    };
+    let mut exits = vec![Exit::HostInterrupt; 4];
+    exits.push(SHUTDOWN);
+    let played = play_on(&stage, &exits, |_| ());
+    let alarms = [Some(turn), None, None, later, None, None];
+    assert_eq!(played.alarms, alarms);
+}
+
+#[test]
 fn what_is_typed_is_read_in_order_and_no_more_than_was_asked_for() {
     let read = |gpa, len| {
         let gpa = Gpa::new(gpa);

@@ -68,6 +68,9 @@ pub(super) fn on_interrupt() {
         return;
     }
     let fired = interrupt == TIMER && timer::has_fired();
+    if fired {
+        crate::interrupt::timer_came();
+    }
     if interrupt == uart::INTERRUPT {
         uart::on_interrupt();
     }

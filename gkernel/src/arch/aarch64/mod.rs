@@ -2,6 +2,7 @@
 //! EL0 without, on SVC calls.
 
 mod accesses;
+pub mod bench;
 mod el0;
 mod encode;
 mod features;

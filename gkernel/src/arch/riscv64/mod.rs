@@ -2,6 +2,7 @@
 //! into its high half, and speaks SBI through its platform crate.
 
 mod accesses;
+pub mod bench;
 mod encode;
 pub mod mmio;
 mod own;

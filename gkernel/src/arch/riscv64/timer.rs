@@ -110,7 +110,10 @@ pub fn wait() {
 #[register_trap_handler(IRQ)]
 fn on_interrupt(cause: usize) -> bool {
     match cause {
-        TIMER_CAUSE => interrupt::timer(),
+        TIMER_CAUSE => {
+            interrupt::timer_came();
+            interrupt::timer();
+        }
         EXTERNAL_CAUSE => plic::on_interrupt(),
         _ => {}
     }

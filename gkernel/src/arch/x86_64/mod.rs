@@ -2,6 +2,7 @@
 
 mod accesses;
 mod apic;
+pub mod bench;
 mod com1;
 mod debug;
 mod features;

@@ -146,6 +146,7 @@ pub(super) fn end_interrupt() {
 
 /// Called on an interrupt with [`VECTOR`], with interrupts off.
 pub(super) fn on_interrupt() {
+    interrupt::timer_came();
     end_interrupt();
     match HANDLING.load(Ordering::Relaxed) {
         DROP => {}

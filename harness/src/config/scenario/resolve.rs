@@ -20,12 +20,13 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 /// The words of `/boot/cmdline` that `[params]` may set.
-pub const PARAMS: [&str; 13] = [
+pub const PARAMS: [&str; 14] = [
     "arg",
     "check",
     "console",
     "cpu-ms",
     "firmware",
+    "reenter",
     "refused",
     "runs",
     "stalled-exits",

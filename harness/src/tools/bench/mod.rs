@@ -1,10 +1,11 @@
 //! Measures the harness. `harness bench`: its cost and its speed. `harness bench --soak`: how often it
-//! is wrong.
+//! is wrong. `harness bench --exits`: what the hypervisor costs its guests.
 //!
 //! The same QEMU command runs alone, through the harness and through `x`, in turn, so that all three
 //! see the same state of the computer. The results are medians.
 
 mod auditing;
+pub mod exits;
 mod failing;
 mod judging;
 mod logging;

@@ -37,6 +37,22 @@ impl Syndrome {
         access::Access::new(self.iss()).filter(|_| is_data)
     }
 
+    /// Whether it was a HVC.
+    pub fn is_hvc(&self) -> bool {
+        self.vector == SYNCHRONOUS && self.class() == EC_HVC64
+    }
+
+    /// Whether the instruction may be one that waits, by the guest's x0 to x30: whatever traps by WFx, and CPU_SUSPEND.
+    pub fn may_wait(&self, x: &[u64; 31]) -> bool {
+        let is_synchronous = self.vector == SYNCHRONOUS;
+        is_synchronous
+            && match self.class() {
+                EC_WFX => true,
+                EC_HVC64 | EC_SMC64 => calls::decode(x, self.iss() & 0xFFFF).suspend,
+                _ => false,
+            }
+    }
+
     /// IL: the instruction has 32 bits. Of those that trap, only AArch32 has others.
     fn il(&self) -> u64 {
         self.esr & 1 << 25

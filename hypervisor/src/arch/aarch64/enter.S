@@ -50,9 +50,6 @@ hv_aarch64_enter:
 
     ldr     x1, [x0, {guest_hcr}]
     cbz     x1, 1f
-    mrs     x2, hcr_el2
-    str     x2, [x0, {host_hcr}]
-    msr     hcr_el2, x1
     mrs     x1, tpidr_el1
     str     x1, [x0, {host_tpidr_el1}]
     ldr     x1, [x0, {guest_tpidr_el1}]
@@ -110,8 +107,6 @@ hv_aarch64_leave:
     str     x1, [x2, {guest_sp_el1}]
     ldr     x1, [x2, {host_tpidr_el1}]
     msr     tpidr_el1, x1
-    ldr     x1, [x2, {host_hcr}]
-    msr     hcr_el2, x1
 1:
     mrs     x1, sp_el0
     str     x1, [x2, {guest_sp_el0}]

@@ -44,7 +44,9 @@ pub struct Interrupts {
     chip: Rc<RefCell<Gicd>>,
     /// What the list registers were last filled with.
     lists: [Option<Entry>; LISTS],
-    /// What the guest's CPU interface holds between its turns: GICH_VMCR, GICH_APR.
+    /// Whether the machine's distributor has the timer's interrupt as active.
+    is_held: bool,
+    /// What the guest's CPU interface holds, while it is not loaded: GICH_VMCR, GICH_APR.
     control: u32,
     active_priorities: u32,
 }
@@ -55,63 +57,69 @@ impl Interrupts {
         Self {
             chip,
             lists: [None; LISTS],
+            is_held: false,
             control: 0,
             active_priorities: 0,
         }
     }
 
-    /// Has the interrupt of the guest's timer come to this CPU, and clears the lists.
-    pub fn load(&self) {
+    /// Has the interrupt of the guest's timer come to this CPU, and puts into the CPU interface what the guest left
+    /// there, without interrupts: the lists are clear.
+    pub fn load(&mut self) {
         write_gich(HCR, 0);
         let there = read_gich(VTR) as usize & 0x3F;
         (0..=there).for_each(|list| write_gich(LR + 4 * list, 0));
+        write_gich(APR, self.active_priorities);
+        write_gich(VMCR, self.control);
         write_priority(PRIORITY);
         write_gicd(ICACTIVER, TIMER);
+        self.is_held = false;
         write_gicd(ISENABLER, TIMER);
+        write_gich(HCR, ENABLE);
     }
 
-    /// Takes that back.
-    pub fn unload(&self) {
+    /// Takes that back. The lists are clear, as they are after each turn.
+    pub fn unload(&mut self) {
+        write_gich(HCR, 0);
+        self.control = read_gich(VMCR);
+        self.active_priorities = read_gich(APR);
         write_gicd(ICENABLER, TIMER);
         write_gicd(ICACTIVER, TIMER);
     }
 
-    /// Before a turn, with interrupts off, the timer off, and its line as `fired` says: fills the lists.
+    /// Before a turn, with interrupts off, the timer off, and its line as `fired` says: fills the lists. Each access
+    /// to the machine's GIC takes longer than all the rest, so there is none that changes nothing.
     pub fn enter(&mut self, fired: bool) {
         let mut chip = self.chip.borrow_mut();
         chip.set_line(TIMER_INTERRUPT, fired);
         chip.present(&mut self.lists);
         drop(chip);
+        let mut listed = false;
         for (n, list) in self.lists.iter().enumerate() {
-            let word = list.map_or(0, |entry| {
-                lists::word(&entry, entry.intid == TIMER_INTERRUPT)
-            });
-            write_gich(LR + 4 * n, word);
+            if let Some(entry) = list {
+                let is_timer = entry.intid == TIMER_INTERRUPT;
+                listed |= is_timer;
+                write_gich(LR + 4 * n, lists::word(entry, is_timer));
+            }
         }
-        write_gich(APR, self.active_priorities);
-        write_gich(VMCR, self.control);
         // While the guest has it, and also if it is not to have it, it does not come to us again.
-        let is_timer = |entry: &Entry| entry.intid == TIMER_INTERRUPT;
-        let listed = self.lists.iter().flatten().any(is_timer);
-        let register = if listed || fired {
-            ISACTIVER
-        } else {
-            ICACTIVER
-        };
-        write_gicd(register, TIMER);
-        write_gich(HCR, ENABLE);
+        let is_held = listed || fired;
+        if is_held != self.is_held {
+            write_gicd(if is_held { ISACTIVER } else { ICACTIVER }, TIMER);
+            self.is_held = is_held;
+        }
     }
 
     /// After a turn, with interrupts off and the timer's line as `fired` says: empties the lists, and keeps
     /// what the guest made of them.
     pub fn leave(&mut self, fired: bool) {
-        write_gich(HCR, 0);
-        self.control = read_gich(VMCR);
-        self.active_priorities = read_gich(APR);
         let mut chip = self.chip.borrow_mut();
         for (n, list) in self.lists.iter_mut().enumerate() {
             if let Some(entry) = list.take() {
                 let (pending, active) = lists::state(read_gich(LR + 4 * n));
+                // The guest has deactivated it, and so the machine has.
+                let is_over = entry.intid == TIMER_INTERRUPT && !pending && !active;
+                self.is_held &= !is_over;
                 chip.settle(&entry, pending, active);
                 write_gich(LR + 4 * n, 0);
             }
@@ -136,12 +144,13 @@ impl Interrupts {
     }
 
     /// The priority below which the CPU interface takes interrupts (GICV_PMR), 0 if it takes none
-    /// (GICV_CTLR): as the guest left them.
+    /// (GICV_CTLR): as the guest left them. It is loaded.
     fn mask(&self) -> u8 {
         const GROUP_0: u32 = 1;
-        match self.control & GROUP_0 {
+        let control = read_gich(VMCR);
+        match control & GROUP_0 {
             0 => 0,
-            _ => (self.control >> 27 << 3) as u8,
+            _ => (control >> 27 << 3) as u8,
         }
     }
 }

@@ -25,6 +25,8 @@ pub mod idregs;
 pub mod layout;
 pub mod lists;
 #[cfg(target_os = "none")]
+mod reenter;
+#[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
 mod stage1;

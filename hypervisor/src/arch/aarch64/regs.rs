@@ -46,7 +46,7 @@ pub struct Context {
     pub guest_tpidr_el0: u64,
     /// TTBR0 of the host's own regime: the root of the tables of a guest at EL0, else zero.
     pub guest_ttbr0: u64,
-    /// HCR_EL2 while the guest runs; zero for a guest at EL0, which runs under the host's.
+    /// HCR_EL2 while the guest is loaded; zero for a guest at EL0, which runs under the host's.
     pub guest_hcr: u64,
     /// The guest's TPIDR_EL1, which holds the host's per-CPU base while the host runs. Switched, as
     /// the next one, only where `guest_hcr` is not zero.
@@ -67,8 +67,6 @@ pub struct Context {
     pub host_vbar: u64,
     /// The host's TTBR0.
     pub host_ttbr0: u64,
-    /// The host's HCR_EL2.
-    pub host_hcr: u64,
 }
 
 /// SPSR for EL0 with no interrupt masked.
@@ -79,6 +77,23 @@ const VTCR: u64 = 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
 
 /// The VMID of the guest in VTTBR_EL2. There is one guest at a time; 0 is left alone.
 const VMID: u64 = 1 << 48;
+
+/// Gives HCR_EL2 a value, and returns the one before. With a guest's the host goes on as before: at EL2 with E2H set,
+/// neither TGE nor the traps change anything for it, and its interrupts come to EL2 with both. But what names EL1 (TLBI,
+/// AT) then means the guest's.
+///
+/// # Safety
+///
+/// E2H stays set. A guest's value confines what runs at EL1.
+pub unsafe fn swap_hcr(value: u64) -> u64 {
+    let before = sysreg_read!("hcr_el2");
+    // SAFETY: as the caller says.
+    unsafe {
+        sysreg_write!("hcr_el2", value);
+        asm!("isb", options(nostack));
+    }
+    before
+}
 
 /// Points Stage-2 at `root` and drops what an earlier guest with this VMID left in the TLB.
 ///
@@ -278,28 +293,20 @@ pub fn trap_guest(exception: &GuestException, pc: u64, pstate: u64) -> (u64, u64
 }
 
 /// Translates a virtual address of the guest, as the guest would at EL1, to an intermediate physical
-/// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. `hcr` is the
-/// guest's HCR_EL2.
-pub fn guest_ipa(hcr: u64, address: Gva) -> Option<Gpa> {
+/// page; `None` if its own tables do not map it. Stage-1 only, so Stage-2 does not fault in it. The guest is loaded:
+/// with the host's HCR_EL2, which has TGE set, it would translate for the host.
+pub fn guest_ipa(address: Gva) -> Option<Gpa> {
     let par: u64;
     // SAFETY: the operation reads memory and writes PAR_EL1, which is the guest's and is put back.
-    // HCR_EL2 is the guest's meanwhile, since with TGE set it would translate for the host; the
-    // host itself, at EL2, translates the same with either. Interrupts are off around it.
+    // Interrupts are off around it.
     unsafe {
         asm!(
             "mrs    {kept}, par_el1",
-            "mrs    {host}, hcr_el2",
-            "msr    hcr_el2, {guest}",
-            "isb",
             "at     s1e1r, {address}",
             "isb",
             "mrs    {par}, par_el1",
             "msr    par_el1, {kept}",
-            "msr    hcr_el2, {host}",
-            "isb",
             kept = out(reg) _,
-            host = out(reg) _,
-            guest = in(reg) hcr,
             address = in(reg) address.get(),
             par = out(reg) par,
             options(nostack),

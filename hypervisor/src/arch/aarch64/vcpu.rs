@@ -10,6 +10,7 @@ use super::{
     exception::{self, SPSR_EL1H_MASKED},
     gic::Interrupts,
     idregs::{Features, IdRegisters},
+    reenter,
     regs::{self, Context, El1State},
     timer::{GuestTimer, Kind},
     unswitched::Unswitched,
@@ -39,7 +40,6 @@ global_asm!(
     host_tpidr_el1 = const offset_of!(Context, host_tpidr_el1),
     host_vbar = const offset_of!(Context, host_vbar),
     host_ttbr0 = const offset_of!(Context, host_ttbr0),
-    host_hcr = const offset_of!(Context, host_hcr),
 );
 
 unsafe extern "C" {
@@ -137,21 +137,25 @@ impl vcpu::Vcpu for Vcpu {
     type Loaded<'a> = Loaded<'a>;
 
     fn load<'a>(&'a mut self, cpu: &'a mut Cpu) -> Loaded<'a> {
-        if let Some(el1) = &self.el1 {
+        // What an earlier guest left in the host's own regime is dropped.
+        axhal::asm::flush_tlb(None);
+        let mut host_hcr = 0;
+        if let Some(el1) = &mut self.el1 {
             // SAFETY: `root` is that of the Stage-2 tables of this guest's memory map, which the caller
             // keeps while this is loaded.
             unsafe { regs::set_stage2(el1.root) };
             el1.state.restore();
             el1.unswitched.load(el1.features);
             el1.timer.load();
-            if let Some(interrupts) = &el1.interrupts {
+            if let Some(interrupts) = &mut el1.interrupts {
                 interrupts.load();
             }
+            // SAFETY: it is a guest's, which E2H belongs to.
+            host_hcr = unsafe { regs::swap_hcr(self.context.guest_hcr) };
         }
-        // What an earlier guest left in the host's own regime is dropped.
-        axhal::asm::flush_tlb(None);
         Loaded {
             vcpu: self,
+            host_hcr,
             _cpu: cpu,
         }
     }
@@ -164,13 +168,18 @@ impl vcpu::Vcpu for Vcpu {
 /// A guest in the CPU.
 pub struct Loaded<'a> {
     vcpu: &'a mut Vcpu,
+    /// The host's HCR_EL2, if the guest is at EL1. Each change of VM would have QEMU forget all translations, and
+    /// hardware wait for it; so it is not one of each turn's.
+    host_hcr: u64,
     _cpu: &'a mut Cpu,
 }
 
 impl Drop for Loaded<'_> {
     fn drop(&mut self) {
         if let Some(el1) = &mut self.vcpu.el1 {
-            if let Some(interrupts) = &el1.interrupts {
+            // SAFETY: it is the host's own.
+            unsafe { regs::swap_hcr(self.host_hcr) };
+            if let Some(interrupts) = &mut el1.interrupts {
                 interrupts.unload();
             }
             el1.timer.unload();
@@ -188,6 +197,28 @@ impl vcpu::Loaded for Loaded<'_> {
 
     fn pc(&self) -> Gva {
         vcpu::Vcpu::pc(self.vcpu)
+    }
+
+    fn reenter(&mut self, times: u64) -> bool {
+        let Vcpu {
+            context,
+            el1,
+            syndrome,
+            ..
+        } = &mut *self.vcpu;
+        if el1.is_none() {
+            return false;
+        }
+        // The guest is behind its call, if it is a HVC, until it has been put back to it.
+        if core::mem::take(syndrome).is_hvc() {
+            context.guest_elr -= INSTRUCTION;
+        }
+        axhal::asm::disable_irqs();
+        // SAFETY: ELR is at the call, as the caller says; interrupts are off, and the guest has masked its own, as it
+        // has been from its start on.
+        unsafe { reenter::reenter(context, times) };
+        axhal::asm::enable_irqs();
+        true
     }
 }
 
@@ -247,14 +278,14 @@ impl Vcpu {
         let trapped = match &mut self.el1 {
             Some(el1) => {
                 el1.leave();
+                let may_wait = syndrome.may_wait(&self.context.guest_x);
                 let guest = Guest {
                     x: &self.context.guest_x,
                     pstate: self.context.guest_spsr,
-                    wake: el1.wake(),
+                    wake: if may_wait { el1.wake() } else { Wake::Never },
                     ids: &el1.ids,
                 };
-                let hcr = self.context.guest_hcr;
-                decode::decode_el1(&syndrome, &guest, |address| regs::guest_ipa(hcr, address))
+                decode::decode_el1(&syndrome, &guest, regs::guest_ipa)
             }
             None => Trapped::exit(decode::decode_el0(&syndrome, &self.context.guest_x)),
         };

@@ -121,6 +121,10 @@ impl Arch for Riscv64 {
     }
 
     fn wait_for_interrupt() {
+        assert!(
+            !axhal::asm::irqs_enabled(),
+            "an interrupt in front of the wait would not end it"
+        );
         axhal::asm::wait_for_irqs();
         axhal::asm::enable_irqs();
     }

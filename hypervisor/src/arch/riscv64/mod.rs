@@ -13,6 +13,8 @@ pub mod layout;
 #[cfg(target_os = "none")]
 mod load;
 #[cfg(target_os = "none")]
+mod reenter;
+#[cfg(target_os = "none")]
 mod regs;
 #[cfg(target_os = "none")]
 pub mod timer;

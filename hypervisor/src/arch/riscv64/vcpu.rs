@@ -7,7 +7,7 @@ use super::{
     calls, decode,
     hart::{self, Effect},
     load::{self, GuestState},
-    regs,
+    reenter, regs,
     regs::{Context, SharedCsrs},
     timer::{GuestTimer, Kind},
 };
@@ -141,6 +141,14 @@ impl vcpu::Loaded for Loaded<'_> {
 
     fn deadline(&self) -> Option<u64> {
         self.vcpu.timer.deadline()
+    }
+
+    fn reenter(&mut self, times: u64) -> bool {
+        axhal::asm::disable_irqs();
+        // SAFETY: sepc is at the call, as the caller says, and interrupts are off.
+        unsafe { reenter::reenter(&self.vcpu.context, times) };
+        axhal::asm::enable_irqs();
+        true
     }
 }
 

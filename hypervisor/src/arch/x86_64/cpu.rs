@@ -118,6 +118,10 @@ impl Arch for X86 {
     }
 
     fn wait_for_interrupt() {
+        assert!(
+            !axhal::asm::irqs_enabled(),
+            "an interrupt in front of the wait would not end it"
+        );
         x86_64::instructions::interrupts::enable_and_hlt();
     }
 

@@ -18,6 +18,8 @@ pub mod interrupts;
 pub mod layout;
 pub mod msr;
 #[cfg(target_os = "none")]
+mod reenter;
+#[cfg(target_os = "none")]
 mod regs;
 pub mod start;
 #[cfg(target_os = "none")]

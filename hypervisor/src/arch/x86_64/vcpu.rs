@@ -15,7 +15,7 @@ use super::{
     decode::{self, Action, Left, Trapped},
     event::{self, Event, Shutdown, meet},
     interrupts::Interrupts,
-    msr,
+    msr, reenter,
     regs::{self, GuestRegs, Unswitched},
     start,
     vmcb::{
@@ -246,6 +246,15 @@ impl vcpu::Loaded for Loaded<'_> {
 
     fn deadline(&self) -> Option<u64> {
         vcpu::Vcpu::deadline(self.vcpu)
+    }
+
+    fn reenter(&mut self, times: u64) -> bool {
+        self.vcpu.vmcb_mut().control.event_injection = 0;
+        axhal::asm::disable_irqs();
+        // SAFETY: RIP is at the call, as the caller says, and interrupts are off.
+        unsafe { reenter::reenter(self.vcpu.vmcb.hpa(), times) };
+        axhal::asm::enable_irqs();
+        true
     }
 }
 

@@ -23,6 +23,11 @@ fn synchronous(class: u64, iss: u64) -> Syndrome {
 fn decode(syndrome: &Syndrome, x0: u64, pstate: u64, wake: Wake) -> Trapped {
     let mut x = [0; 31];
     x[0] = x0;
+    // As the vCPU does it.
+    let wake = match syndrome.may_wait(&x) {
+        true => wake,
+        false => NOTHING,
+    };
     let guest = Guest {
         x: &x,
         pstate,
@@ -57,6 +62,31 @@ fn access((op0, op1, crn, crm, op2): (u64, u64, u64, u64, u64), read: bool) -> u
 const CNTP_CTL: (u64, u64, u64, u64, u64) = (3, 3, 14, 2, 1);
 const ISAR0: (u64, u64, u64, u64, u64) = (3, 0, 0, 6, 0);
 const MDSCR: (u64, u64, u64, u64, u64) = (2, 0, 0, 2, 2);
+
+#[test]
+fn only_what_may_wait_is_asked_what_would_end_it() {
+    const CPU_SUSPEND: u64 = 0x8400_0001;
+    let mut x = [0; 31];
+    let irq = Syndrome {
+        vector: IRQ,
+        ..synchronous(EC_WFX, 0)
+    };
+    for (syndrome, x0, may) in [
+        (synchronous(EC_WFX, 0), 0, true),
+        (synchronous(EC_HVC64, 0), CPU_SUSPEND, true),
+        (synchronous(EC_SMC64, 0), CPU_SUSPEND | 1 << 30, true),
+        (synchronous(EC_HVC64, 1), CPU_SUSPEND, false),
+        (synchronous(EC_HVC64, 0), CPU_SUSPEND - 1, false),
+        (synchronous(EC_SYSREG, 0), CPU_SUSPEND, false),
+        (synchronous(EC_DATA_ABORT, 0), CPU_SUSPEND, false),
+        (irq, CPU_SUSPEND, false),
+    ] {
+        x[0] = x0;
+        assert_eq!(syndrome.may_wait(&x), may, "{syndrome:?}");
+        let is_hvc = syndrome.class() == EC_HVC64;
+        assert_eq!(syndrome.is_hvc(), is_hvc);
+    }
+}
 
 #[test]
 fn what_is_not_there_is_undefined_at_the_guests_el1() {
