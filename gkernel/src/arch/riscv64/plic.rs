@@ -46,8 +46,19 @@ pub(super) fn enable(source: u32) {
     write(PRIORITIES + 4 * u64::from(source), 1);
     write(ENABLED, read(ENABLED) | 1 << source);
     write(THRESHOLD, 0);
+    enable_external(true);
+}
+
+/// Enables the hart's interrupt by itself, or not.
+pub fn enable_external(on: bool) {
     // SAFETY: it leads to a handler.
-    unsafe { asm!("csrs sie, {}", in(reg) EXTERNAL, options(nostack)) };
+    unsafe {
+        if on {
+            asm!("csrs sie, {}", in(reg) EXTERNAL, options(nostack));
+        } else {
+            asm!("csrc sie, {}", in(reg) EXTERNAL, options(nostack));
+        }
+    }
 }
 
 /// Called by the handler, with interrupts off. What has gone away meanwhile has no number.
