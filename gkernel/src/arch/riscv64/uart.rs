@@ -65,6 +65,11 @@ pub(super) fn read_console(bytes: &mut [u8]) -> usize {
     typed::take(bytes)
 }
 
+/// From now on it does not interrupt for what is typed.
+pub fn ignore() {
+    write(IER, 0);
+}
+
 /// Prints by the UART alone.
 fn say(text: &str) {
     for byte in text.bytes() {

@@ -84,6 +84,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "timer-rearm",
             "wfi-deadline",
             "timer-once",
+            "console-input-ns16550a",
         ],
     ),
     (
