@@ -3,7 +3,7 @@
 use core::arch::{global_asm, x86_64::__cpuid};
 
 use super::{
-    call, fill_idt, set_gate,
+    call, fill_idt, ioapic, set_gate,
     timer::{self, TSC_DEADLINE, write},
 };
 use crate::{bench::Cause, interrupt};
@@ -16,6 +16,7 @@ pub const EXITS: &[(&str, Cause)] = &[
     ("call", calls),
     ("register", registers),
     ("cpuid", cpuids),
+    ("mmio-ioapic", io_apic),
     ("interrupt", interrupts),
 ];
 
@@ -59,6 +60,13 @@ fn registers(times: u64) {
 fn cpuids(times: u64) {
     for _ in 0..times {
         let _ = core::hint::black_box(__cpuid(0));
+    }
+}
+
+/// Loads of an emulated device's register, whose instruction is looked at.
+fn io_apic(times: u64) {
+    for _ in 0..times {
+        ioapic::selected();
     }
 }
 
