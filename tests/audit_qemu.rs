@@ -1,9 +1,9 @@
 //! The walkers of second stages, held against QEMU's own translation.
 //!
-//! A machine is stopped while it is in its guest, whose own translation is off, so that QEMU's monitor
-//! takes what it is asked to translate (`gva2gpa`) for a guest-physical address and leads it through the
-//! second stage alone, as for a load. First through the tables that the hypervisor made; then through random ones that the
-//! test puts in their place.
+//! A machine is stopped while it is in its guest, whose own translation is off, so that QEMU's monitor takes what it
+//! is asked to translate (`gva2gpa`) for a guest-physical address and leads it through the second stage alone, as for
+//! a load. First through the tables that the hypervisor made; then through random ones that the test puts in their
+//! place.
 //!
 //! x86_64 is left out: there QEMU passes nested paging over (10.0.2, `x86_cpu_get_phys_page_attrs_debug`),
 //! and takes the guest's CR3 for an address of the machine's. Asked while a guest runs whose CR3 is 0x1000,

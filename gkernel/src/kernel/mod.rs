@@ -86,8 +86,8 @@ impl Kernel {
         report
     }
 
-    /// Runs programs until all have ended: in turns, which only a yielding process ends, or, with `preempts`, the timer.
-    /// It gives `None` for what is no program.
+    /// Runs programs until all have ended: in turns, which only a yielding process ends, or, with `preempts`, the
+    /// timer. It gives `None` for what is no program.
     pub fn run_all<const N: usize>(
         &mut self,
         orders: &[Order; N],

@@ -1,8 +1,8 @@
 //! The firmware of a machine, without asking QEMU for its folders each time.
 //!
-//! The answer is kept where the [project](Project::firmware_note) has a place for it, and holds while QEMU's program is the same file and the
-//! firmware is there. Only the candidate that comes first is kept: another one may be there only
-//! until the first is installed.
+//! The answer is kept where the [project](Project::firmware_note) has a place for it, and holds while QEMU's program
+//! is the same file and the firmware is there. Only the candidate that comes first is kept: another one may be there
+//! only until the first is installed.
 
 use super::freshness::{self, Identity};
 use crate::config::machine::{Machine, Qemu};

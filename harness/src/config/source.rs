@@ -140,8 +140,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(span)
 }
 
-/// Whether a value is one word of `/boot/cmdline`, and one that the hypervisor takes: letters, digits, `-`, `_` and `.`,
-/// the last not at its beginning. The hypervisor refuses others, or takes them for further words.
+/// Whether a value is one word of `/boot/cmdline`, and one that the hypervisor takes: letters, digits, `-`, `_` and
+/// `.`, the last not at its beginning. The hypervisor refuses others, or takes them for further words.
 pub fn is_word(value: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     !value.is_empty() && !value.starts_with('.') && value.chars().all(plain)

@@ -58,9 +58,10 @@ pub trait Arch {
     /// A vCPU of this architecture.
     type Vcpu: Vcpu;
 
-    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where), and with
-    /// this timer and this console, or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives the vCPU;
-    /// the guest's devices are added to `bus`. This writes no register of the CPU, whatever is loaded there.
+    /// A vCPU at the image's entry, with `arg` where the guest finds it (`hv_abi` says where), and with this timer
+    /// and this console, or none. `memory` has the windows of [`layout`](Self::layout), holds the image, and outlives
+    /// the vCPU; the guest's devices are added to `bus`. This writes no register of the CPU, whatever is loaded
+    /// there.
     fn new_vcpu(
         mode: Self::Mode,
         timer: Option<Self::Timer>,

@@ -66,9 +66,9 @@ pub fn run<V: Loaded, T: Translation, C: Console, F: Fn() -> u64>(
     outcome
 }
 
-/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`] or a [`Call::Suspend`]. That is outside the
-/// guest's turns, because waiting is not its own time. `look` looks at the guest's budgets, and says
-/// whether what was typed ends a wait: once, and after each interrupt of the host.
+/// Waits as long as the guest does: not at all, but after an [`Exit::Waits`] or a [`Call::Suspend`]. That is outside
+/// the guest's turns, because waiting is not its own time. `look` looks at the guest's budgets, and says whether what
+/// was typed ends a wait: once, and after each interrupt of the host.
 fn wait(
     exit: &Exit,
     clock: &mut impl Clock,

@@ -104,10 +104,9 @@ pub trait Loaded {
     /// next one, if the hardware moves on by itself).
     fn pc(&self) -> Gva;
 
-    /// For measurements: enters the guest and leaves it so many times (at least once), and does nothing else. The guest's
-    /// only turns so far ended with its first call; it stays at that call, and makes it in its next turn, with
-    /// [`Resume::Go`].
-    /// False if nothing was done, because this guest cannot be entered so.
+    /// For measurements: enters the guest and leaves it so many times (at least once), and does nothing else. The
+    /// guest's only turns so far ended with its first call; it stays at that call, and makes it in its next turn,
+    /// with [`Resume::Go`]. False if nothing was done, because this guest cannot be entered so.
     fn reenter(&mut self, _times: u64) -> bool {
         false
     }

@@ -117,8 +117,8 @@ fn has_an_identity() -> bool {
     known
 }
 
-/// Whether an exception that the hypervisor raises, for a register that it keeps, leaves PSTATE.PAN as it was, and not set, as
-/// SCTLR_EL1.SPAN says.
+/// Whether an exception that the hypervisor raises, for a register that it keeps, leaves PSTATE.PAN as it was, and
+/// not set, as SCTLR_EL1.SPAN says.
 fn keeps_pan() -> bool {
     const PMCR: Name = (3, 3, 9, 12, 0);
     const PAN_OFF: u32 = 0xD500_409F;

@@ -1,5 +1,5 @@
-//! Every form of a load and of a store, at devices that are emulated: the PLIC's enable bits, two words of which all bits
-//! but one are kept, and the UART's bytes.
+//! Every form of a load and of a store, at devices that are emulated: the PLIC's enable bits, two words of which all
+//! bits but one are kept, and the UART's bytes.
 
 use core::arch::asm;
 
@@ -306,8 +306,8 @@ fn map_between_ram() -> (u64, u64) {
     (AT + PAGE, AT + 2 * PAGE)
 }
 
-/// Whether a load that the hypervisor would have to fetch is a bus error where it cannot: the kernel's tables do not let
-/// it be executed any more, but the hart, which was not told, has it still.
+/// Whether a load that the hypervisor would have to fetch is a bus error where it cannot: the kernel's tables do not
+/// let it be executed any more, but the hart, which was not told, has it still.
 fn is_refused_where_it_is_gone(at: u64) -> bool {
     /// sd t1, (t0); c.lbu a1, (a0); ret.
     const CODE: [u8; 8] = [0x23, 0xB0, 0x62, 0x00, 0x0C, 0x81, 0x82, 0x80];
@@ -370,7 +370,8 @@ fn entry_of(address: u64) -> *mut u64 {
     unreachable!("the last entry is a leaf")
 }
 
-/// What user mode does at a device that the kernel lets it have: a load is carried out, and a bus error is its kernel's.
+/// What user mode does at a device that the kernel lets it have: a load is carried out, and a bus error is its
+/// kernel's.
 fn try_in_user() -> [(&'static str, bool); 2] {
     /// auipc t0, 1; lbu t1, 7(t0).
     const LBU: [u8; 8] = join([0x0000_1297, 0x0072_C303]);

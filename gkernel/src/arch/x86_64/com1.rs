@@ -97,8 +97,8 @@ pub(super) fn lower_line() {
     read(IIR);
 }
 
-/// The interrupt came: reads a byte, and comes again for the next. With no room for more, none comes until somebody asks
-/// again.
+/// The interrupt came: reads a byte, and comes again for the next. With no room for more, none comes until somebody
+/// asks again.
 pub(super) fn on_interrupt() {
     if !typed::has_room() {
         write(IER, 0);

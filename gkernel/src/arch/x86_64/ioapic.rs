@@ -1,5 +1,5 @@
-//! The I/O APIC (Intel 82093AA), by its two registers in memory. What it does is tried by the line of the UART, which is
-//! high while the UART wants to be asked why.
+//! The I/O APIC (Intel 82093AA), by its two registers in memory. What it does is tried by the line of the UART, which
+//! is high while the UART wants to be asked why.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -89,8 +89,8 @@ pub(super) fn on_interrupt() {
     timer::end_interrupt();
 }
 
-/// How many interrupts come while the line is high that has this entry, and how many of them are of a level. It goes low
-/// with number `last`, or at the end.
+/// How many interrupts come while the line is high that has this entry, and how many of them are of a level. It goes
+/// low with number `last`, or at the end.
 fn try_entry(low: u32, high: u32, last: u32) -> (u32, u32) {
     CAME.store(0, Ordering::Relaxed);
     LEVELS.store(0, Ordering::Relaxed);

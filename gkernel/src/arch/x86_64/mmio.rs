@@ -162,8 +162,8 @@ macro_rules! refused {
 /// The two bytes of RAM that are in front of the device there.
 const BEFORE: u16 = 0x5AA5;
 
-/// Each form that is not carried out, by name, and whether it ended in #GP(0) and changed nothing: what is no plain load or
-/// store, what the device has not got, and what is on two bytes of RAM and the first two of the device.
+/// Each form that is not carried out, by name, and whether it ended in #GP(0) and changed nothing: what is no plain
+/// load or store, what the device has not got, and what is on two bytes of RAM and the first two of the device.
 pub fn refused() -> impl Iterator<Item = (&'static str, bool)> {
     ioapic::write(ENTRY, FIRST as u32);
     let (split, before) = split_over_pages();

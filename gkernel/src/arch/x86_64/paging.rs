@@ -41,7 +41,8 @@ pub fn map_user(physical: u64) -> u64 {
     0xFFFF_FFFE_C000_0000 + physical % GIGABYTE
 }
 
-/// Maps two pages, one behind the other, and gives the address of the first. The tables for that are in the last free RAM.
+/// Maps two pages, one behind the other, and gives the address of the first. The tables for that are in the last free
+/// RAM.
 pub(super) fn map_pages(pages: [u64; 2]) -> u64 {
     const INDEX: usize = 506;
     const WRITABLE: u64 = 0b11;

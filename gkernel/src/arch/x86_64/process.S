@@ -1,7 +1,7 @@
 # void guest_run_process(Context *context, u64 cr3, const void *idt_pointer)
 #
-# Goes to ring 3 with the registers of `context`, the tables of `cr3` and the gates of `idt_pointer`, and comes back with
-# the first exception or interrupt. The registers, the vector and the error code are in `context` then.
+# Goes to ring 3 with the registers of `context`, the tables of `cr3` and the gates of `idt_pointer`, and comes back
+# with the first exception or interrupt. The registers, the vector and the error code are in `context` then.
 #
 # The stack for exceptions from ring 3 ends where the frame in the context ends, so that the CPU writes that. What the
 # kernel had in CR3 and IDTR is put back.

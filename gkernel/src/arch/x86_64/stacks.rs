@@ -10,9 +10,9 @@ const PROTECTION_FAULT: usize = 13;
 /// UD2.
 const UD2: &[u8] = b"\x0F\x0B";
 
-/// Has an exception delivered to a device, which takes no such stores: so it is a general-protection fault instead, on
-/// the stack of now. Then there is no other stack for this one either, nor for the double fault that it is then, and the
-/// processor shuts down. Returns only if something was otherwise.
+/// Has an exception delivered to a device, which takes no such stores: so it is a general-protection fault instead,
+/// on the stack of now. Then there is no other stack for this one either, nor for the double fault that it is then,
+/// and the processor shuts down. Returns only if something was otherwise.
 pub fn use_device_as_stack() {
     task::load(IO_APIC + 0x100);
     on_device(UNDEFINED);

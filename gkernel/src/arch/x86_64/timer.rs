@@ -29,8 +29,8 @@ pub(super) const SELF_IPI: u32 = 0x83F;
 /// The deadline.
 pub(super) const TSC_DEADLINE: u32 = 0x6E0;
 
-/// Where the registers are in memory: the guest's tables map the last of the low four gigabytes, uncached, at the end of
-/// the high half.
+/// Where the registers are in memory: the guest's tables map the last of the low four gigabytes, uncached, at the end
+/// of the high half.
 pub(super) const LOCAL_APIC: u64 = super::FLASH_OFFSET + 0xFEE0_0000;
 /// ICR: to the processor itself.
 const TO_ITSELF: u32 = 1 << 18;

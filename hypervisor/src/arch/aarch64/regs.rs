@@ -79,8 +79,8 @@ const VTCR: u64 = 25 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
 const VMID: u64 = 1 << 48;
 
 /// Gives HCR_EL2 a value, and returns the one before. With a guest's the host goes on as before: at EL2 with E2H set,
-/// neither TGE nor the traps change anything for it, and its interrupts come to EL2 with both. But what names EL1 (TLBI,
-/// AT) then means the guest's.
+/// neither TGE nor the traps change anything for it, and its interrupts come to EL2 with both. But what names EL1
+/// (TLBI, AT) then means the guest's.
 ///
 /// # Safety
 ///

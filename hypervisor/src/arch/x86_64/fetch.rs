@@ -26,8 +26,8 @@ pub fn fetch(cr3: u64, pc: Gva, ram: &dyn Ram) -> ([u8; LONGEST], usize) {
     (bytes, there)
 }
 
-/// Where an address of the guest's leads by its tables; none if they have no entry for it that is present, or are not in
-/// RAM.
+/// Where an address of the guest's leads by its tables; none if they have no entry for it that is present, or are not
+/// in RAM.
 fn translate(cr3: u64, address: Gva, ram: &dyn Ram) -> Option<Gpa> {
     const ENTRIES: u64 = 512;
     let mut table = cr3 & NestedPaging::ADDRESS;

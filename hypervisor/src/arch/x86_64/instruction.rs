@@ -63,8 +63,8 @@ pub fn decode(bytes: &[u8], state: &State) -> Option<(Access, u64)> {
 }
 
 /// The access that the instruction in `bytes` made at `gpa`; none if it is none that [`decode`] knows, or did not
-/// make that access, which was a store if `is_write`. It may be the second part of one that is split over two pages; and
-/// nobody keeps the guest from writing another instruction there.
+/// make that access, which was a store if `is_write`. It may be the second part of one that is split over two pages;
+/// and nobody keeps the guest from writing another instruction there.
 pub fn made(bytes: &[u8], state: &State, gpa: Gpa, is_write: bool) -> Option<Access> {
     let (access, address) = decode(bytes, state)?;
     let stores = matches!(access.transfer, Transfer::Store { .. });

@@ -59,8 +59,8 @@ impl Interrupts {
         offer(local.priority_class(), self.offered)
     }
 
-    /// After a turn: has the local APIC know whether the guest took what was offered, and what CR8 is. The CPU left both
-    /// in `virtual_interrupts`; `int_info` is EXITINTINFO.
+    /// After a turn: has the local APIC know whether the guest took what was offered, and what CR8 is. The CPU left
+    /// both in `virtual_interrupts`; `int_info` is EXITINTINFO.
     pub fn settle(&mut self, virtual_interrupts: u64, int_info: u64) {
         let mut local = self.local.borrow_mut();
         local.set_priority_class((virtual_interrupts & V_TPR) as u8);

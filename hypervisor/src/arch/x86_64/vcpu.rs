@@ -272,10 +272,10 @@ impl Vcpu {
             let offered = interrupts.offer(regs::now().ns);
             self.vmcb_mut().control.virtual_interrupts = offered;
         }
-        // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are
-        // off, as the assembly demands, and on when it returns; the guest cannot reach host memory, ports or MSRs, since the nested tables map only what
-        // was declared and everything else is intercepted. A pending interrupt of the host's is taken
-        // before this returns, by the host's own handler.
+        // SAFETY: the registers and both control blocks are the vCPU's own and valid; interrupts are off, as the
+        // assembly demands, and on when it returns; the guest cannot reach host memory, ports or MSRs, since the
+        // nested tables map only what was declared and everything else is intercepted. A pending interrupt of the
+        // host's is taken before this returns, by the host's own handler.
         unsafe {
             hv_x86_64_enter(
                 &mut self.regs,

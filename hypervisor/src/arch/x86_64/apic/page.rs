@@ -1,8 +1,8 @@
 //! The registers of a local APIC in memory, for a guest whose APIC is not in x2APIC mode (APM vol. 2 §16.3.2): one each
 //! 16 bytes, of 32 bits.
 //!
-//! Beside those that the MSRs of x2APIC have, which count from [`FIRST`] as the registers here do, there is the one that
-//! sends interrupts, to the one processor that there is. There are no others: who is at one is told by ESR.
+//! Beside those that the MSRs of x2APIC have, which count from [`FIRST`] as the registers here do, there is the one
+//! that sends interrupts, to the one processor that there is. There are no others: who is at one is told by ESR.
 
 use alloc::rc::Rc;
 use core::cell::RefCell;
