@@ -176,7 +176,9 @@ hv_aarch64_vectors:
     HOST_VECTOR 0x700
     HOST_VECTOR 0x780
 
-// Where a guest's memory and its tables are about to be given back.
+// Where a guest's memory and its tables are about to be given back. On another page than the switch: who looks at the
+// machine from outside waits here for as long as the guest runs.
+.balign 4096
 .type hv_guest_release, %function
 .globl hv_guest_release
 hv_guest_release:

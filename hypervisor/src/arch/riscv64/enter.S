@@ -150,7 +150,9 @@ hv_riscv64_leave:
     ret
 .size hv_riscv64_enter, . - hv_riscv64_enter
 
-# Where a guest's memory and its tables are about to be given back.
+# Where a guest's memory and its tables are about to be given back. On another page than the switch: who looks at the
+# machine from outside waits here for as long as the guest runs.
+.balign 4096
 .type hv_guest_release, @function
 .globl hv_guest_release
 hv_guest_release:
