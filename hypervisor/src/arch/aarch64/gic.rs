@@ -66,7 +66,6 @@ impl Interrupts {
     /// Has the interrupt of the guest's timer come to this CPU, and puts into the CPU interface what the guest left
     /// there, without interrupts: the lists are clear.
     pub fn load(&mut self) {
-        write_gich(HCR, 0);
         let there = read_gich(VTR) as usize & 0x3F;
         (0..=there).for_each(|list| write_gich(LR + 4 * list, 0));
         write_gich(APR, self.active_priorities);
@@ -78,11 +77,11 @@ impl Interrupts {
         write_gich(HCR, ENABLE);
     }
 
-    /// Takes that back. The lists are clear, as they are after each turn.
+    /// Takes that back, and leaves the CPU interface as after a reset. The lists are clear, as they are after each turn.
     pub fn unload(&mut self) {
-        write_gich(HCR, 0);
-        self.control = read_gich(VMCR);
-        self.active_priorities = read_gich(APR);
+        silence();
+        self.control = take_gich(VMCR);
+        self.active_priorities = take_gich(APR);
         write_gicd(ICENABLER, TIMER);
         write_gicd(ICACTIVER, TIMER);
     }
@@ -155,6 +154,26 @@ impl Interrupts {
     }
 }
 
+/// Has no guest interrupted by what a firmware may have left in the lists: for one that is given no interrupts.
+pub fn silence() {
+    write_gich(HCR, 0);
+}
+
+/// For the conformance suite: the interface as a firmware may leave it, with an interrupt pending that nobody asked for,
+/// all priorities active, and the timer's interrupt active and of the lowest priority in the machine.
+pub fn leave_traces() {
+    /// A list register: pending, of the highest priority, with the number 40.
+    const NOBODYS: u32 = 1 << 28 | 40;
+    // The guest's CPU takes those of the groups 0 and 1, of every priority.
+    const OPEN: u32 = 0b1_1111 << 27 | 0b11;
+    write_gich(LR + 4 * (LISTS - 1), NOBODYS);
+    write_gich(VMCR, OPEN);
+    write_gich(APR, u32::MAX);
+    write_gich(HCR, ENABLE);
+    write_priority(0xFF);
+    write_gicd(ISACTIVER, TIMER);
+}
+
 fn gich(offset: usize) -> *mut u32 {
     phys_to_virt((GICH_PADDR + offset).into()).as_mut_ptr_of()
 }
@@ -166,6 +185,13 @@ fn gicd(offset: usize) -> *mut u8 {
 fn read_gich(offset: usize) -> u32 {
     // SAFETY: a register of the virtual interface, which is mapped as a device.
     unsafe { gich(offset).read_volatile() }
+}
+
+/// Reads a register, and clears it.
+fn take_gich(offset: usize) -> u32 {
+    let value = read_gich(offset);
+    write_gich(offset, 0);
+    value
 }
 
 fn write_gich(offset: usize, value: u32) {

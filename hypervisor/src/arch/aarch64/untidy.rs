@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use super::{
-    confine,
+    confine, gic,
     idregs::Features,
     regs::{sysreg_read, sysreg_write},
 };
@@ -66,6 +66,7 @@ fn leave_traces_at_el2(features: Features) {
         sysreg_write!("vpidr_el2", u64::MAX);
         sysreg_write!("vmpidr_el2", u64::MAX);
     }
+    gic::leave_traces();
     if features.hcrx {
         // SAFETY: as above. HCRX_EL2.
         unsafe { sysreg_write!("s3_4_c1_c2_2", u64::MAX) };

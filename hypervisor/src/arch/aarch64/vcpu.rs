@@ -8,7 +8,7 @@ use super::{
     cpu::Mode,
     decode::{self, Emulation, Guest, INSTRUCTION, Syndrome, Trapped, Wake},
     exception::{self, SPSR_EL1H_MASKED},
-    gic::Interrupts,
+    gic::{self, Interrupts},
     idregs::{Features, IdRegisters},
     reenter,
     regs::{self, Context, El1State},
@@ -147,8 +147,9 @@ impl vcpu::Vcpu for Vcpu {
             el1.state.restore();
             el1.unswitched.load(el1.features);
             el1.timer.load();
-            if let Some(interrupts) = &mut el1.interrupts {
-                interrupts.load();
+            match &mut el1.interrupts {
+                Some(interrupts) => interrupts.load(),
+                None => gic::silence(),
             }
             // SAFETY: it is a guest's, which E2H belongs to.
             host_hcr = unsafe { regs::swap_hcr(self.context.guest_hcr) };

@@ -123,6 +123,8 @@ const BY_FILE: &[(&str, &[&str])] = &[
         "gic",
         &[
             "timer-once",
+            "irq-state-reloaded",
+            "timer-latency-untidy",
             "timer-masked",
             "timer-past",
             "wfi-deadline",
