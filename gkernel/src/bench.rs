@@ -8,7 +8,7 @@
 
 use crate::{
     arch::{self, bench, timer},
-    lateness, println,
+    interrupt, lateness, println,
 };
 
 /// Causes something so many times: an exit, or the same trap without one.
@@ -56,4 +56,18 @@ fn late(name: &str, measure: fn(&mut [u64], u64)) {
         "BENCH late {name} {DEADLINES} {median} {most} {}",
         timer::frequency()
     );
+}
+
+/// Interrupts of the timer, each from where `arm` arms it for a time that has passed until the code goes on.
+pub(crate) fn interrupts(times: u64, arm: fn()) {
+    timer::enable(true);
+    timer::interrupts(true);
+    for _ in 0..times {
+        let before = interrupt::taken();
+        arm();
+        while interrupt::taken() == before {
+            core::hint::spin_loop();
+        }
+    }
+    timer::interrupts(false);
 }

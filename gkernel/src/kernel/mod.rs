@@ -4,7 +4,7 @@
 //! The kernel itself is never interrupted: the timer's interrupt is enabled while user mode runs, and only then. What
 //! it needs of a machine is `arch::process`: the format of page tables (`LEVELS`, `table_entry`, `page_entry`,
 //! `target`, `share_kernel`, `physical`), user mode's registers (`Context`, with `new`, `run`, `call` and `answer`),
-//! `synchronize` for code that was written, and of the timer `begin_turn` and `end_turns`.
+//! and `synchronize` for code that was written.
 
 mod calls;
 mod elf;
@@ -16,7 +16,10 @@ use core::array;
 
 pub use process::{Access, End, Event};
 
-use crate::{arch::process as machine, println};
+use crate::{
+    arch::{process as machine, timer},
+    println,
+};
 use frames::Frame;
 use process::Process;
 
@@ -136,7 +139,10 @@ impl Kernel {
                 *place = None;
             }
         }
-        machine::end_turns(preempts);
+        if preempts {
+            timer::disarm();
+            timer::enable(false);
+        }
         shared.release();
         reports
     }
@@ -155,10 +161,17 @@ fn announce(process: &Process) {
     println!("Enter user space: entry={entry:#x}, ustack={STACK_END:#x}");
 }
 
+/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
+fn begin_turn() {
+    timer::interrupts(false);
+    timer::enable(true);
+    timer::arm(timer::now() + timer::frequency() / 1000);
+}
+
 /// Runs a process until its turn is over; its end, if it comes to that.
 fn turn(process: &mut Process, preempts: bool, says: bool) -> Option<End> {
     if preempts {
-        machine::begin_turn();
+        begin_turn();
     }
     loop {
         let turn = match process.run() {

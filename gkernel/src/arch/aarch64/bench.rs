@@ -3,7 +3,7 @@
 use core::arch::{asm, global_asm};
 
 use super::{call, gic, timer};
-use crate::{bench::Cause, interrupt};
+use crate::bench::{self, Cause};
 
 /// Traps that do not leave the guest.
 pub const FLOORS: &[(&str, Cause)] = &[("svc", supervisor_calls)];
@@ -13,7 +13,9 @@ pub const EXITS: &[(&str, Cause)] = &[
     ("call", calls),
     ("register", registers),
     ("mmio-gicd", distributor),
-    ("interrupt", interrupts),
+    ("interrupt", |times| {
+        bench::interrupts(times, || timer::arm(0));
+    }),
 ];
 
 // Vectors of which only one is used: a synchronous exception of EL1's own, which goes back at once.
@@ -74,18 +76,4 @@ fn distributor(times: u64) {
         // SAFETY: a register of a device, at an address that the kernel's tables map.
         unsafe { register.read_volatile() };
     }
-}
-
-/// Interrupts of the timer, each from arming it for a time that has passed until the code goes on.
-fn interrupts(times: u64) {
-    timer::enable(true);
-    timer::interrupts(true);
-    for _ in 0..times {
-        let before = interrupt::taken();
-        timer::arm(0);
-        while interrupt::taken() == before {
-            core::hint::spin_loop();
-        }
-    }
-    timer::interrupts(false);
 }

@@ -2,7 +2,7 @@
 
 use core::{arch::global_asm, mem::offset_of};
 
-use super::{OFFSET, TCR, gic, timer};
+use super::{OFFSET, TCR, gic};
 use crate::{
     interrupt,
     kernel::{Access, Event, Permits},
@@ -56,20 +56,6 @@ pub fn share_kernel(_set: impl Fn(usize, u64)) {}
 /// Has fetches see what was written.
 pub fn synchronize() {
     super::synchronize_code();
-}
-
-/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
-pub fn begin_turn() {
-    timer::enable(true);
-    timer::arm(timer::now() + timer::frequency() / 1000);
-}
-
-/// There are no turns any more.
-pub fn end_turns(preempted: bool) {
-    if preempted {
-        timer::disarm();
-        timer::enable(false);
-    }
 }
 
 /// The registers of user mode.

@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use super::{sbi_call, timer};
-use crate::{bench::Cause, interrupt};
+use crate::bench::{self, Cause};
 
 /// Traps that do not leave the guest.
 pub const FLOORS: &[(&str, Cause)] = &[("ebreak", breakpoints)];
@@ -12,7 +12,9 @@ pub const FLOORS: &[(&str, Cause)] = &[("ebreak", breakpoints)];
 pub const EXITS: &[(&str, Cause)] = &[
     ("call", calls),
     ("instruction", waits),
-    ("interrupt", interrupts),
+    ("interrupt", |times| {
+        bench::interrupts(times, || timer::arm(0));
+    }),
 ];
 
 /// A trap to the guest's own handler and back: ECALL would be one to the hypervisor.
@@ -60,18 +62,4 @@ fn waits(times: u64) {
         // SAFETY: it waits for an interrupt, or for less.
         unsafe { asm!(".4byte 0x00D00073", options(nostack)) };
     }
-}
-
-/// Interrupts of the timer, each from arming it for a time that has passed until the code goes on.
-fn interrupts(times: u64) {
-    timer::enable(true);
-    timer::interrupts(true);
-    for _ in 0..times {
-        let before = interrupt::taken();
-        timer::arm(0);
-        while interrupt::taken() == before {
-            core::hint::spin_loop();
-        }
-    }
-    timer::interrupts(false);
 }

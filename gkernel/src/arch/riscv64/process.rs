@@ -1,8 +1,7 @@
-//! What `kernel` needs of riscv64: Sv39's tables, VU-mode, the timer.
+//! What `kernel` needs of riscv64: Sv39's tables, and VU-mode.
 
 use core::{arch::global_asm, mem::offset_of};
 
-use super::timer;
 use crate::kernel::{Access, Event, Permits};
 
 /// Sv39.
@@ -60,21 +59,6 @@ pub fn share_kernel(set: impl Fn(usize, u64)) {
 /// Has fetches see what was written.
 pub fn synchronize() {
     super::synchronize_code();
-}
-
-/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
-pub fn begin_turn() {
-    timer::interrupts(false);
-    timer::enable(true);
-    timer::arm(timer::now() + timer::frequency() / 1000);
-}
-
-/// There are no turns any more.
-pub fn end_turns(preempted: bool) {
-    if preempted {
-        timer::disarm();
-        timer::enable(false);
-    }
 }
 
 /// The registers of user mode.

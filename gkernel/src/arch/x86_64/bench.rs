@@ -6,7 +6,10 @@ use super::{
     call, fill_idt, ioapic, set_gate,
     timer::{self, TSC_DEADLINE, write},
 };
-use crate::{bench::Cause, interrupt};
+use crate::{
+    bench::{self, Cause},
+    interrupt,
+};
 
 /// Traps that do not leave the guest.
 pub const FLOORS: &[(&str, Cause)] = &[("int", software_interrupts)];
@@ -74,15 +77,6 @@ fn io_apic(times: u64) {
 fn interrupts(times: u64) {
     interrupt::on_timer(|| {});
     timer::disarm();
-    timer::enable(true);
-    timer::interrupts(true);
-    for _ in 0..times {
-        let before = interrupt::taken();
-        write(TSC_DEADLINE, 1);
-        while interrupt::taken() == before {
-            core::hint::spin_loop();
-        }
-    }
-    timer::interrupts(false);
+    bench::interrupts(times, || write(TSC_DEADLINE, 1));
     interrupt::on_timer(timer::disarm);
 }

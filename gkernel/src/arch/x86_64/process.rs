@@ -1,4 +1,4 @@
-//! What `kernel` needs of x86_64: tables of four levels, ring 3, gates that lead back from it, the timer.
+//! What `kernel` needs of x86_64: tables of four levels, ring 3, and gates that lead back from it.
 
 use core::{
     arch::{asm, global_asm},
@@ -69,21 +69,6 @@ pub fn share_kernel(set: impl Fn(usize, u64)) {
 
 /// Has fetches see what was written: they do.
 pub fn synchronize() {}
-
-/// From now on the timer's interrupt is due in a thousandth of a second, and interrupts user mode.
-pub fn begin_turn() {
-    timer::interrupts(false);
-    timer::enable(true);
-    timer::arm(timer::now() + timer::frequency() / 1000);
-}
-
-/// There are no turns any more.
-pub fn end_turns(preempted: bool) {
-    if preempted {
-        timer::disarm();
-        timer::enable(false);
-    }
-}
 
 /// The registers of user mode.
 #[repr(C, align(16))]

@@ -91,22 +91,6 @@ global_asm!(
     yields = const YIELD,
 );
 
-unsafe extern "C" {
-    fn user_hold_registers(turns: *mut u64, role: u64, last: u64, yields: u64) -> u64;
-}
-
-/// Fills all registers, takes turns with another process, which counts the odd ones if this one counts the even
-/// ones (role 0), and looks at them again. Whoever waits yields, or else makes no call and has to be interrupted.
-/// Gives 0, or the number of a register that has changed.
-///
-/// # Safety
-///
-/// `turns` is the count of turns, which nothing but the two processes uses.
-pub unsafe fn hold_registers(turns: *mut u64, role: u64, last: u64, yields: bool) -> u64 {
-    // SAFETY: it keeps to the calling convention; the rest is the caller's.
-    unsafe { user_hold_registers(turns, role, last, yields.into()) }
-}
-
 /// Makes a call of the kernel.
 pub fn call(number: u64, arguments: [u64; 3]) -> i64 {
     let answer;
