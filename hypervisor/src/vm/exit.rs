@@ -146,6 +146,12 @@ impl Size {
     pub const fn cut(self, value: u64) -> u64 {
         value & u64::MAX >> (64 - 8 * self.bytes())
     }
+
+    /// The low bytes of `value`, as many as this has, with their sign in all bits above.
+    pub const fn extended(self, value: u64) -> u64 {
+        let above = 64 - 8 * self.bytes();
+        ((value << above) as i64 >> above) as u64
+    }
 }
 
 /// The kind of a memory access.

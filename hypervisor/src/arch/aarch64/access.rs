@@ -67,12 +67,10 @@ impl Access {
     }
 
     fn extended(&self, value: u64) -> u64 {
-        let value = self.size.cut(value);
         if !self.sign_extended {
-            return value;
+            return self.size.cut(value);
         }
-        let above = 64 - 8 * self.size.bytes();
-        let extended = ((value << above) as i64 >> above) as u64;
+        let extended = self.size.extended(value);
         match self.wide {
             true => extended,
             false => Size::Word.cut(extended),

@@ -92,12 +92,10 @@ impl Access {
     }
 
     fn extended(&self, value: u64) -> u64 {
-        let value = self.size.cut(value);
-        if !self.sign_extended {
-            return value;
+        match self.sign_extended {
+            true => self.size.extended(value),
+            false => self.size.cut(value),
         }
-        let above = 64 - 8 * self.size.bytes();
-        ((value << above) as i64 >> above) as u64
     }
 }
 

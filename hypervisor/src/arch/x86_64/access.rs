@@ -99,12 +99,10 @@ impl Access {
     }
 
     fn extended(&self, value: u64) -> u64 {
-        let value = self.transfer.size().cut(value);
-        if !self.target.is_signed {
-            return value;
+        match self.target.is_signed {
+            true => self.transfer.size().extended(value),
+            false => self.transfer.size().cut(value),
         }
-        let above = 64 - 8 * self.transfer.size().bytes();
-        ((value << above) as i64 >> above) as u64
     }
 }
 
