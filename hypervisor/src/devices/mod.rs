@@ -5,6 +5,7 @@
 //! terminal; it knows no vCPU and no architecture, so all of them build on the host, where they are
 //! tested.
 
+mod fifo;
 pub mod gicd;
 pub mod ioapic;
 pub mod pl011;

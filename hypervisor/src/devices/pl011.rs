@@ -1,9 +1,12 @@
 //! The PrimeCell UART, PL011 (Arm DDI 0183): what is stored to it is printed at once, and what is typed waits in
 //! its receive FIFO. There are no modem lines, no DMA and no errors, and no rate matters.
 
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::boxed::Box;
 
-use super::{Device, Line, Terminal};
+use super::{
+    Device, Line, Terminal,
+    fifo::{self, Fifo},
+};
 use crate::vm::exit::Size;
 
 #[cfg(test)]
@@ -11,9 +14,6 @@ mod tests;
 
 /// The size of its registers' window in bytes.
 pub const WINDOW: u64 = 0x1000;
-
-/// How much its FIFO holds; a single byte while FIFOs are off.
-const FIFO: usize = 16;
 
 /// The registers, by their offsets.
 const DR: u64 = 0x000;
@@ -48,7 +48,7 @@ const INTERRUPTS: u32 = 0x7FF;
 
 /// A UART.
 pub struct Pl011 {
-    received: VecDeque<u8>,
+    received: Fifo,
     /// IBRD, FBRD, ILPR, DMACR: kept, and without effect.
     rates: [u32; 4],
     line_control: u32,
@@ -63,7 +63,7 @@ impl Pl011 {
     /// A UART whose interrupt is `line`. It is on, as a firmware leaves it, with its FIFOs off.
     pub fn new(line: Box<dyn Line>) -> Self {
         Self {
-            received: VecDeque::new(),
+            received: Fifo::default(),
             rates: [0; 4],
             line_control: 0,
             control: CR_UARTEN | CR_TXE | CR_RXE,
@@ -74,26 +74,17 @@ impl Pl011 {
         }
     }
 
-    fn has_fifo(&self) -> bool {
-        self.line_control & LCR_H_FEN != 0
-    }
-
-    fn room(&self) -> usize {
-        let size = if self.has_fifo() { FIFO } else { 1 };
-        size.saturating_sub(self.received.len())
-    }
-
     /// How many bytes raise the receive interrupt (IFLS.RXIFLSEL: eighths of the FIFO).
     fn level(&self) -> usize {
-        if !self.has_fifo() {
+        if !self.received.is_on() {
             return 1;
         }
         match self.levels >> 3 & 0b111 {
-            0 => FIFO / 8,
-            1 => FIFO / 4,
-            2 => FIFO / 2,
-            3 => FIFO * 3 / 4,
-            _ => FIFO * 7 / 8,
+            0 => fifo::SIZE / 8,
+            1 => fifo::SIZE / 4,
+            2 => fifo::SIZE / 2,
+            3 => fifo::SIZE * 3 / 4,
+            _ => fifo::SIZE * 7 / 8,
         }
     }
 
@@ -108,11 +99,7 @@ impl Pl011 {
             return;
         }
         let before = self.received.len();
-        while self.room() > 0
-            && let Some(byte) = terminal.get()
-        {
-            self.received.push_back(byte);
-        }
+        self.received.fill(terminal);
         if self.received.len() > before {
             self.raised |= RT;
             if self.received.len() >= self.level() {
@@ -122,7 +109,7 @@ impl Pl011 {
     }
 
     fn take(&mut self) -> u8 {
-        let byte = self.received.pop_front().unwrap_or(0);
+        let byte = self.received.take();
         if self.received.len() < self.level() {
             self.raised &= !RX;
         }
@@ -145,7 +132,7 @@ impl Pl011 {
         if self.received.is_empty() {
             flags |= FR_RXFE;
         }
-        if self.room() == 0 {
+        if self.received.room() == 0 {
             flags |= FR_RXFF;
         }
         flags
@@ -184,7 +171,10 @@ impl Pl011 {
         match offset {
             DR => self.send(value as u8, terminal),
             ILPR | IBRD | FBRD | DMACR => self.rates[kept(offset)] = value & 0xFFFF,
-            LCR_H => self.line_control = value & 0xFF,
+            LCR_H => {
+                self.line_control = value & 0xFF;
+                self.received.turn(value & LCR_H_FEN != 0);
+            }
             CR => self.control = value & 0xFFFF,
             IFLS => self.levels = value & 0x3F,
             IMSC => self.mask = value & INTERRUPTS,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::vm::exit::{GuestException, Other, Refused};
 use alloc::collections::VecDeque;
-use core::cell::Cell;
+use core::{cell::Cell, marker::PhantomData};
 use std::string::String;
 
 /// The guest's end of the console: what was printed, and what is still to be read.
@@ -25,6 +25,50 @@ pub struct Wire(pub Rc<Cell<(bool, bool)>>);
 impl Line for Wire {
     fn set(&self, high: bool, awaits: bool) {
         self.0.set((high, awaits));
+    }
+}
+
+/// A UART, by the size of its registers, with both of its ends.
+pub struct Bench<D, T> {
+    pub uart: D,
+    pub terminal: Typed,
+    pub wire: Wire,
+    size: Size,
+    register: PhantomData<T>,
+}
+
+impl<D: Device, T: Into<u64> + TryFrom<u64>> Bench<D, T> {
+    /// With what was typed, which `make` gets the line for.
+    pub fn new(typed: &str, size: Size, make: impl FnOnce(Box<dyn Line>) -> D) -> Self {
+        let wire = Wire::default();
+        Self {
+            uart: make(Box::new(wire.clone())),
+            terminal: Typed(String::new(), typed.bytes().collect()),
+            wire,
+            size,
+            register: PhantomData,
+        }
+    }
+
+    pub fn read(&mut self, offset: u64) -> T {
+        let read = self.uart.read(offset, self.size, &mut self.terminal);
+        T::try_from(read.expect("it is read")).unwrap_or_else(|_| panic!("it has that size"))
+    }
+
+    pub fn write(&mut self, offset: u64, value: T) {
+        let value = value.into();
+        let written = self
+            .uart
+            .write(offset, self.size, value, &mut self.terminal);
+        written.expect("it is written");
+    }
+
+    pub fn poll(&mut self) -> bool {
+        self.uart.poll(&mut self.terminal)
+    }
+
+    pub fn is_high(&self) -> bool {
+        self.wire.0.get().0
     }
 }
 

@@ -3,9 +3,9 @@
 //!
 //! Its eight registers are bytes, one behind the other: at I/O ports on a PC, at physical addresses elsewhere.
 
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::boxed::Box;
 
-use super::{Device, Line, Terminal};
+use super::{Device, Line, Terminal, fifo::Fifo};
 use crate::vm::exit::Size;
 
 #[cfg(test)]
@@ -13,9 +13,6 @@ mod tests;
 
 /// How many registers it has.
 pub const REGISTERS: u64 = 8;
-
-/// How much its FIFO holds; a single byte while FIFOs are off.
-const FIFO: usize = 16;
 
 /// The registers, by their offsets. While LCR.DLAB is set, the first two are the divisor's.
 const DATA: u64 = 0;
@@ -50,7 +47,7 @@ const MSR_READY: u8 = 0xB0;
 
 /// A UART.
 pub struct Uart16550 {
-    received: VecDeque<u8>,
+    received: Fifo,
     divisor: [u8; 2],
     enabled: u8,
     fifo_control: u8,
@@ -66,7 +63,7 @@ impl Uart16550 {
     /// A UART as after a reset, whose interrupt is `line`.
     pub fn new(line: Box<dyn Line>) -> Self {
         Self {
-            received: VecDeque::new(),
+            received: Fifo::default(),
             divisor: [0; 2],
             enabled: 0,
             fifo_control: 0,
@@ -78,19 +75,10 @@ impl Uart16550 {
         }
     }
 
-    fn has_fifo(&self) -> bool {
-        self.fifo_control & FCR_ON != 0
-    }
-
-    fn room(&self) -> usize {
-        let size = if self.has_fifo() { FIFO } else { 1 };
-        size.saturating_sub(self.received.len())
-    }
-
     /// How many bytes there have to be for an interrupt of its own (FCR's trigger); fewer lead to a timeout, since
     /// nothing more comes for now.
     fn level(&self) -> usize {
-        if !self.has_fifo() {
+        if !self.received.is_on() {
             return 1;
         }
         [1, 4, 8, 14][usize::from(self.fifo_control >> 6)]
@@ -98,19 +86,16 @@ impl Uart16550 {
 
     /// Takes what was typed, as far as there is room. While it hears itself, it hears nothing else.
     fn receive(&mut self, terminal: &mut dyn Terminal) {
-        while self.modem_control & MCR_LOOP == 0
-            && self.room() > 0
-            && let Some(byte) = terminal.get()
-        {
-            self.received.push_back(byte);
+        if self.modem_control & MCR_LOOP == 0 {
+            self.received.fill(terminal);
         }
     }
 
     fn send(&mut self, byte: u8, terminal: &mut dyn Terminal) {
         if self.modem_control & MCR_LOOP == 0 {
             terminal.put(byte);
-        } else if self.room() > 0 {
-            self.received.push_back(byte);
+        } else {
+            self.received.put(byte);
         }
         // It is gone at once.
         self.has_sent = true;
@@ -146,7 +131,7 @@ impl Uart16550 {
         if cause == IIR_EMPTY {
             self.has_sent = false;
         }
-        if self.has_fifo() {
+        if self.received.is_on() {
             cause | IIR_FIFO
         } else {
             cause
@@ -160,6 +145,7 @@ impl Uart16550 {
         }
         // Its other bits can be written only with that one.
         self.fifo_control = if value & FCR_ON != 0 { value } else { 0 };
+        self.received.turn(value & FCR_ON != 0);
     }
 
     /// While it hears itself, the modem's four lines are its own.
@@ -178,7 +164,7 @@ impl Uart16550 {
     fn register(&mut self, offset: u64) -> u8 {
         match offset {
             DATA | IER if self.has_divisor_shown() => self.divisor[offset as usize],
-            DATA => self.received.pop_front().unwrap_or(0),
+            DATA => self.received.take(),
             IER => self.enabled,
             IIR => self.identify(),
             LCR => self.line_control,

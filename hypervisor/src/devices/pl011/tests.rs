@@ -1,47 +1,14 @@
 use super::*;
-use crate::devices::tests::{Typed, Wire};
+use crate::devices::tests::Bench;
 use std::string::String;
 
-struct Bench {
-    uart: Pl011,
-    terminal: Typed,
-    wire: Wire,
-}
-
-impl Bench {
-    fn new(typed: &str) -> Self {
-        let wire = Wire::default();
-        Self {
-            uart: Pl011::new(Box::new(wire.clone())),
-            terminal: Typed(String::new(), typed.bytes().collect()),
-            wire,
-        }
-    }
-
-    fn read(&mut self, offset: u64) -> u64 {
-        let read = self.uart.read(offset, Size::Word, &mut self.terminal);
-        read.unwrap()
-    }
-
-    fn write(&mut self, offset: u64, value: u64) {
-        let written = self
-            .uart
-            .write(offset, Size::Word, value, &mut self.terminal);
-        written.unwrap();
-    }
-
-    fn poll(&mut self) -> bool {
-        self.uart.poll(&mut self.terminal)
-    }
-
-    fn is_high(&self) -> bool {
-        self.wire.0.get().0
-    }
+fn bench(typed: &str) -> Bench<Pl011, u64> {
+    Bench::new(typed, Size::Word, Pl011::new)
 }
 
 #[test]
 fn what_is_stored_is_printed() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     for byte in *b"hello" {
         bench.write(DR, byte.into());
         assert_eq!(bench.read(FR), 1 << 7 | 1 << 4, "there is room again");
@@ -57,10 +24,10 @@ fn what_is_stored_is_printed() {
 fn what_is_typed_is_read_in_order_and_waits_outside_when_the_fifo_is_full() {
     let text: String = ('a'..='z').collect();
     for fifo in [0, LCR_H_FEN] {
-        let mut bench = Bench::new(&text);
+        let mut bench = bench(&text);
         bench.write(LCR_H, fifo.into());
         bench.poll();
-        let held = if fifo == 0 { 1 } else { FIFO };
+        let held = if fifo == 0 { 1 } else { fifo::SIZE };
         assert_eq!(bench.terminal.1.len(), text.len() - held);
         assert_eq!(bench.read(FR), 1 << 7 | 1 << 6, "full");
         let mut read = String::new();
@@ -74,7 +41,7 @@ fn what_is_typed_is_read_in_order_and_waits_outside_when_the_fifo_is_full() {
 
 #[test]
 fn nothing_is_received_while_it_is_off() {
-    let mut bench = Bench::new("x");
+    let mut bench = bench("x");
     bench.write(CR, (CR_UARTEN | CR_TXE).into());
     bench.poll();
     assert_eq!(bench.read(FR) & u64::from(FR_RXFE), u64::from(FR_RXFE));
@@ -84,7 +51,7 @@ fn nothing_is_received_while_it_is_off() {
 
 #[test]
 fn the_receive_interrupt_comes_at_its_level_and_the_timeout_below() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     bench.write(LCR_H, LCR_H_FEN.into());
     bench.write(IMSC, RX.into());
     for (count, typed) in (1..=8).zip("abcdefgh".bytes()) {
@@ -111,7 +78,7 @@ fn the_receive_interrupt_comes_at_its_level_and_the_timeout_below() {
 #[test]
 fn each_level_is_a_part_of_the_fifo() {
     for (select, count) in [(0, 2), (1, 4), (2, 8), (3, 12), (4, 14)] {
-        let mut bench = Bench::new(&"x".repeat(count));
+        let mut bench = bench(&"x".repeat(count));
         bench.write(CR, 0);
         bench.write(LCR_H, LCR_H_FEN.into());
         bench.write(IFLS, select << 3);
@@ -124,7 +91,7 @@ fn each_level_is_a_part_of_the_fifo() {
 
 #[test]
 fn an_interrupt_is_cleared_and_masked() {
-    let mut bench = Bench::new("x");
+    let mut bench = bench("x");
     bench.poll();
     assert!(!bench.is_high(), "masked");
     assert_eq!((bench.read(RIS), bench.read(MIS)), ((RX | RT).into(), 0));
@@ -143,7 +110,7 @@ fn an_interrupt_is_cleared_and_masked() {
 
 #[test]
 fn it_says_whether_what_is_typed_may_raise_its_line() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     for (mask, control, awaits) in [
         (0, CR_UARTEN | CR_RXE, false),
         (TX, CR_UARTEN | CR_RXE, false),
@@ -160,7 +127,7 @@ fn it_says_whether_what_is_typed_may_raise_its_line() {
 
 #[test]
 fn every_register_takes_every_word_and_says_what_it_is() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     for value in [u64::from(u32::MAX), 0, 0x5555_5555] {
         for offset in (0..WINDOW).step_by(4) {
             bench.write(offset, value);

@@ -1,49 +1,14 @@
 use super::*;
-use crate::devices::tests::{Typed, Wire};
+use crate::devices::{fifo, tests::Bench};
 use alloc::vec::Vec;
-use std::string::String;
 
-struct Bench {
-    uart: Uart16550,
-    terminal: Typed,
-    wire: Wire,
-}
-
-impl Bench {
-    fn new(typed: &str) -> Self {
-        let wire = Wire::default();
-        Self {
-            uart: Uart16550::new(Box::new(wire.clone())),
-            terminal: Typed(String::new(), typed.bytes().collect()),
-            wire,
-        }
-    }
-
-    fn read(&mut self, offset: u64) -> u8 {
-        let read = self.uart.read(offset, Size::Byte, &mut self.terminal);
-        u8::try_from(read.unwrap()).unwrap()
-    }
-
-    fn write(&mut self, offset: u64, value: u8) {
-        let value = value.into();
-        let written = self
-            .uart
-            .write(offset, Size::Byte, value, &mut self.terminal);
-        written.unwrap();
-    }
-
-    fn poll(&mut self) -> bool {
-        self.uart.poll(&mut self.terminal)
-    }
-
-    fn is_high(&self) -> bool {
-        self.wire.0.get().0
-    }
+fn bench(typed: &str) -> Bench<Uart16550, u8> {
+    Bench::new(typed, Size::Byte, Uart16550::new)
 }
 
 #[test]
 fn what_is_stored_is_printed() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     for byte in *b"hello" {
         bench.write(DATA, byte);
         assert_eq!(bench.read(LSR), 0x60, "there is room again");
@@ -53,14 +18,14 @@ fn what_is_stored_is_printed() {
 
 #[test]
 fn what_is_typed_is_read_in_order_and_waits_for_room() {
-    let mut bench = Bench::new("abcdefghijklmnopqrstuvwxyz");
+    let mut bench = bench("abcdefghijklmnopqrstuvwxyz");
     assert_eq!(bench.read(LSR), 0x61);
     assert_eq!(bench.terminal.1.len(), 25, "one byte without FIFOs");
     bench.read(DATA);
     bench.write(IIR, 0b0000_0001);
     // What was in it is gone; the rest still waits.
     bench.read(LSR);
-    assert_eq!(bench.uart.received.len(), FIFO);
+    assert_eq!(bench.uart.received.len(), fifo::SIZE);
     let mut read = Vec::new();
     while bench.read(LSR) & LSR_DATA != 0 {
         read.push(bench.read(DATA));
@@ -71,7 +36,7 @@ fn what_is_typed_is_read_in_order_and_waits_for_room() {
 
 #[test]
 fn the_divisor_lies_over_the_first_two() {
-    let mut bench = Bench::new("x");
+    let mut bench = bench("x");
     bench.write(IER, 0b0101);
     bench.write(LCR, 0x83);
     bench.write(DATA, 0x0C);
@@ -84,7 +49,7 @@ fn the_divisor_lies_over_the_first_two() {
 
 #[test]
 fn what_is_typed_interrupts_until_it_is_read() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     assert!(!bench.wire.0.get().1);
     bench.write(IER, IER_RECEIVED);
     assert_eq!(bench.wire.0.get(), (false, true), "it awaits some");
@@ -102,10 +67,10 @@ fn what_is_typed_interrupts_until_it_is_read() {
 #[test]
 fn fewer_than_the_level_are_a_timeout() {
     for (trigger, level) in [(0b00, 1), (0b01, 4), (0b10, 8), (0b11, 14)] {
-        let mut bench = Bench::new("");
+        let mut bench = bench("");
         bench.write(IER, IER_RECEIVED);
         bench.write(IIR, trigger << 6 | FCR_ON);
-        for count in 1..=FIFO {
+        for count in 1..=fifo::SIZE {
             bench.terminal.1.push_back(b'x');
             bench.poll();
             let cause = if count >= level {
@@ -120,7 +85,7 @@ fn fewer_than_the_level_are_a_timeout() {
 
 #[test]
 fn what_was_sent_interrupts_until_it_was_looked_at() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     bench.write(IER, IER_EMPTY);
     assert!(bench.is_high(), "there is room from the start");
     assert_eq!(bench.read(IIR), IIR_EMPTY);
@@ -147,7 +112,7 @@ fn fifos_are_emptied_when_they_are_told_to_be_or_change() {
         (0, 0),
         (FCR_CLEAR_RECEIVED, 0),
     ] {
-        let mut bench = Bench::new("ab");
+        let mut bench = bench("ab");
         bench.write(IIR, FCR_ON);
         bench.poll();
         bench.write(IIR, fcr);
@@ -157,7 +122,7 @@ fn fifos_are_emptied_when_they_are_told_to_be_or_change() {
 
 #[test]
 fn it_can_hear_itself() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     assert_eq!(bench.read(MSR), 0xB0);
     // As Linux looks for a UART: OUT2 and RTS come back as DCD and CTS.
     bench.write(MCR, 0xEA | MCR_LOOP);
@@ -174,7 +139,7 @@ fn it_can_hear_itself() {
 
 #[test]
 fn the_others_are_kept_or_not() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     for (register, expected) in [
         (IER, 0x0F),
         (LCR, 0x7F),
@@ -190,7 +155,7 @@ fn the_others_are_kept_or_not() {
 
 #[test]
 fn only_bytes_of_its_registers_are_accessed() {
-    let mut bench = Bench::new("");
+    let mut bench = bench("");
     let Bench { uart, terminal, .. } = &mut bench;
     for (offset, size) in [
         (0, Size::Half),
