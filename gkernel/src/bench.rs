@@ -31,7 +31,7 @@ pub fn run() {
         measure("exit", name, *cause);
     }
     late("computing", |late, ahead| {
-        lateness::computing(late, ahead, u64::MAX);
+        lateness::computing(late, ahead, u64::MAX, || {});
     });
     late("waiting", lateness::waiting);
 }

@@ -9,8 +9,8 @@ const TRIES: usize = 20;
 /// The guest computes when its deadline comes: for each of `late` one deadline, `ahead` ticks after it was armed, and
 /// how many ticks behind it the interrupt's handler begins. What happens while the guest does not run for longer than
 /// `pause` ticks does not count, and is tried again. Gives how many of `late` were measured. Interrupts are off before
-/// and after.
-pub fn computing(late: &mut [u64], ahead: u64, pause: u64) -> usize {
+/// and after; `prepare` is called before each deadline.
+pub fn computing(late: &mut [u64], ahead: u64, pause: u64, prepare: fn()) -> usize {
     timer::enable(true);
     timer::interrupts(true);
     let mut measured = 0;
@@ -18,6 +18,7 @@ pub fn computing(late: &mut [u64], ahead: u64, pause: u64) -> usize {
         let Some(late) = late.get_mut(measured) else {
             break;
         };
+        prepare();
         let before = interrupt::taken();
         let mut last = timer::now();
         let deadline = last + ahead;

@@ -1,12 +1,29 @@
 //! Conformance, riscv64: a timer whose interrupt is not enabled ends no wait, whatever else is enabled; nor does a UART
-//! whose interrupt is not enabled (number 1), or that does not interrupt (number 2).
+//! whose interrupt is not enabled (number 1), or that does not interrupt (number 2). aarch64: nor does a timer, where
+//! the CPU interface takes no interrupts.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 gkernel::guest!(wait);
 
-#[cfg(all(target_os = "none", not(target_arch = "riscv64")))]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 fn wait() {
-    gkernel::println!("CASE wfi-not-enabled: FAILED this is for riscv64");
+    gkernel::println!("CASE wfi-not-enabled: FAILED this is not for x86_64");
+}
+
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+fn wait() {
+    use gkernel::{
+        arch::{gic, timer},
+        println,
+    };
+
+    timer::interrupts(false);
+    timer::enable(true);
+    gic::take(false);
+    timer::arm(timer::now() + timer::frequency() / 100);
+    println!("guest: waiting");
+    timer::wait();
+    println!("CASE wfi-not-enabled: FAILED it was woken");
 }
 
 #[cfg(all(target_os = "none", target_arch = "riscv64"))]

@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::{OFFSET, timer, uart};
+use super::{OFFSET, sgi, timer, uart};
 
 /// The interrupt of the virtual timer (PPI 11).
 pub const TIMER: u32 = 27;
@@ -17,6 +17,8 @@ const GICD_CTLR: u64 = GICD;
 const GICD_ISENABLER: u64 = GICD + 0x100;
 const GICD_ICENABLER: u64 = GICD + 0x180;
 const GICD_ISPENDR: u64 = GICD + 0x200;
+const GICD_ISACTIVER: u64 = GICD + 0x300;
+const GICD_SGIR: u64 = GICD + 0xF00;
 const GICC_CTLR: u64 = GICC;
 const GICC_PMR: u64 = GICC + 0x04;
 const GICC_IAR: u64 = GICC + 0x0C;
@@ -54,6 +56,23 @@ pub fn is_pending(interrupt: u32) -> bool {
     read(word(GICD_ISPENDR, interrupt)) >> (interrupt % 32) & 1 != 0
 }
 
+/// Whether an interrupt was taken and is not over.
+pub fn is_active(interrupt: u32) -> bool {
+    read(word(GICD_ISACTIVER, interrupt)) >> (interrupt % 32) & 1 != 0
+}
+
+/// Sends an interrupt of software, below 16, to this CPU.
+pub fn send(interrupt: u32) {
+    const TO_THIS: u32 = 0b10 << 24;
+    write(GICD_SGIR, TO_THIS | interrupt);
+}
+
+/// Has the CPU interface take interrupts, or none of the group that all belong to.
+pub fn take(on: bool) {
+    turn_on();
+    write(GICC_CTLR, on.into());
+}
+
 /// The register for an interrupt among those that have a bit for each.
 fn word(first: u64, interrupt: u32) -> u64 {
     first + u64::from(interrupt / 32) * 4
@@ -74,6 +93,7 @@ pub(super) fn on_interrupt() {
     match interrupt {
         TIMER => {}
         uart::INTERRUPT => uart::on_interrupt(),
+        0..16 => sgi::on_interrupt(interrupt),
         other => crate::println!("CASE interrupt: FAILED nobody asked for number {other}"),
     }
     if fired {

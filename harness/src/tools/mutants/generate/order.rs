@@ -85,6 +85,11 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "wfi-deadline",
             "timer-once",
             "console-input-ns16550a",
+            "console-input-com1",
+            "x86-com1",
+            "x86-ioapic",
+            "x86-xapic",
+            "timer-xapic",
         ],
     ),
     (
@@ -106,7 +111,15 @@ const BY_FILE: &[(&str, &[&str])] = &[
         &[HOST_TESTS, "x86-ioapic", "timer-once", "wfi-input"],
     ),
     ("ioapic", &[HOST_TESTS, "x86-ioapic", "console-input-com1"]),
-    ("fetch", &[HOST_TESTS, "mmio-forms"]),
+    (
+        "fetch",
+        &[
+            HOST_TESTS,
+            "mmio-forms",
+            "x86-device-stack",
+            "x86-fuzz-devices",
+        ],
+    ),
     ("access", &["mmio-forms", "x86-device-stack", "x86-com1"]),
     (
         "emulate",
@@ -132,6 +145,9 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "timer-dead-guest-cntv",
             "guestvdev",
             "console-input-pl011",
+            "irq-sgi",
+            "timer-latency",
+            "wfi-not-taken",
         ],
     ),
     ("lists", &[HOST_TESTS, "timer-once", "console-input-pl011"]),
