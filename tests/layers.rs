@@ -47,6 +47,13 @@ const HARNESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "matrix",
+        &[
+            "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
+            "run", "shown", "suggest",
+        ],
+    ),
+    (
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
@@ -57,7 +64,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "run", "shown", "suggest", "tools",
+            "matrix", "run", "shown", "suggest", "tools",
         ],
     ),
 ];

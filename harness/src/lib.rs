@@ -70,6 +70,7 @@ pub mod error;
 pub mod files;
 pub mod judge;
 pub mod machine;
+pub mod matrix;
 pub mod project;
 pub mod records;
 mod run;

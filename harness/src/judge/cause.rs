@@ -7,7 +7,7 @@
 use super::hvlog::Listener;
 use super::verdict::Blame;
 use regex::{Regex, RegexSet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// How much of a line is kept.
@@ -103,7 +103,7 @@ static PLACE: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A line that looks like the cause of a failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// The line, cut if it is very long.
     pub line: String,

@@ -4,13 +4,13 @@ use super::patterns::Matches;
 use super::spec::{By, Course, Step, Strand};
 use super::story::{Story, StrandPatterns};
 use super::verdict::Verdict;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How much of a strand's last line is kept.
 const SHOWN: usize = 240;
 
 /// The state of a strand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The strand's name.
     pub strand: String,

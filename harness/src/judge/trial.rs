@@ -8,7 +8,7 @@ use crate::judge::results::CaseOutcome;
 use crate::judge::verdict::{MachineEnd, Verdict};
 use crate::judge::witness::Account;
 use crate::judge::{Cause, Judge, Standing, Step, Story};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ const SHOWN: usize = 240;
 const RECORD_LIMIT: u64 = 4 << 20;
 
 /// A step that was reached, and when.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StepReached {
     /// The step's name.

@@ -13,7 +13,7 @@ use crate::records::version::{VERSION, lossy};
 use crate::records::whereabouts::Whereabouts;
 use crate::shown;
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use std::time::Duration;
 mod explain;
 
 /// Everything that can be said about a run or a recorded console.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[must_use = "a report that nobody looks at is a test that cannot fail"]
 #[non_exhaustive]
 pub struct Report {
@@ -80,7 +80,7 @@ pub struct Report {
 }
 
 /// How often the machine itself was looked at.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AuditSummary {
     /// How often.
@@ -104,7 +104,7 @@ impl AuditSummary {
 }
 
 /// A step that did not come.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Awaited {
     /// Its name.

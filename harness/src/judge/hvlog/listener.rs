@@ -1,7 +1,7 @@
 //! Finds the hypervisor's report in a console, and detects forged lines.
 
 use super::{FAULTS_KEPT, Fault, Fields, GuestEnd, HvEvent, MARK, VERSION};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How many guests are kept individually; all are counted.
 pub(super) const GUESTS_KEPT: usize = 4096;
@@ -23,7 +23,7 @@ pub enum Heard {
 }
 
 /// Forged lines: how many, and the first of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forged {
     /// How many.
     pub count: u64,

@@ -171,7 +171,7 @@ pub fn number(text: &str) -> Option<u64> {
 }
 
 /// The summary with which the hypervisor ends its report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestEnd {
     /// All its words.
     pub said: Fields,

@@ -1,0 +1,5 @@
+//! Several runs as one: scenarios × machines, and what came of them.
+
+pub mod results;
+
+pub use results::{Attempt, CaseResult, Outcome, Results, Shard};
