@@ -98,10 +98,11 @@ impl IoApic {
         self.pins.iter_mut().find_map(Pin::take)
     }
 
-    /// The local APIC says that the interrupt with this vector is over, which was of a line at the level.
+    /// The local APIC says that the interrupt with this vector is over, which was of a line at the level: no other pin
+    /// has its [`REMOTE_IRR`] set.
     pub fn end(&mut self, vector: u8) {
         for pin in &mut self.pins {
-            if pin.is(LEVEL) && pin.vector() == vector {
+            if pin.vector() == vector {
                 pin.low &= !REMOTE_IRR;
             }
         }

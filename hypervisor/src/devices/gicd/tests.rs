@@ -179,12 +179,28 @@ fn sgis_reach_the_only_cpu() {
     assert_eq!(set, Some(()));
     let sgi = entry(7, true, false);
     assert_eq!(presented(&gicd), [sgi]);
-    // Not by these.
+    // Not by these, and not by a zero.
     write(&mut gicd, ICPENDR, 0xFFFF);
     write(&mut gicd, ISPENDR, 1);
+    write(&mut gicd, CPENDSGIR + 4, 0);
+    write(&mut gicd, SPENDSGIR, 0);
     assert_eq!(presented(&gicd), [sgi]);
     gicd.settle(&sgi, false, true);
     assert_eq!(presented(&gicd), [entry(7, false, true)]);
+}
+
+#[test]
+fn an_edge_that_was_not_presented_is_not_taken() {
+    let mut gicd = on();
+    write(&mut gicd, ICFGR + 8, 0b10 << (2 * (UART - 32)));
+    write(&mut gicd, ISACTIVER + 4, 1 << (UART - 32));
+    write(&mut gicd, ICENABLER + 4, 1 << (UART - 32));
+    gicd.set_line(UART, true);
+    let active = entry(UART, false, true);
+    assert_eq!(presented(&gicd), [active]);
+    gicd.settle(&active, false, false);
+    write(&mut gicd, ISENABLER + 4, 1 << (UART - 32));
+    assert_eq!(presented(&gicd), [entry(UART, true, false)]);
 }
 
 #[test]
@@ -250,4 +266,7 @@ fn input_is_awaited_that_leads_to_an_interrupt() {
     assert!(!chip.borrow().awaits_input(0xFF), "it is not enabled");
     wire.set(true, true);
     assert_eq!(read(&mut chip.borrow_mut(), ISPENDR + 4), 1 << (UART - 32));
+    write(&mut chip.borrow_mut(), ISENABLER + 4, 1 << (UART - 32));
+    wire.set(false, false);
+    assert!(!chip.borrow().awaits_input(0xFF), "its UART expects none");
 }

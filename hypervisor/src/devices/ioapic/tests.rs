@@ -107,7 +107,8 @@ fn an_edge_is_told_once() {
     assert_eq!(chip.take(), None);
     chip.set(PIN, false, false);
     chip.set(PIN, true, false);
-    assert_eq!(chip.take(), EDGE_MESSAGE);
+    chip.set(PIN, true, true);
+    assert_eq!(chip.take(), EDGE_MESSAGE, "it is still high");
 }
 
 #[test]
