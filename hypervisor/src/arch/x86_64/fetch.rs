@@ -119,8 +119,10 @@ mod tests {
         // All other bits of an entry are for others to look at.
         memory.change(AT, 3, 0x7000 | NX | 0xFFF);
         assert_eq!(lead(&memory, AT + 0xFFF), Some(0x7FFF));
+        // Of a block, bit 12 is no part of the address (PAT).
         memory.change(AT, 2, 0x4020_0000 | 0x1000 | PRESENT | BLOCK);
         assert_eq!(lead(&memory, AT), Some(0x4020_0000 + 0x1_3000));
+        assert_eq!(lead(&memory, AT + 0x1000), Some(0x4020_0000 + 0x1_4000));
         memory.change(AT, 1, 0x8000_0000 | PRESENT | BLOCK);
         assert_eq!(lead(&memory, AT), Some(0x8000_0000 + 0x1541_3000));
         // The root has no blocks.

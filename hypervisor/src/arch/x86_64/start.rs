@@ -155,4 +155,19 @@ mod tests {
         assert_eq!(table(&state.gdtr), table(&zero.gdtr));
         assert_eq!(table(&state.idtr), table(&zero.idtr));
     }
+    #[test]
+    fn code_of_64_bits_runs_in_long_mode_with_four_levels() {
+        // EFER.LMA; CS.L as the VMCB has it, and CS.D beside it; CR4.LA57, and all other bits.
+        for (efer, attributes, cr4, is) in [
+            (1 << 10, 0x0A9B, 0, true),
+            (!0, 0x0200, !(1 << 12), true),
+            (!(1 << 10), 0x0A9B, 0, false),
+            (1 << 10, !0x0200, 0, false),
+            (1 << 10, 0x0A9B, 1 << 12, false),
+        ] {
+            let (mut state, _) = states();
+            (state.efer, state.cr4, state.cs.attributes) = (efer, cr4, attributes);
+            assert_eq!(state.is_64_bit(), is, "{efer:#x} {attributes:#x} {cr4:#x}");
+        }
+    }
 }

@@ -245,6 +245,7 @@ mod tests {
     fn an_interrupt_is_offered_with_its_class_as_its_priority() {
         assert_eq!(offer(0, None), 0x100_0000);
         assert_eq!(offer(0xF, None), 0x100_000F);
+        assert_eq!(offer(0x1F, None), 0x100_000F);
         assert_eq!(offer(2, Some(0x3C)), 0x3C_0103_0102);
         assert_eq!(offer(0, Some(0xFF)), 0xFF_010F_0100);
     }

@@ -11,6 +11,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
     (
         "vmcb",
         &[
+            HOST_TESTS,
             "privileged-sweep",
             "x86-ioport-serial",
             "x86-shutdown",

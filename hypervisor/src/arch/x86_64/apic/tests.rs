@@ -231,7 +231,13 @@ fn an_illegal_vector_is_an_error_and_no_interrupt() {
     assert!(apic.write(ESR, 0, at(1000)));
     assert_eq!(apic.read(ESR, at(1000)), Some(0x40));
     assert!(apic.write(SELF_IPI, 16, at(0)));
-    assert_eq!(requested(&mut apic, 1000), [16]);
+    assert!(apic.write(SELF_IPI, 0xFF, at(0)));
+    assert_eq!(requested(&mut apic, 1000), [16, 0xFF]);
+    assert!(apic.write(ESR, 0, at(1000)));
+    assert_eq!(apic.read(ESR, at(1000)), Some(0));
+    // The delivery status is there to be read alone.
+    assert!(apic.write(LVT_TIMER, 0x1040, at(1000)));
+    assert_eq!(apic.read(LVT_TIMER, at(1000)), Some(0x40));
 }
 
 #[test]

@@ -41,6 +41,29 @@ fn one_shot_comes_once() {
     assert_eq!(apic.read(TMICT, at(151)), Some(100));
 }
 
+/// Whoever asks sees what has come by then, and what is written concerns what comes after it.
+#[test]
+fn each_access_looks_at_the_timer() {
+    let armed = || {
+        let mut apic = with_timer(ONE_SHOT);
+        assert!(apic.write(TMICT, 500, at(0)));
+        apic
+    };
+    let mut asked = armed();
+    assert!(requested(&mut asked, 999).is_empty());
+    assert_eq!(requested(&mut asked, 1000), [0x40]);
+    // It came before it was masked.
+    let mut masked = armed();
+    assert!(masked.write(LVT_TIMER, ONE_SHOT | u64::from(MASKED), at(1000)));
+    assert_eq!(masked.wanted(), Some(0x40));
+    let mut waits = armed();
+    assert_eq!(waits.wake(true, 1000), Wake::Now);
+    // And a deadline that has passed is there with its writing.
+    let mut late = with_timer(TO_DEADLINE);
+    assert!(late.write(TSC_DEADLINE, 1, at(1000)));
+    assert_eq!(late.wanted(), Some(0x40));
+}
+
 #[test]
 fn periodic_comes_at_the_end_of_each_period() {
     let mut apic = with_timer(PERIODICALLY);
