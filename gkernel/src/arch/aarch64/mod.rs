@@ -126,7 +126,7 @@ pub use bare::print;
 pub use el0::EL0_ATTEMPTS;
 pub use features::wrong_features;
 pub use probe::{KERNEL_PROBES, try_in_kernel};
-pub use sgi::check as check_own_interrupts;
+pub use sgi::{check as check_own_interrupts, fire_masked as fire_masked_beside_own};
 pub use start_state::{leave_traces, start_state};
 pub use sweep::sweep_registers;
 pub use tables::{map_demand_page, map_physical, map_user, map_user_low, set_root};

@@ -111,7 +111,10 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "timer-storm",
         ],
     ),
-    ("apic", &[HOST_TESTS, "x86-x2apic", "timer-once"]),
+    (
+        "apic",
+        &[HOST_TESTS, "x86-x2apic", "timer-once", "timer-past"],
+    ),
     ("vectors", &[HOST_TESTS, "x86-x2apic"]),
     ("page", &[HOST_TESTS, "x86-xapic", "timer-xapic"]),
     (
@@ -156,6 +159,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "irq-sgi",
             "timer-latency",
             "wfi-not-taken",
+            "clean-start",
         ],
     ),
     ("lists", &[HOST_TESTS, "timer-once", "console-input-pl011"]),
