@@ -200,8 +200,13 @@ impl Browser {
             key if key.chars().count() == 1 => key,
             _ => "",
         };
+        let code = match key {
+            "Enter" => 13,
+            "Escape" => 27,
+            _ => 0,
+        };
         for kind in ["keyDown", "keyUp"] {
-            let mut press = json!({"type": kind, "key": key});
+            let mut press = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code});
             if kind == "keyDown" && !text.is_empty() {
                 press["text"] = json!(text);
             }

@@ -275,8 +275,8 @@ fn the_keyboard_goes_everywhere() {
 #[test]
 fn hostile_text_is_text() {
     let folder = tempfile::tempdir().unwrap();
-    let run = made::hostile(&folder.path().join("run"));
     let mut matrix = made::Matrix::new(folder.path().join("20260101T000000Z-1"));
+    let run = made::hostile(&matrix.dir.join("runs/run"));
     matrix.case_of("</script><script>window.broken = 1</script>", &run);
     let matrix = page(&matrix.finish("</title><script>window.broken = 1</script>", 1.0));
     let mut browser = desk();
@@ -323,6 +323,7 @@ fn a_hundred_runs_are_a_small_page_that_is_shown_at_once() {
     let mut browser = desk();
     browser.open(&page, "");
     assert_eq!(browser.count("a.chip"), 100);
+    browser.until("performance.getEntriesByName('first-contentful-paint').length > 0");
     let paint = browser.eval("performance.getEntriesByName('first-contentful-paint')[0].startTime");
     assert!(paint.as_f64().unwrap() < 2000.0, "{paint} ms");
     // Each run is there, with its log, its map and its timeline.

@@ -211,6 +211,8 @@ pub struct Timeline {
     pub awaited: Option<Id>,
     /// The exits in QEMU's log, between events that tell where in the log the run was.
     pub exits: Vec<Exits>,
+    /// How many bytes of QEMU's log the records do not have, with the exits in them.
+    pub not_kept: u64,
     /// When something was typed, and the line.
     pub typed: Vec<[u64; 2]>,
     /// When a clock ran out, or the machine ended, and the line.

@@ -7,10 +7,7 @@
 use super::data::Exits;
 use crate::judge::hvlog::{Fault, GuestEnd};
 use crate::judge::witness::{Address, Class, Exit, Format, LoggedFault, each_exit};
-use std::io::{self, Read};
-
-/// How many exits of a log are read: the log that is kept is bounded, and this is more than it can hold.
-const READ: usize = 200_000;
+use crate::records::left_out;
 
 /// How many lines the exits between two events may take, at their beginning and at their end.
 const SHOWN: [usize; 2] = [16, 8];
@@ -39,26 +36,23 @@ pub struct Placing {
     since: u64,
     /// The places so far.
     pub segments: Vec<Exits>,
+    /// How many bytes of the log the records do not have.
+    pub not_kept: u64,
 }
 
 impl Placing {
-    /// Of a log; fails where it cannot be read.
-    pub fn read(format: Format, log: impl Read) -> io::Result<Self> {
+    /// Of a log, as the records have it.
+    pub fn read(format: Format, log: &[u8]) -> Self {
         let mut exits = Vec::new();
-        each_exit(format, log, |line, exit, pc| {
-            if exits.len() < READ {
-                exits.push(Logged { exit, pc, line });
-            }
-        })?;
-        Ok(Self {
+        let read = each_exit(format, log, |line, exit, pc| {
+            exits.push(Logged { exit, pc, line })
+        });
+        read.expect("memory can be read");
+        Self {
             exits,
+            not_kept: left_out(log),
             ..Self::default()
-        })
-    }
-
-    /// How many exits there are, without what is counted besides.
-    pub fn exits(&self) -> u64 {
-        self.exits.iter().filter(|logged| class(logged) < 3).count() as u64
+        }
     }
 
     /// A guest is entered: what comes from now on is not before that.
@@ -253,7 +247,7 @@ mod tests {
     }
 
     fn placing(log: &str) -> Placing {
-        Placing::read(Format::X86Svm, log.as_bytes()).unwrap()
+        Placing::read(Format::X86Svm, log.as_bytes())
     }
 
     #[test]

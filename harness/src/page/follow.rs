@@ -9,7 +9,6 @@ use crate::judge::audit::{Expected, Regions};
 use crate::judge::event::Event;
 use crate::judge::hvlog::{Heard, HvEvent, Listener, MARK};
 use crate::judge::trial::StepReached;
-use crate::judge::witness::Account;
 use std::time::Duration;
 
 /// What is looked for while a run is followed.
@@ -104,7 +103,10 @@ impl<'a> Follower<'a> {
                 return;
             }
             Event::Note { from, text } => format!("{from}: {text}"),
-            Event::Witness(account) => self.log_in_words(account),
+            Event::Witness(account) => format!(
+                "QEMU's log: {} page faults, {} calls, {} other exits of the guest",
+                account.npf, account.hypercall, account.other
+            ),
             Event::Flood { limit } => format!("the console printed more than {limit} bytes"),
             Event::ExitFlood { limit } => format!("QEMU logged more than {limit} bytes"),
             Event::Timeout {
@@ -135,9 +137,17 @@ impl<'a> Follower<'a> {
         let end = self.seen.timeline.end;
         let exits = self.placing.finish(end);
         self.exits(&exits);
+        if self.placing.not_kept > 0 {
+            let told = format!(
+                "[... {} bytes of QEMU's log were not kept, and the exits in them are missing here ...]",
+                self.placing.not_kept
+            );
+            self.exits(&[told]);
+        }
         self.runs_until(end);
         let timeline = &mut self.seen.timeline;
         timeline.exits = std::mem::take(&mut self.placing.segments);
+        timeline.not_kept = self.placing.not_kept;
         if self.has_report {
             let phases = timeline.phases.iter_mut();
             let unnamed = phases.filter(|phase| phase.who == "machine");
@@ -206,22 +216,6 @@ impl<'a> Follower<'a> {
     fn exits(&mut self, lines: &[String]) {
         for line in lines {
             self.seen.lines.push(None, Source::Qemu, line);
-        }
-    }
-
-    fn log_in_words(&self, account: &Account) -> String {
-        let Account {
-            npf,
-            hypercall,
-            other,
-            ..
-        } = account;
-        let words = format!(
-            "QEMU's log: {npf} page faults, {hypercall} calls, {other} other exits of the guest"
-        );
-        match account.exits().saturating_sub(self.placing.exits()) {
-            0 => words,
-            lost => format!("{words}; {lost} of these are not in what was kept of it"),
         }
     }
 

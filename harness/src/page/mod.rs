@@ -87,3 +87,6 @@ pub fn of_run(dir: &Path, program: &str) -> Result<Page, Error> {
 pub fn of_matrix(dir: &Path, program: &str) -> Result<Page, Error> {
     grid::page(dir, program)
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ const COMMAND: &str = "command.txt";
 /// How large a file of registers, or with a command, may be.
 const SMALL: u64 = 256 << 10;
 
+/// How large QEMU's log may be; the records keep less.
+const LOG: u64 = 16 << 20;
+
 /// What a matrix knows of a run.
 #[derive(Debug)]
 pub struct Known<'a> {
@@ -163,9 +166,9 @@ fn follow(
         cause: cause_line(report),
         expected,
     };
-    let log = files::open(&dir.join(witness::FILE)).ok();
-    let placing = log.and_then(|log| Placing::read(format(booted.arch), log).ok());
-    let mut follower = Follower::new(wanted, placing.unwrap_or_default());
+    let log = files::read(&dir.join(witness::FILE), LOG).unwrap_or_default();
+    let placing = Placing::read(format(booted.arch), &log);
+    let mut follower = Follower::new(wanted, placing);
     let path = dir.join(EVENTS);
     let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", path.display()));
     let events = BufReader::new(files::open(&path).map_err(unusable)?);

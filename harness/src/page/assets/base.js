@@ -104,7 +104,7 @@ function command(label, words) {
 const tip = byId("tip");
 function tipOf(element, words) {
   const show = (event) => {
-    tip.textContent = typeof words === "function" ? words() : words;
+    tip.textContent = words;
     tip.hidden = false;
     const box = element.getBoundingClientRect();
     const x = event.clientX ?? box.left;

@@ -17,6 +17,28 @@ function strip(matrix, cases) {
   return tipOf(picture, words);
 }
 
+// How a case went in the matrices before, and how long it took: a bar each, the newest on the right.
+function pastOfCase(nth) {
+  const matrix = data.matrix;
+  if (!matrix || matrix.history.length === 0) return null;
+  const at = matrix.cases.findIndex((one) => one.runs.includes(nth));
+  const all = matrix.history.map((one) => ({ sign: one.outcomes[at], took: one.took[at] / 1000, name: text(one.started) })).filter((one) => one.sign !== "-");
+  if (all.length === 0) return null;
+  const before = all.map((one) => one.took);
+  const bad = all.filter((one) => isBad(one.sign)).length;
+  const now = matrix.cases[at];
+  all.push({ sign: now.outcome, took: now.seconds, name: "this one" });
+  const longest = Math.max(...all.map((one) => one.took), 0.001);
+  const words = `${seconds(Math.min(...before))} to ${seconds(Math.max(...before))} before; did not pass in ${bad} of ${many(before.length, "matrix", "matrices")}`;
+  const picture = svg("svg", { class: "strip", width: all.length * 12, height: 36, role: "img", "aria-label": words });
+  all.forEach((one, place) => {
+    const height = Math.max((36 * one.took) / longest, 3);
+    const bar = svg("rect", { class: one.sign, x: place * 12, y: 36 - height, width: 9, height, rx: 1.5 });
+    picture.append(tipOf(bar, `${one.name}: ${SIGNS[one.sign].word}, ${seconds(one.took)}`));
+  });
+  return el("div", { class: "was" }, picture, el("span", { class: "muted small" }, words));
+}
+
 function past(matrix) {
   if (matrix.history.length === 0) return null;
   const now = countsOf(matrix.cases);

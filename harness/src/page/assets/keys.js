@@ -94,6 +94,7 @@ addEventListener("keydown", (event) => {
     if (event.key === "Escape" || event.key === "Enter") field.blur();
     return;
   }
+  if (help.open && event.key === "Escape") return help.close();
   if (help.open && event.key !== "?") return;
   const act = ACTS[event.key];
   if (!act) return;

@@ -10,6 +10,7 @@ const SOURCES = {
   n: ["harness", "the harness, and QEMU by its messages"],
 };
 const BLOCK = 200;
+const LINE = 19.4;
 const log = { hidden: new Set(), filter: "" };
 
 // Numbers count the lines that are left out, so that a link stays what it is.
@@ -54,6 +55,7 @@ function logOf(run) {
     const row = lineOf(run, at, stepsAt);
     rows.push(row);
     block.append(row);
+    block.style.containIntrinsicSize = `auto ${block.childElementCount * LINE}px`;
   }
   if (run.log.left_out?.[0] === run.log.texts.length) list.append(leftOut(run));
   const section = el("section", { class: "log", id: "log", "aria-labelledby": "log-title" },

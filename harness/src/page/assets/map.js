@@ -1,9 +1,11 @@
 // What an audit saw of the memory: the guest's addresses on the left, the machine's on the right.
 
-// A part's height tells its size, in powers of two: 4 KiB beside 128 MiB stay readable.
-function heightOf(part) {
+// A part's height tells its size, in powers of two: 4 KiB beside 128 MiB stay readable. What nobody reaches and
+// nobody needs to keep from the guest is only named.
+function heightOf(part, reached) {
   if (part.kind === "gap") return 24;
-  return Math.min(36 + 6 * Math.max(Math.log2(part.size / 4096), 0), 132);
+  if (!reached && !["image", "tables"].includes(part.kind)) return 36;
+  return Math.min(36 + 5 * Math.max(Math.log2(part.size / 4096), 0), 116);
 }
 
 function mapFigure(map, chosen) {
@@ -16,15 +18,18 @@ function mapFigure(map, chosen) {
     if (width === 0) return;
     const column = Math.min(width * 0.36, 300);
     const parts = [patterns()];
-    const tall = (list) => list.reduce((sum, part) => sum + heightOf(part), 0);
-    const height = Math.max(tall(map.guest), tall(map.host));
     const top = 30;
-    const guest = place(map.guest, top + (height - tall(map.guest)) / 2);
-    const host = place(map.host, top + (height - tall(map.host)) / 2);
+    const guest = place(map, "guest");
+    const host = place(map, "host");
+    const height = Math.max(guest.height, host.height);
+    // Each column lies where its bands are as level as they can be.
+    const slope = host.middle - guest.middle;
+    shift(guest, top + Math.min(Math.max(slope, 0), height - guest.height));
+    shift(host, top + Math.min(Math.max(-slope, 0), height - host.height));
     parts.push(title(0, column, "guest-physical"), title(width - column, column, "host-physical"));
     map.bands.forEach((band, nth) => parts.push(bandOf(band, nth, guest, host, column, width)));
-    map.guest.forEach((part, nth) => parts.push(partOf(part, 0, column, guest[nth], mapped(map, "guest", nth))));
-    map.host.forEach((part, nth) => parts.push(partOf(part, width - column, column, host[nth], mapped(map, "host", nth))));
+    map.guest.forEach((part, nth) => parts.push(partOf(part, 0, column, guest, nth, mapped(map, "guest", nth))));
+    map.host.forEach((part, nth) => parts.push(partOf(part, width - column, column, host, nth, mapped(map, "host", nth))));
     const room = height + top + 10;
     picture.setAttribute("viewBox", `0 0 ${width} ${room}`);
     picture.setAttribute("height", room);
@@ -33,35 +38,41 @@ function mapFigure(map, chosen) {
 
   function bandOf(band, nth, guest, host, column, width) {
     const [left, right] = [column, width - column];
-    const ends = (places, [first, behind]) => [places[first], places[Math.max(behind - 1, first)] + heightAt(places, Math.max(behind - 1, first))];
+    const ends = (places, [first, behind]) => [places.tops[first], places.tops[behind - 1] + places.heights[behind - 1]];
     const [a, b] = ends(guest, band.guest);
     const [c, d] = ends(host, band.host);
     const bend = (right - left) / 2;
     const shape = `M${left} ${a}C${left + bend} ${a} ${right - bend} ${c} ${right} ${c}V${d}C${right - bend} ${d} ${left + bend} ${b} ${left} ${b}Z`;
     const bad = band.breaches.length > 0;
     const kind = bad ? "bad" : band.access;
-    const [x, y] = [(left + right) / 2, (a + b + c + d) / 4];
-    const words = bandWords(band);
+    // At the guest's end no two are in the same place, however the bands cross.
     const label = bad ? `${band.access} \u2717` : band.access;
+    const [x, y] = [left + label.length * 4.2 + 18, (a + b) / 2];
+    const words = bandWords(band);
     const group = svg("g", { class: `band ${kind}`, click: () => chosen(nth) },
       svg("path", { class: "fill", d: shape }), svg("path", { class: "texture", d: shape, fill: `url(#${bad ? "bad" : `of-${band.access}`})` }),
       svg("rect", { class: "plate", x: x - label.length * 4.2 - 6, y: y - 10, width: label.length * 8.400 + 12, height: 20, rx: 10 }),
       svg("text", { x, y: y + 4, "text-anchor": "middle" }, label));
     return tipOf(group, words);
   }
-  function heightAt(places, nth) {
-    return places.heights[nth];
-  }
 }
 
-function place(list, top) {
-  const places = [];
-  places.heights = list.map(heightOf);
-  list.forEach((part, nth) => {
-    places.push(top);
-    top += places.heights[nth];
+// Where the parts of a column lie, and the middle of those that the guest reaches.
+function place(map, side) {
+  const heights = map[side].map((part, nth) => heightOf(part, mapped(map, side, nth).length > 0));
+  const tops = [];
+  let height = 0;
+  let [sum, count] = [0, 0];
+  heights.forEach((own, nth) => {
+    tops.push(height);
+    if (mapped(map, side, nth).length > 0) [sum, count] = [sum + height + own / 2, count + 1];
+    height += own;
   });
-  return places;
+  return { tops, heights, height, middle: count > 0 ? sum / count : height / 2 };
+}
+
+function shift(places, by) {
+  places.tops = places.tops.map((top) => top + by);
 }
 
 const mapped = (map, side, nth) => map.bands.filter((band) => band[side][0] <= nth && nth < band[side][1]);
@@ -70,8 +81,8 @@ function title(x, column, words) {
   return svg("text", { class: "lane", x: x + column / 2, y: 14, "text-anchor": "middle" }, words);
 }
 
-function partOf(part, x, column, y, bands) {
-  const height = heightOf(part);
+function partOf(part, x, column, places, nth, bands) {
+  const [y, height] = [places.tops[nth], places.heights[nth]];
   const bad = bands.some((band) => band.breaches.length > 0);
   const group = svg("g", { class: `part ${part.kind}${bands.length > 0 ? " reached" : ""}${bad ? " bad" : ""}` });
   const name = { gap: "nothing", declared: "declared, not mapped" }[part.kind];

@@ -35,11 +35,13 @@ function verdict(run) {
   const card = el("section", { class: `verdict ${run.sign}`, id: "verdict" },
     el("div", { class: "stamp" }, icon(run.sign), el("span", {}, run.kind)),
     el("h1", {}, text(run.scenario)),
-    el("p", { class: "muted" }, `${text(run.machine)} · ${run.arch} · ${seconds(run.seconds)} · exit code ${run.exit_code}`),
-    el("p", { class: "says" }, text(run.text)));
+    el("p", { class: "muted" }, [text(run.machine), text(run.machine) !== run.arch && run.arch, seconds(run.seconds), `exit code ${run.exit_code}`].filter(Boolean).join(" \u00b7 ")),
+    el("p", { class: "sentence" }, text(run.text)));
   if (run.sign !== "p") card.append(el("p", { class: "blame" }, "To look at: ", el("b", {}, text(run.blame))));
   if (run.cause) card.append(causeOf(run));
   if (run.stopped_at.length > 0) card.append(stopped(run));
+  const was = pastOfCase(data.runs.indexOf(run));
+  if (was) card.append(was);
   if (run.missing !== null) {
     card.append(el("p", { class: "notice" }, `Not all of the records could be read: ${text(run.missing)}`));
   }
@@ -54,7 +56,7 @@ function causeOf(run) {
   const { text: words, look_at, line } = run.cause;
   const said = line === null
     ? el("code", {}, text(words))
-    : el("a", { class: "line", href: linkTo(run, line) }, el("code", {}, text(words)));
+    : el("a", { class: "source-line", href: linkTo(run, line) }, el("code", {}, text(words)));
   return el("div", { class: "cause" }, el("span", { class: "label" }, "Likely cause"), said,
     el("span", { class: "muted" }, `Look at: ${text(look_at)}`));
 }

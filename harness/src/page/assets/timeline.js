@@ -105,7 +105,7 @@ function timelineOf(run) {
     }
     for (const [at, line] of time.marks) {
       const mark = svg("path", { class: `end ${run.sign}`, d: `M${x(at)} 18V${y - 4}` });
-      parts.push(linked(mark, run, line, () => `${moment(at)}: ${lineText(run, line)}`));
+      parts.push(linked(mark, run, line, `${moment(at)}: ${lineText(run, line)}`));
     }
     picture.setAttribute("viewBox", `0 0 ${width} ${y}`);
     picture.setAttribute("height", y);
@@ -123,8 +123,7 @@ function summary(run) {
 function linked(mark, run, line, words) {
   tipOf(mark, words);
   if (line === null || line === undefined) return mark;
-  const link = svg("a", { href: linkTo(run, line), tabindex: "-1" }, mark);
-  return link;
+  return svg("a", { href: linkTo(run, line), tabindex: "-1", "aria-label": words }, mark);
 }
 
 function lineText(run, line) {
@@ -177,7 +176,7 @@ function steps(parts, x, y, width, run, from, to) {
     const at = x(run.timeline.end);
     const words = `awaited: ${text(run.timeline.awaited)}`;
     parts.push(tipOf(svg("circle", { class: "awaited", cx: at, cy: y + 5, r: 5 }), words));
-    parts.push(svg("text", { class: "awaited", x: at - 9, y: y + 9, "text-anchor": "end" }, words));
+    parts.push(svg("text", { class: "awaited", x: at + 4, y: y + 33, "text-anchor": "end" }, words));
   }
   return 52;
 }
@@ -209,15 +208,17 @@ function exits(parts, x, y, width, run) {
   for (const one of all) {
     const [left, right] = [Math.max(x(one.from), 0), Math.min(x(one.to), width)];
     if (right < 0 || left > width) continue;
-    const words = one.counts.map((count, nth) => count && many(count, ...EXIT_WORDS[nth])).filter(Boolean).join(", ");
+    const each = one.counts.map((count, nth) => count && many(count, ...EXIT_WORDS[nth])).filter(Boolean);
+    const words = each.join(", ");
     const total = one.counts.reduce((a, b) => a + b);
     const height = (36 * scale(total)) / most;
     const kind = one.counts[0] > 0 ? "faults" : one.counts[1] + one.counts[2] > 0 ? "calls" : "besides";
     const shape = { x: left, y: y + 36 - height, width: Math.max(right - left - 1, 2), height, rx: 2 };
     const tell = `between ${moment(one.from)} and ${moment(one.to)}, in order only: ${words}`;
     parts.push(tipOf(svg("rect", { class: `exits ${kind}`, ...shape }), tell));
-    if (right - left > words.length * 6.1 + 10) parts.push(svg("text", { class: "within", x: left + 5, y: y + 31 }, words));
-    else if (right - left > 40) parts.push(svg("text", { class: "within", x: left + 5, y: y + 31 }, total.toLocaleString("en")));
+    const shorter = each.map((_, nth) => each.slice(0, each.length - nth).join(", ") + (nth > 0 ? ", \u2026" : ""));
+    const fits = [...shorter, total.toLocaleString("en")].find((label) => right - left > label.length * 5.8 + 10);
+    if (fits) parts.push(svg("text", { class: "within", x: left + 5, y: y + 31 }, fits));
   }
   return 36;
 }
@@ -230,7 +231,7 @@ function audits(parts, x, y, width, run) {
     const bad = audit.breaches.length > 0;
     const mark = svg("path", { class: bad ? "audit bad" : "audit", d: `M${at} ${y}l7 7-7 7-7-7z` });
     mark.addEventListener("click", () => showAudit(nth));
-    parts.push(linked(mark, run, audit.line, () => lineText(run, audit.line) || text(audit.moment)));
+    parts.push(linked(mark, run, audit.line, lineText(run, audit.line) || text(audit.moment)));
   });
   return 14;
 }
@@ -239,7 +240,7 @@ function typed(parts, x, y, width, run) {
   for (const [at, line] of run.timeline.typed) {
     if (x(at) < -5 || x(at) > width + 5) continue;
     const mark = svg("rect", { class: "typed", x: x(at) - 4, y, width: 8, height: 12, rx: 2 });
-    parts.push(linked(mark, run, line, () => `typed: ${lineText(run, line)}`));
+    parts.push(linked(mark, run, line, `typed: ${lineText(run, line)}`));
   }
   return 12;
 }
@@ -247,8 +248,9 @@ function typed(parts, x, y, width, run) {
 function legend(time) {
   const item = (name, words) => el("li", {}, el("span", { class: `key ${name}` }), words);
   const items = time.phases.map((phase) => phase.who).filter((who, nth, all) => all.indexOf(who) === nth).map((who) => item(who, who));
+  const gap = time.not_kept > 0 ? el("p", { class: "notice" }, `The log was longer than what is kept of it: the exits in ${many(time.not_kept, "byte")} of its middle are missing here.`) : null;
   const note = time.exits.length > 0 ? el("p", { class: "muted small" }, "QEMU's log of the exits has no times. A block holds the exits that came between two events which tell how far the log was; within it only their order is known.") : null;
-  return el("div", {}, el("ul", { class: "legend" }, items), note);
+  return el("div", {}, el("ul", { class: "legend" }, items), note, gap);
 }
 
 // The same for who reads rather than looks.
