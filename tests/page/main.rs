@@ -451,7 +451,7 @@ fn the_command_is_copied() {
 fn the_readmes_picture() {
     let folder = tempfile::tempdir().unwrap();
     let run = made::copy(made::PASSED[1], &folder.path().join("run"));
-    let mut browser = Browser::start(1180, 1240);
+    let mut browser = Browser::start(1180, 1690);
     browser.prefers(&[("prefers-color-scheme", "light")]);
     browser.open(&page(&run), "");
     browser.click("[role=tab]:last-child");
@@ -466,5 +466,44 @@ fn the_readmes_picture() {
     assert!(
         (10_000..200_000).contains(&size),
         "docs/page.png has {size} bytes"
+    );
+}
+
+/// What it takes if none is named is tested beside it (cli/page.rs).
+#[test]
+fn the_command_makes_the_page_and_says_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = made::copy(
+        made::PASSED[1],
+        &folder.path().join("harness-runs/20260101T000000Z-x-1"),
+    );
+    let page = |arguments: &[&str]| {
+        let mut harness = std::process::Command::new(env!("CARGO_BIN_EXE_harness"));
+        let ran = harness
+            .arg("page")
+            .args(arguments)
+            .current_dir(folder.path());
+        let ran = ran.env_remove("HARNESS_ROOT").output().unwrap();
+        (
+            ran.status.code(),
+            String::from_utf8(ran.stdout).unwrap(),
+            String::from_utf8(ran.stderr).unwrap(),
+        )
+    };
+    let (code, said, _) = page(&["harness-runs/20260101T000000Z-x-1"]);
+    assert_eq!(
+        (code, &*said),
+        (Some(0), "harness-runs/20260101T000000Z-x-1/page.html\n")
+    );
+    assert!(
+        fs::read_to_string(run.join("page.html"))
+            .unwrap()
+            .starts_with("<!doctype html>")
+    );
+    let (code, _, said) = page(&["."]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("neither the folder of a run (run.json) nor that of a matrix (matrix.json)"),
+        "{said}"
     );
 }

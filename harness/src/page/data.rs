@@ -222,7 +222,8 @@ pub struct Timeline {
 /// A time in which one program ran, as far as the console tells.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Phase {
-    /// Which: `firmware`, `hypervisor`, `guest` or `machine`.
+    /// Which: `firmware`, `hypervisor`, `guest`, `machine` where no report tells these two apart, or `start`: nobody
+    /// knows who ran before the first line.
     pub who: &'static str,
     /// From when on.
     pub from: u64,

@@ -157,14 +157,15 @@ impl<'a> Follower<'a> {
     }
 
     fn console(&mut self, at: u64, text: &str, texts: &mut Texts) {
-        // Whoever prints nothing has run since the machine started.
-        let since = self.phase.as_ref().map_or(0, |_| at);
+        if self.phase.is_none() {
+            self.runs(0, "start", None); // nobody knows who ran before the first line
+        }
         if self
             .phase
             .as_ref()
-            .is_none_or(|phase| phase.who == "firmware")
+            .is_some_and(|phase| ["start", "firmware"].contains(&phase.who))
         {
-            self.runs(since, "machine", None);
+            self.runs(at, "machine", None);
         }
         let mut source = Source::Console;
         let mut said = text.to_owned();
@@ -345,10 +346,11 @@ mod tests {
     fn without_a_report_nobody_knows_who_ran() {
         let lines = [(10, Event::line("a")), (20, Event::line("@hv x 0 start"))];
         let (seen, _) = follow(&lines);
-        let [phase] = &seen.timeline.phases[..] else {
-            panic!("{:?}", seen.timeline.phases);
-        };
-        assert_eq!((phase.who, phase.from, phase.to), ("machine", 0, 20));
+        let phases = seen.timeline.phases.iter();
+        let phases: Vec<_> = phases
+            .map(|phase| (phase.who, phase.from, phase.to))
+            .collect();
+        assert_eq!(phases, [("start", 0, 10), ("machine", 10, 20)]);
     }
 
     #[test]

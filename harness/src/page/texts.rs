@@ -52,13 +52,18 @@ impl Texts {
         &self.list[id]
     }
 
-    /// About how many bytes of the page a line takes that is made safe already.
+    /// About how many bytes of the page a line takes that is made safe already, with what escapes add to it.
     pub fn cost(&self, safe: &str) -> usize {
         const OF_A_PLACE: usize = 14;
-        match self.places.contains_key(safe) {
-            true => OF_A_PLACE,
-            false => OF_A_PLACE + safe.len(),
+        if self.places.contains_key(safe) {
+            return OF_A_PLACE;
         }
+        let escapes = safe.bytes().map(|byte| match byte {
+            b'<' | b'>' | b'&' => 5,
+            b'"' | b'\\' => 1,
+            _ => 0,
+        });
+        OF_A_PLACE + safe.len() + escapes.sum::<usize>()
     }
 
     /// All of them, each at its place.
@@ -88,6 +93,7 @@ mod tests {
         let other = texts.line("<script>\u{202e}");
         assert_eq!(texts.cost("ab"), 14);
         assert_eq!(texts.cost("abc"), 17);
+        assert_eq!(texts.cost("<\"&"), 14 + 6 + 2 + 6);
         let list = texts.list();
         assert_eq!((&*list[one], &*list[other]), ("ab", r"<script>\u{202e}"));
     }

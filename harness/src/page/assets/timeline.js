@@ -2,6 +2,8 @@
 
 const EXIT_WORDS = [["page fault"], ["call"], ["other exit"], ["timer interrupt"], ["timer interrupt of the guest", "timer interrupts of the guest"], ["call from user mode", "calls from user mode"]];
 
+const WHO = { firmware: "firmware", hypervisor: "hypervisor", guest: "guest", machine: "the machine's programs", start: "before the first line" };
+
 function timelineOf(run) {
   const time = run.timeline;
   const whole = [0, Math.max(time.end, 1) * 1.02];
@@ -115,7 +117,7 @@ function timelineOf(run) {
 }
 
 function summary(run) {
-  const phases = run.timeline.phases.map((phase) => `${phase.who} ${moment(phase.to - phase.from, 100)}`);
+  const phases = run.timeline.phases.map((phase) => `${WHO[phase.who]} ${moment(phase.to - phase.from, 100)}`);
   return `${phases.join(", ")}; ${many(run.timeline.steps.length, "step")}; arrows move, plus and minus zoom, 0 shows all`;
 }
 
@@ -147,10 +149,10 @@ function phases(parts, x, y, width, run) {
   for (const phase of run.timeline.phases) {
     const [left, right] = [Math.max(x(phase.from), -2), Math.min(x(phase.to), width + 2)];
     if (right < 0 || left > width) continue;
-    const name = phase.what === null ? phase.who : `${phase.who} ${text(phase.what)}`;
+    const name = phase.what === null ? WHO[phase.who] : `${phase.who} ${text(phase.what)}`;
     const words = `${name}: ${moment(phase.from)} to ${moment(phase.to)}, ${moment(phase.to - phase.from)}`;
     parts.push(tipOf(svg("rect", { class: `phase ${phase.who}`, x: left, y, width: Math.max(right - left - 1, 1), height: 24, rx: 3 }), words));
-    const fits = right - left > name.length * 6.6 + 12 ? name : right - left > phase.who.length * 6.6 + 10 ? phase.who : "";
+    const fits = right - left > name.length * 6.6 + 12 ? name : right - left > WHO[phase.who].length * 6.6 + 10 ? WHO[phase.who] : "";
     if (fits) parts.push(svg("text", { class: "inside", x: Math.max(left, 0) + 7, y: y + 16 }, fits));
   }
   return 24;
@@ -247,7 +249,7 @@ function typed(parts, x, y, width, run) {
 
 function legend(time) {
   const item = (name, words) => el("li", {}, el("span", { class: `key ${name}` }), words);
-  const items = time.phases.map((phase) => phase.who).filter((who, nth, all) => all.indexOf(who) === nth).map((who) => item(who, who));
+  const items = time.phases.map((phase) => phase.who).filter((who, nth, all) => all.indexOf(who) === nth).map((who) => item(who, WHO[who]));
   const gap = time.not_kept > 0 ? el("p", { class: "notice" }, `The log was longer than what is kept of it: the exits in ${many(time.not_kept, "byte")} of its middle are missing here.`) : null;
   const note = time.exits.length > 0 ? el("p", { class: "muted small" }, "QEMU's log of the exits has no times. A block holds the exits that came between two events which tell how far the log was; within it only their order is known.") : null;
   return el("div", {}, el("ul", { class: "legend" }, items), note, gap);
