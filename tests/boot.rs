@@ -73,6 +73,16 @@ fn boot(arch: &str, more: &[&str], code: i32) -> Boot {
     boot
 }
 
+#[test]
+fn a_run_makes_its_page_if_it_is_asked_to() {
+    let boot = boot("riscv64", &["--page"], 0);
+    let page = boot.run_dir().join("page.html");
+    let told = format!("page: {}", page.display());
+    assert!(boot.ran.stderr.contains(&told), "{}", boot.ran.stderr);
+    let text = fs::read_to_string(page).unwrap();
+    assert!(text.contains("gkernel::riscv64") && text.contains("/sbin/gkernel"));
+}
+
 /// What the console told from the hypervisor's first line on, with sizes that vary replaced.
 fn story(arch: &str, more: &[&str]) -> String {
     let boot = boot(arch, more, 0);

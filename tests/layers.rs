@@ -54,6 +54,12 @@ const HARNESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "page",
+        &[
+            "arch", "error", "files", "judge", "matrix", "records", "shown",
+        ],
+    ),
+    (
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
@@ -64,7 +70,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "matrix", "run", "shown", "suggest", "tools",
+            "matrix", "page", "run", "shown", "suggest", "tools",
         ],
     ),
 ];

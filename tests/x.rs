@@ -86,6 +86,7 @@ impl Checkout {
                 env!("CARGO_BIN_EXE_harness")
             ),
         );
+        this.program("chromium", "exit 0");
         for arch in ["x86_64", "aarch64", "riscv64"] {
             this.program(
                 &format!("qemu-system-{arch}"),
@@ -264,6 +265,51 @@ fn what_is_missing_is_exit_4_with_words() {
     let checkout = built();
     fs::remove_file(checkout.path("bin/rustc")).unwrap();
     refused(&checkout, &["no Rust here"]);
+}
+
+/// The pages are tried in a browser, and only who tests needs one.
+#[test]
+fn a_missing_browser_stops_the_tests_and_no_run() {
+    let checkout = built();
+    fs::remove_file(checkout.path("bin/chromium")).unwrap();
+    for asked in ["test", "setup"] {
+        let ran = checkout.x(&[asked]);
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(4), "{ran:#?}");
+        for word in ["missing: Chromium", "package manager"] {
+            assert!(said.contains(word), "{word:?} is missing: {said}");
+        }
+    }
+    assert!(checkout.x(&["list", "--rebuild"]).status.success());
+    checkout.program("google-chrome", "exit 0");
+    let ran = checkout.x(&["setup"]);
+    assert!(ran.status.success(), "{ran:#?}");
+}
+
+/// What apt is asked for, where the package is missing; and what is said where that does not work.
+#[test]
+fn a_missing_browser_is_installed_where_apt_can_do_that() {
+    let checkout = built();
+    fs::remove_file(checkout.path("bin/chromium")).unwrap();
+    let chromium = checkout.path("bin/chromium");
+    let install = format!(
+        "case \"$*\" in *install*chromium*) cp \"$(command -v cargo)\" {} ;; esac",
+        chromium.display()
+    );
+    fs::remove_file(checkout.path("bin/id")).unwrap();
+    checkout.program("id", "echo 0");
+    checkout.program("apt-get", "exit 1");
+    let ran = checkout.x(&["setup"]);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(4), "{ran:#?}");
+    assert!(
+        said.contains("apt-get install --no-install-recommends chromium"),
+        "{said}"
+    );
+    checkout.program("apt-get", &install);
+    let ran = checkout.x(&["setup"]);
+    assert!(ran.status.success(), "{ran:#?}");
+    assert!(chromium.is_file());
 }
 
 #[test]

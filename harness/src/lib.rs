@@ -71,6 +71,8 @@ pub mod files;
 pub mod judge;
 pub mod machine;
 pub mod matrix;
+#[cfg(feature = "cli")]
+pub mod page;
 pub mod project;
 pub mod records;
 mod run;

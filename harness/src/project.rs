@@ -192,6 +192,14 @@ impl Project {
         }
     }
 
+    /// Where the matrices usually are, each with the records of its runs.
+    pub fn matrices(&self) -> PathBuf {
+        match self.own() {
+            Some(own) => own.join("matrices"),
+            None => self.at("harness-matrices"),
+        }
+    }
+
     /// Where the records of a soak are.
     pub fn soaks(&self) -> PathBuf {
         self.target().join("harness/soak")

@@ -11,6 +11,7 @@ mod live;
 mod mutants;
 mod new;
 mod output;
+mod page;
 mod run;
 mod signals;
 
@@ -87,6 +88,8 @@ enum Command {
     Judge(judge::JudgeArgs),
     /// Show what the machine of a recorded run held while its guest ran: memory, registers, ports
     Audit(audit::AuditArgs),
+    /// Make the page of a run or a matrix: one HTML file with the timeline, the memory map and the log
+    Page(page::PageArgs),
     /// Write a scenario from the recorded console of a run that went well, to standard output
     New(new::NewArgs),
     /// Explain a key, a word or a verdict
@@ -304,6 +307,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     if let Command::Audit(args) = cli.command {
         return audit::audit(&args);
     }
+    if let Command::Page(args) = cli.command {
+        return page::page(cli.root.as_deref(), &args);
+    }
     let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
         Ask::Always
@@ -313,7 +319,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
-        Command::Judge(_) | Command::Explain(_) | Command::Audit(_) => {
+        Command::Judge(_) | Command::Explain(_) | Command::Audit(_) | Command::Page(_) => {
             unreachable!("it was taken above")
         }
         Command::New(args) => new::new(&project, &args),

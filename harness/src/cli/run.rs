@@ -43,6 +43,9 @@ pub(super) struct RunArgs {
     /// Leave out the audit: do not look at what the machine holds. The result says so
     #[arg(long)]
     no_audit: bool,
+    /// Make the run's page too: page.html in the run's directory
+    #[arg(long)]
+    page: bool,
 }
 
 /// Builds, boots and judges; the verdict's exit code.
@@ -70,8 +73,19 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
             Err(error) => Report::of_error(machine.arch, &scenario, &error).ok_or(error)?,
         },
     };
+    let page_of = match (args.page, &report.run_dir) {
+        (true, Some(dir)) => Some((project.clone(), dir.clone())),
+        _ => None,
+    };
     // A reader that stands still may keep this waiting, but not an interrupt.
-    let published = tokio::task::spawn_blocking(move || publish(&report, format));
+    let published = tokio::task::spawn_blocking(move || {
+        let code = publish(&report, format)?;
+        if let Some((project, dir)) = page_of {
+            let path = super::page::write(&project, &dir)?;
+            output::say_aside(&format!("page: {}", path.display()));
+        }
+        Ok(code)
+    });
     published.await.expect("printing does not panic")
 }
 

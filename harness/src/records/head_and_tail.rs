@@ -5,6 +5,20 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+/// What stands in place of the middle: this, the number of its bytes, and the rest.
+const MARK: &str = "\n[";
+const MARK_END: &str = " bytes are left out here]\n";
+
+/// How many bytes such a file says that it leaves out; 0 if it is whole.
+pub fn left_out(file: &[u8]) -> u64 {
+    let Some(end) = memchr::memmem::find(file, MARK_END.as_bytes()) else {
+        return 0;
+    };
+    let digits = file[..end].rsplit(|byte| !byte.is_ascii_digit()).next();
+    let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    number.unwrap_or(0)
+}
+
 /// A file that may leave out its middle. Its end is written when this is dropped.
 #[derive(Debug)]
 pub(super) struct HeadAndTail {
@@ -48,7 +62,7 @@ impl HeadAndTail {
         let tail = std::mem::take(&mut self.tail);
         if self.left_out > 0 {
             let left_out = std::mem::take(&mut self.left_out);
-            write!(self.file, "\n[{left_out} bytes are left out here]\n")?;
+            write!(self.file, "{MARK}{left_out}{MARK_END}")?;
         }
         let (first, second) = tail.as_slices();
         self.file.write_all(first)?;
@@ -76,6 +90,14 @@ mod tests {
         }
         drop(file);
         fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_can_be_read_back() {
+        assert_eq!(left_out(kept(&[b"abcdefghijklmnop"]).as_bytes()), 9);
+        for whole in [&b"abc"[..], b"[x bytes are left out here]\n", b""] {
+            assert_eq!(left_out(whole), 0);
+        }
     }
 
     #[test]

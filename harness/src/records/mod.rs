@@ -15,3 +15,4 @@ pub mod whereabouts;
 pub use dir::{
     BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json,
 };
+pub use head_and_tail::left_out;

@@ -255,7 +255,8 @@ impl Report {
         assert!(self.passed(), "the run did not pass\n{text}");
     }
 
-    fn summary(&self) -> String {
+    /// What came of a run that passed, in a line.
+    pub fn summary(&self) -> String {
         let end = self
             .machine_end
             .as_ref()

@@ -251,6 +251,19 @@ impl fmt::Display for Breach {
 }
 
 impl Breach {
+    /// What is mapped, if it is about a mapping.
+    pub fn reach(&self) -> Option<&Reach> {
+        match self {
+            Self::Undeclared { reach }
+            | Self::Elsewhere { reach, .. }
+            | Self::TooMuch { reach, .. }
+            | Self::NotRam { reach, .. }
+            | Self::Exposed { reach }
+            | Self::Twice { reach, .. } => Some(reach),
+            _ => None,
+        }
+    }
+
     fn of_registers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value {

@@ -42,6 +42,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Whose memory a mapping of a snapshot leads to; `regions` is the machine's memory map.
+pub fn reach(mapping: Mapping, snapshot: &Snapshot, regions: &Regions) -> Reach {
+    memory::Memory { snapshot, regions }.reach(mapping)
+}
+
 /// The machine that is read, standing still.
 pub trait Machine {
     /// Reads physical memory. What is no memory, or a device's, cannot be read.

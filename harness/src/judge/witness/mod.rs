@@ -327,11 +327,7 @@ impl Reader {
     pub fn new(format: Format) -> Self {
         Self {
             lines: LineAssembler::default(),
-            parser: match format {
-                Format::RiscvTrap => Parser::Riscv64,
-                Format::Aarch64Int => Parser::Aarch64(aarch64::Parser::default()),
-                Format::X86Svm | Format::X86SvmInt => Parser::X86_64(x86_64::Parser::default()),
-            },
+            parser: Parser::new(format),
             account: Account::new(format),
         }
     }
@@ -340,7 +336,9 @@ impl Reader {
     pub fn push(&mut self, bytes: &[u8]) {
         let (parser, account) = (&mut self.parser, &mut self.account);
         self.lines.push(bytes, |line| {
-            parser.line(&line, account);
+            if let Some((exit, pc)) = parser.line(&line) {
+                account.count(exit, pc);
+            }
             true
         });
     }
@@ -364,16 +362,54 @@ impl Reader {
 }
 
 impl Parser {
-    fn line(&mut self, line: &str, account: &mut Account) {
-        let exit = match self {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::RiscvTrap => Self::Riscv64,
+            Format::Aarch64Int => Self::Aarch64(aarch64::Parser::default()),
+            Format::X86Svm | Format::X86SvmInt => Self::X86_64(x86_64::Parser::default()),
+        }
+    }
+
+    /// The exit that a line completes, and where the guest stood.
+    fn line(&mut self, line: &str) -> Option<(Exit, Option<u64>)> {
+        match self {
             Self::Riscv64 => riscv64::exit(line),
             Self::Aarch64(parser) => parser.line(line),
             Self::X86_64(parser) => parser.line(line),
-        };
-        if let Some((exit, pc)) = exit {
-            account.count(exit, pc);
         }
     }
+}
+
+/// Reads a log, and passes on each exit that is counted in an [`Account`] of it: the number of the line that
+/// completes it, from 1; the exit; and where the guest stood.
+pub fn each_exit(
+    format: Format,
+    mut log: impl Read,
+    mut take: impl FnMut(u64, Exit, Option<u64>),
+) -> io::Result<()> {
+    let mut lines = LineAssembler::default();
+    let mut parser = Parser::new(format);
+    let mut number = 0;
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let length = log.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        lines.push(&buffer[..length], |line| {
+            number += 1;
+            if let Some((exit, pc)) = parser.line(&line) {
+                take(number, exit, pc);
+            }
+            true
+        });
+    }
+    if let Parser::Aarch64(parser) = &mut parser
+        && let Some((exit, pc)) = parser.finish()
+    {
+        take(number, exit, pc);
+    }
+    Ok(())
 }
 
 /// The hexadecimal digits at the beginning of a text, and the rest.

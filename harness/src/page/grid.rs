@@ -1,0 +1,222 @@
+//! A matrix's page, taken from its folder.
+
+use super::MATRIX;
+use super::data::{Case, Matrix, Page, Past, Run, Sign};
+use super::run::{self, Known};
+use super::texts::Texts;
+use crate::arch::Arch;
+use crate::error::Error;
+use crate::files;
+use crate::judge::verdict::Verdict;
+use crate::matrix::results::VERSION;
+use crate::matrix::{Attempt, CaseResult, Outcome, Results};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// About how many bytes of a matrix's page may be lines of logs, for all of its runs.
+const ROOM: usize = 1_000_000;
+
+/// How much more of that a run gets that did not pass.
+const OF_A_FAILURE: usize = 8;
+
+/// How many earlier matrices are shown.
+const PAST: usize = 16;
+
+/// What the page of the matrix in a folder shows.
+pub fn page(dir: &Path, program: &str) -> Result<Page, Error> {
+    let results: Results = read(dir)?;
+    let mut page = Page::new(program);
+    let mut texts = Texts::default();
+    let share = share(&results);
+    let mut cases = Vec::new();
+    for case in &results.cases {
+        let mut runs = Vec::new();
+        for (nth, attempt) in case.attempts.iter().enumerate() {
+            let run = attempted(dir, case, nth, attempt, share, &mut texts, &mut page);
+            runs.push(page.runs.len());
+            page.runs.push(run);
+        }
+        cases.push(Case {
+            name: texts.line(&case.name),
+            scenario: texts.line(&case.scenario),
+            machine: texts.line(&case.machine),
+            arch: case.arch.name(),
+            outcome: sign(case),
+            seconds: case.attempts.last().map_or(0.0, |last| last.seconds),
+            runs,
+        });
+    }
+    let arches = Arch::ALL.into_iter();
+    let has = |arch: &Arch| results.cases.iter().any(|case| case.arch == *arch);
+    page.matrix = Some(Matrix {
+        started: texts.line(&results.started),
+        seconds: results.seconds,
+        jobs: results.jobs,
+        command: texts.command(&results.command),
+        shard: results
+            .shard
+            .map(|shard| format!("{}/{}", shard.k, shard.n)),
+        exit_code: results.exit_code(),
+        arches: arches.filter(has).map(Arch::name).collect(),
+        history: history(dir, &results, &mut texts),
+        cases,
+    });
+    page.texts = texts.list();
+    Ok(page)
+}
+
+/// Reads a matrix, or some of what is known of it.
+fn read<T: DeserializeOwned>(dir: &Path) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let path = dir.join(MATRIX);
+    let unusable = |why: String| Error::Usage(format!("{} cannot be read: {why}", path.display()));
+    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
+    let Versioned { version } = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+    if version > VERSION {
+        let why =
+            format!("it is of version {version}, and this harness knows them up to {VERSION}");
+        return Err(unusable(why));
+    }
+    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+}
+
+/// How much room a run that passed gets.
+fn share(results: &Results) -> usize {
+    let attempts = results.cases.iter().flat_map(|case| &case.attempts);
+    let weights = attempts.map(weight);
+    ROOM / weights.sum::<usize>().max(1)
+}
+
+fn weight(attempt: &Attempt) -> usize {
+    match attempt.report.passed() {
+        true => 1,
+        false => OF_A_FAILURE,
+    }
+}
+
+/// A run of a case: from its records, or if these cannot be read, from its report.
+fn attempted(
+    dir: &Path,
+    case: &CaseResult,
+    nth: usize,
+    attempt: &Attempt,
+    share: usize,
+    texts: &mut Texts,
+    page: &mut Page,
+) -> Run {
+    let id = match nth {
+        0 => case.name.clone(),
+        _ => format!("{}~{}", case.name, nth + 1),
+    };
+    let report = &attempt.report;
+    let known = Known {
+        id: id.clone(),
+        report,
+    };
+    let room = share.saturating_mul(weight(attempt));
+    let read = match folder(dir, report.run_dir.as_deref()) {
+        Some(folder) => run::read(&folder, Some(known), room, texts, page),
+        None => Err(Error::Usage(
+            "the run has no records: it did not get so far".into(),
+        )),
+    };
+    read.unwrap_or_else(|error| {
+        let mut run = run::of_report(&id, &case.machine, report, texts);
+        run.missing = Some(texts.block(&error.to_string()));
+        run
+    })
+}
+
+/// The folder of a run's records: beside the matrix, which may have been moved, or where it was made.
+fn folder(dir: &Path, made: Option<&Path>) -> Option<PathBuf> {
+    let made = made?;
+    let beside = made.file_name().map(|name| dir.join("runs").join(name));
+    let beside = beside.filter(|beside| beside.is_dir());
+    Some(beside.unwrap_or_else(|| made.to_owned()))
+}
+
+fn sign(case: &CaseResult) -> Sign {
+    let timed_out = |last: &Attempt| matches!(last.report.verdict, Verdict::Timeout { .. });
+    match case.outcome {
+        Outcome::Failed if case.attempts.last().is_some_and(timed_out) => Sign::TimedOut,
+        outcome => of_outcome(outcome),
+    }
+}
+
+fn of_outcome(outcome: Outcome) -> Sign {
+    match outcome {
+        Outcome::Passed => Sign::Passed,
+        Outcome::Flaky => Sign::Flaky,
+        Outcome::Failed => Sign::Failed,
+        Outcome::SetUp => Sign::SetUp,
+        Outcome::NotRun => Sign::NotRun,
+    }
+}
+
+/// An earlier matrix, without its runs' reports.
+#[derive(Debug, Deserialize)]
+struct Brief {
+    started: String,
+    seconds: f64,
+    cases: Vec<BriefCase>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BriefCase {
+    name: String,
+    outcome: Outcome,
+    attempts: Vec<BriefAttempt>,
+}
+
+#[derive(Debug, Deserialize)]
+struct BriefAttempt {
+    seconds: f64,
+}
+
+/// The matrices in the same folder that are earlier by name, the newest last. What cannot be read is none.
+fn history(dir: &Path, results: &Results, texts: &mut Texts) -> Vec<Past> {
+    let whole = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let (Some(parent), Some(own)) = (whole.parent(), whole.file_name()) else {
+        return Vec::new();
+    };
+    let siblings = fs::read_dir(parent).into_iter().flatten().flatten();
+    let mut names: Vec<_> = siblings.map(|sibling| sibling.file_name()).collect();
+    names.retain(|name| name.as_os_str() < own);
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    let read = names
+        .iter()
+        .filter_map(|name| Some((name, read::<Brief>(&parent.join(name)).ok()?)));
+    let mut past: Vec<_> = read
+        .take(PAST)
+        .map(|(name, brief)| brief.past(&name.to_string_lossy(), results, texts))
+        .collect();
+    past.reverse();
+    past
+}
+
+impl Brief {
+    fn past(&self, folder: &str, results: &Results, texts: &mut Texts) -> Past {
+        let of = |case: &CaseResult| self.cases.iter().find(|other| other.name == case.name);
+        let cases = || results.cases.iter().map(of);
+        let took = |case: &BriefCase| case.attempts.last().map_or(0.0, |last| last.seconds * 1e3);
+        let well = |case: &&BriefCase| matches!(case.outcome, Outcome::Passed | Outcome::Flaky);
+        let passed = self.cases.iter().filter(well).count();
+        Past {
+            folder: texts.line(folder),
+            started: texts.line(&self.started),
+            seconds: self.seconds,
+            outcomes: cases()
+                .map(|case| case.map_or(Sign::None, |case| of_outcome(case.outcome)))
+                .collect(),
+            took: cases()
+                .map(|case| case.map_or(0, |case| took(case) as u64))
+                .collect(),
+            counts: [passed, self.cases.len() - passed],
+        }
+    }
+}

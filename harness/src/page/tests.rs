@@ -1,0 +1,263 @@
+//! The data of pages, out of recorded runs.
+
+use super::data::{Page, Run, Sign};
+use super::*;
+use serde_json::{Value, json};
+use std::fs;
+
+fn fixture(name: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures");
+    fixtures.join(name)
+}
+
+fn run(name: &str) -> (Page, Run) {
+    let mut page = of_run(&fixture(name), "./x").unwrap();
+    let run = page.runs.remove(0);
+    (page, run)
+}
+
+/// The lines of a log as the page shows them.
+fn log(page: &Page, run: &Run) -> Vec<String> {
+    let log = &run.log;
+    let lines = log.times.iter().zip(log.sources.chars()).zip(&log.texts);
+    let line = |((at, source), text): ((&i64, char), &usize)| {
+        format!("{at:>7} {source} {}", page.texts[*text])
+    };
+    lines.map(line).collect()
+}
+
+#[test]
+fn a_run_in_time() {
+    let (page, run) = run("runs/x86_64-gkernel");
+    let name = |id: usize| page.texts[id].clone();
+    let time = &run.timeline;
+    let phases: Vec<_> = time
+        .phases
+        .iter()
+        .map(|p| (p.who, p.from, p.to, p.what.map(name)))
+        .collect();
+    let steps: Vec<_> = time
+        .steps
+        .iter()
+        .map(|s| (name(s.name), s.by, s.at, s.line))
+        .collect();
+    let audits: Vec<_> = run
+        .audits
+        .iter()
+        .map(|a| (a.at, name(a.moment), a.map, a.breaches.len()))
+        .collect();
+    insta::assert_json_snapshot!(json!({
+        "end": time.end, "phases": phases, "steps": steps, "audits": audits, "exits": time.exits, "marks": time.marks,
+    }));
+}
+
+#[test]
+fn all_sources_in_one_order() {
+    let (page, run) = run("runs/x86_64-gkernel");
+    let lines = log(&page, &run);
+    let from = lines
+        .iter()
+        .position(|line| line.contains("Reading PFlash"))
+        .unwrap();
+    insta::assert_json_snapshot!(lines[from - 4..]);
+}
+
+#[test]
+fn a_breach_is_the_cause_and_is_drawn() {
+    let (page, run) = run("foreign/audit-guestaspace-riscv64");
+    assert_eq!((run.sign, run.kind), (Sign::Failed, "isolation-broken"));
+    let cause = run.cause.as_ref().unwrap();
+    assert!(log(&page, &run)[cause.line.unwrap()].contains("BREACH"));
+    assert!(page.texts[cause.text].contains("the tables that confine the guest"));
+    let map = &page.maps[run.audits[0].map];
+    let broken = map
+        .bands
+        .iter()
+        .find(|band| !band.breaches.is_empty())
+        .unwrap();
+    assert_eq!(
+        page.texts[broken.whose],
+        "the tables that confine the guest and the host's RAM `audited-ram`"
+    );
+    assert_eq!(map.host[broken.host[0]].kind, "tables");
+}
+
+#[test]
+fn where_the_clock_ran_out_and_what_to_type() {
+    let (page, run) = run("runs/riscv64-timeout");
+    assert_eq!(run.sign, Sign::TimedOut);
+    let place = &page.texts[run.stopped_at[1]];
+    assert!(place.contains("load.rs:88"), "{place}");
+    assert!(page.texts[run.registers.unwrap()].contains("hstatus"));
+    assert_eq!(page.texts[run.timeline.awaited.unwrap()], "case");
+    let commands: Vec<_> = run
+        .commands
+        .iter()
+        .map(|[_, command]| &*page.texts[*command])
+        .collect();
+    assert_eq!(
+        commands[0],
+        "./x run --scenario irq-state-reloaded --machine riscv64"
+    );
+    let by_hand = commands.last().unwrap();
+    assert!(
+        by_hand.starts_with("cd /home/me/") && by_hand.contains("qemu-system-riscv64"),
+        "{by_hand}"
+    );
+}
+
+/// What was not kept of QEMU's log is not made up, and not passed over.
+#[test]
+fn the_middle_of_a_long_log_is_told_to_be_missing() {
+    let (page, run) = run("runs/riscv64-timeout");
+    let lines = log(&page, &run);
+    let told = "[... 5162850 bytes of QEMU's log were not kept, and the exits in them are missing here ...]";
+    assert!(lines.last().unwrap().ends_with(told), "{:?}", lines.last());
+}
+
+#[test]
+fn what_is_no_folder_of_ours_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |what: &str| {
+        let error = write(folder.path(), "./x").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(what), "{error}");
+    };
+    refused("neither the folder of a run (run.json) nor that of a matrix (matrix.json)");
+    fs::write(folder.path().join(MATRIX), r#"{"version": 99}"#).unwrap();
+    refused("it is of version 99, and this harness knows them up to 1");
+    fs::write(folder.path().join(MATRIX), "[]").unwrap();
+    refused("cannot be read");
+    fs::remove_file(folder.path().join(MATRIX)).unwrap();
+    fs::write(folder.path().join(BOOTED), "{").unwrap();
+    refused("this is not the directory of a run");
+}
+
+/// A matrix of one case, with its folder.
+fn matrix(folder: &Path, name: &str, case: &Value) -> PathBuf {
+    let dir = folder.join(name);
+    fs::create_dir_all(dir.join("runs")).unwrap();
+    let matrix = json!({
+        "version": 1, "harness": "0.2.0", "started": name, "seconds": 2.5, "jobs": 2, "command": "./x matrix",
+        "shard": {"k": 1, "n": 2}, "flaky_fails": false, "cases": [case],
+    });
+    fs::write(dir.join(MATRIX), matrix.to_string()).unwrap();
+    dir
+}
+
+fn case(outcome: &str, run_dir: &str) -> Value {
+    let report = fs::read_to_string(fixture("runs/x86_64-gkernel/verdict.json")).unwrap();
+    let mut report: Value = serde_json::from_str(&report).unwrap();
+    report["run_dir"] = json!(run_dir);
+    json!({
+        "name": "gkernel::x86_64", "scenario": "gkernel", "machine": "x86_64", "arch": "x86_64", "outcome": outcome,
+        "attempts": [{"at": 0.0, "seconds": 0.4, "report": report}, {"at": 1.0, "seconds": 0.5, "report": report}],
+    })
+}
+
+#[test]
+fn the_runs_of_a_matrix_are_found_where_it_lies_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = matrix(
+        folder.path(),
+        "20260102T000000Z-1",
+        &case("flaky", "/no/such/runs/one"),
+    );
+    let run = dir.join("runs/one");
+    fs::create_dir(&run).unwrap();
+    for file in fs::read_dir(fixture("runs/x86_64-gkernel")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), run.join(file.file_name())).unwrap();
+    }
+    let page = of_matrix(&dir, "./x").unwrap();
+    let ids: Vec<_> = page.runs.iter().map(|run| &*page.texts[run.id]).collect();
+    assert_eq!(ids, ["gkernel::x86_64", "gkernel::x86_64~2"]);
+    assert!(
+        page.runs
+            .iter()
+            .all(|run| run.missing.is_none() && run.log.texts.len() > 50)
+    );
+    assert_eq!(page.maps.len(), 2, "what is the same is there once");
+    let matrix = page.matrix.unwrap();
+    assert_eq!(
+        (matrix.cases[0].outcome, &matrix.cases[0].runs),
+        (Sign::Flaky, &vec![0, 1])
+    );
+    assert_eq!(matrix.shard.as_deref(), Some("1/2"));
+}
+
+#[test]
+fn a_run_without_records_is_shown_with_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = matrix(
+        folder.path(),
+        "20260102T000000Z-1",
+        &case("passed", "/no/such/runs/one"),
+    );
+    let page = of_matrix(&dir, "./x").unwrap();
+    let run = &page.runs[0];
+    assert!(page.texts[run.missing.unwrap()].contains("this is not the directory of a run"));
+    assert!(page.texts[run.text].contains("steps in order") && run.log.texts.is_empty());
+}
+
+#[test]
+fn earlier_matrices_of_the_folder_are_its_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = case("failed", "/no/such");
+    for name in ["20260101T000000Z-1", "20260103T000000Z-1"] {
+        matrix(folder.path(), name, &failed);
+    }
+    fs::create_dir(folder.path().join("20260101T000000Z-2")).unwrap();
+    let dir = matrix(
+        folder.path(),
+        "20260102T000000Z-1",
+        &case("passed", "/no/such"),
+    );
+    let page = of_matrix(&dir, "./x").unwrap();
+    let history = page.matrix.unwrap().history;
+    let [past] = &history[..] else {
+        panic!("{history:?}");
+    };
+    assert_eq!(page.texts[past.folder], "20260101T000000Z-1");
+    assert_eq!(
+        (&past.outcomes[..], &past.took[..], past.counts),
+        (&[Sign::Failed][..], &[500][..], [0, 1])
+    );
+}
+
+/// Anybody may have written the records.
+#[test]
+fn no_record_makes_it_panic() {
+    let rubbish = [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "\u{0}\u{ff}",
+        r#"{"t": 1e300, "event": "line", "text": "x"}"#,
+        r#"{"t": -1, "event": "audit", "at": {"when": "time", "seconds": 1e300}, "at_entry": true, "registers": {"hgatp":
+           18446744073709551615}, "format": null, "mappings": [{"gpa": 18446744073709551615, "hpa": 18446744073709551615,
+           "size": 18446744073709551615, "access": "rwx"}], "tables": [{"start": 1, "size": 18446744073709551615}],
+           "took_ms": -1}"#,
+    ];
+    let files = [
+        "run.json",
+        "story.json",
+        "events.jsonl",
+        "verdict.json",
+        "witness.log",
+        "command.txt",
+        "registers.txt",
+    ];
+    for file in files {
+        for bad in rubbish.map(|text| text.replace("\n", " ")) {
+            let folder = tempfile::tempdir().unwrap();
+            for entry in fs::read_dir(fixture("runs/riscv64-timeout")).unwrap() {
+                let entry = entry.unwrap();
+                fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+            }
+            fs::write(folder.path().join(file), bad).unwrap();
+            let _ = write(folder.path(), "./x"); // an error is as good as a page
+        }
+    }
+}
