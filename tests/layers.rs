@@ -54,6 +54,10 @@ const HARNESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "reports",
+        &["arch", "boot", "judge", "matrix", "records", "shown"],
+    ),
+    (
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
@@ -64,7 +68,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "matrix", "run", "shown", "suggest", "tools",
+            "matrix", "reports", "run", "shown", "suggest", "tools",
         ],
     ),
 ];

@@ -73,6 +73,7 @@ pub mod machine;
 pub mod matrix;
 pub mod project;
 pub mod records;
+pub mod reports;
 mod run;
 pub mod shown;
 pub mod suggest;
