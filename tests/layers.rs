@@ -60,6 +60,10 @@ const HARNESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "reports",
+        &["arch", "boot", "judge", "matrix", "records", "shown"],
+    ),
+    (
         "tools",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
@@ -70,7 +74,7 @@ const HARNESS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "matrix", "page", "run", "shown", "suggest", "tools",
+            "matrix", "page", "reports", "run", "shown", "suggest", "tools",
         ],
     ),
 ];

@@ -56,6 +56,7 @@ fn with_a_standstill(arch: &str) -> (Option<i32>, String) {
         .arg(&scenario)
         .arg("--report-dir")
         .arg(folder.path())
+        .env_remove("GITHUB_ACTIONS")
         .stdout(Stdio::piped())
         .spawn()
         .expect("the harness can be started");

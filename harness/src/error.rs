@@ -4,6 +4,7 @@
 //! [`Verdict`](crate::judge::verdict::Verdict).
 
 use crate::shown;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Why a command could not do its work.
@@ -75,8 +76,8 @@ pub struct ConfigError {
 pub struct Excerpt {
     /// The text.
     pub text: String,
-    /// How many characters of it come before the mistake; none if the whole line is wrong.
-    pub column: Option<usize>,
+    /// Which characters of it are the mistake; none if the whole line is wrong.
+    pub mistake: Option<Range<u16>>,
 }
 
 impl Excerpt {
@@ -87,25 +88,29 @@ impl Excerpt {
     pub fn of(line: &str) -> Self {
         Self {
             text: Self::start(line),
-            column: None,
+            mistake: None,
         }
     }
 
-    /// The text around byte `at` of a line.
-    pub fn around(line: &str, at: usize) -> Self {
-        let at = (0..=at.min(line.len()))
-            .rev()
-            .find(|&at| line.is_char_boundary(at));
-        let (before, after) = line.split_at(at.unwrap_or_default());
+    /// The text around some bytes of a line, which may go on beyond its end.
+    pub fn around(line: &str, at: Range<usize>) -> Self {
+        let (before, after) = line.split_at(boundary(line, at.start));
+        let mistake = &after[..boundary(after, at.end.saturating_sub(before.len()))];
         let before = shown::safe(before);
         let surplus = before.chars().count().saturating_sub(Self::AROUND);
         let mut text: String = before.chars().skip(surplus).collect();
         if surplus > 0 {
             text.insert_str(0, "... ");
         }
-        let column = Some(text.chars().count());
+        let start = text.chars().count();
         text += &Self::start(after);
-        Self { text, column }
+        let length = shown::safe(mistake.trim_end()).chars().count();
+        let end = (start + length).min(text.chars().count()).max(start + 1);
+        Self {
+            text,
+            // An excerpt is short.
+            mistake: Some(start as u16..end as u16),
+        }
     }
 
     fn start(line: &str) -> String {
@@ -115,6 +120,14 @@ impl Excerpt {
             None => line.trim_end().to_owned(),
         }
     }
+}
+
+/// The last byte up to `at` at which a text can be divided.
+fn boundary(text: &str, at: usize) -> usize {
+    let mut candidates = (0..=at.min(text.len())).rev();
+    candidates
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or_default()
 }
 
 impl ConfigError {
@@ -128,14 +141,23 @@ impl ConfigError {
             out += &format!("key `{key}`: ");
         }
         out += self.message.trim_end();
-        let Excerpt { text, column } = &self.excerpt;
+        let Excerpt { text, mistake } = &self.excerpt;
         if !text.trim().is_empty() {
             out += &format!("\n  {:>4} | {text}", self.line);
-            if let Some(column) = column {
+            if let Some(mistake) = mistake {
                 // A tab stands under a tab, so both lines have the same width.
-                let blank = |c| if c == '\t' { '\t' } else { ' ' };
-                let blanks: String = text.chars().take(*column).map(blank).collect();
-                out += &format!("\n  {:>4} | {blanks}^", "");
+                let under = |(at, c)| match c {
+                    '\t' => '\t',
+                    _ if at < usize::from(mistake.start) => ' ',
+                    _ => '^',
+                };
+                // There is nothing above the caret where something is missing at the line's end.
+                let above = text
+                    .chars()
+                    .chain(std::iter::once(' '))
+                    .take(mistake.end.into());
+                let line: String = above.enumerate().map(under).collect();
+                out += &format!("\n  {:>4} | {line}", "");
             }
         }
         out

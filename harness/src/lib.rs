@@ -75,6 +75,7 @@ pub mod matrix;
 pub mod page;
 pub mod project;
 pub mod records;
+pub mod reports;
 mod run;
 pub mod shown;
 pub mod suggest;

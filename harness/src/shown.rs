@@ -81,10 +81,10 @@ mod tests {
     fn nothing_reaches_the_terminal_that_it_would_act_on() {
         assert_eq!(line("a\x1b[31mb\nc\u{9b}d"), r"ab\x0ac\u{9b}d");
         assert_eq!(paragraph("a\nPASS b\n  | c\n"), "a\n    PASS b\n  | c");
-        let text = json(&"\u{9b}31m\u{202e}\x1b");
-        assert_eq!(text, r#""\u009b31m\u202e\u001b""#);
+        let text = json(&"\u{9b}31m\u{202e}\x1b\x7f");
+        assert_eq!(text, r#""\u009b31m\u202e\u001b\u007f""#);
         let back: String = serde_json::from_str(&text).unwrap();
-        assert_eq!(back, "\u{9b}31m\u{202e}\x1b");
+        assert_eq!(back, "\u{9b}31m\u{202e}\x1b\x7f");
     }
 
     #[test]

@@ -93,6 +93,7 @@ impl Bed {
         command
             .args(args)
             .env_remove("HARNESS_ROOT")
+            .env_remove("GITHUB_ACTIONS")
             .current_dir(self.folder.path())
             .env("PATH", self.at("no-programs"))
             // Colours are kept, so that what is not shown is not left out for want of a terminal.

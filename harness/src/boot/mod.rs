@@ -28,7 +28,7 @@ use crate::records::version::{StoryFile, VERSION};
 use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
-pub use command::audited;
+pub use command::{audited, quoted};
 use images::{Part, Parts};
 pub use request::Request;
 use std::fs;
@@ -240,7 +240,7 @@ async fn programs(
 }
 
 /// A token that the guest cannot know.
-fn nonce() -> Result<String, Error> {
+pub(crate) fn nonce() -> Result<String, Error> {
     Ok(format!("{:016x}{:016x}", random()?, random()?))
 }
 

@@ -1,9 +1,10 @@
 //! `harness explain`.
 
-use super::say;
+use super::{output, say};
 use crate::error::Error;
+use crate::reports::json;
 use crate::tools::pages;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Its options.
 #[derive(Debug, Args)]
@@ -11,10 +12,25 @@ pub(super) struct ExplainArgs {
     /// A key of a scenario or a machine, a word of an @hv line, a verdict [default: lists them all]
     #[arg(value_name = "KEY")]
     key: Option<String>,
+    /// Print the JSON schema of matrix.json or of verdict.json instead
+    #[arg(long, value_enum, value_name = "WHICH", conflicts_with = "key")]
+    schema: Option<Schema>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Schema {
+    /// What came of a matrix, or of a run by --report json=FILE
+    Matrix,
+    /// The verdict on a run
+    Verdict,
 }
 
 /// Prints what the pages say about a key.
 pub(super) fn explain(args: &ExplainArgs) -> Result<u8, Error> {
-    say(&pages::explain(args.key.as_deref())?)?;
+    match args.schema {
+        Some(Schema::Matrix) => output::text(&json::matrix_schema())?,
+        Some(Schema::Verdict) => output::text(json::VERDICT_SCHEMA)?,
+        None => say(&pages::explain(args.key.as_deref())?)?,
+    }
     Ok(0)
 }

@@ -5,9 +5,11 @@
 //! whether the stamp still holds. If it does not, the program hands over to `x`, which checks everything again.
 
 use crate::boot::freshness::{Build, Moment, Stamp};
+use crate::boot::quoted;
 use crate::error::Error;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -40,6 +42,21 @@ pub fn arguments(mut given: Vec<OsString>) -> Result<Vec<OsString>, Error> {
         _ => {}
     }
     Ok(given)
+}
+
+/// The command line that started the program, as one would type it.
+pub(super) fn command_line() -> String {
+    let mut words = std::env::args_os().skip(1).peekable();
+    let added = words.peek().and_then(|word| match word.to_str() {
+        Some(CHECK) => Some(1),
+        Some(BUILT) => Some(5),
+        _ => None,
+    });
+    let program = if added.is_some() { "./x" } else { "harness" };
+    let typed = words.skip(added.unwrap_or(0));
+    let typed = typed.map(|word| quoted(word.as_bytes()));
+    let words: Vec<_> = std::iter::once(program.into()).chain(typed).collect();
+    String::from_utf8_lossy(&words.join(&b' ')).into_owned()
 }
 
 /// Returns if all is as it was when `x` last checked; otherwise `x` takes over, with these arguments.

@@ -1,15 +1,20 @@
 //! `harness judge`.
 
-use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, run::publish, text_of};
+use super::reports::ReportArgs;
+use super::run::After;
+use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, text_of};
 use crate::arch::Arch;
 use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::files;
-use crate::records::replay;
+use crate::project::Project;
+use crate::records::report::Report;
+use crate::records::{self, Booted, replay};
 use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 /// Its options.
 #[derive(Debug, Args)]
@@ -32,10 +37,14 @@ pub(super) struct JudgeArgs {
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    #[command(flatten)]
+    reports: ReportArgs,
 }
 
 /// Judges; the verdict's exit code.
-pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> {
+pub(super) fn judge(root: Option<&Path>, args: JudgeArgs) -> Result<u8, Error> {
+    args.reports.check(args.format == Format::Json)?;
+    let began = (SystemTime::now(), Instant::now());
     if args.log.is_dir() {
         let options = [args.arch.is_some(), args.machine.is_some()];
         let more = [args.scenario.is_some(), args.mode.is_some()];
@@ -43,7 +52,19 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
             let message = "a run's directory tells by itself what it is of: leave out the options";
             return Err(Error::Usage(message.into()));
         }
-        return publish(&replay::run_again(&args.log)?, args.format);
+        let report = replay::run_again(&args.log)?;
+        let after = After {
+            project: match root {
+                Some(root) => Project::new(root),
+                None => Project::discover()?,
+            },
+            machine: machine_of(&args.log, &report)?,
+            format: args.format,
+            reports: args.reports,
+            began,
+        };
+        let silence = after.silence()?;
+        return after.publish(report, None, silence);
     }
     let console = open(&args.log)?;
     let project = find_project(root)?;
@@ -58,7 +79,22 @@ pub(super) fn judge(root: Option<&Path>, args: &JudgeArgs) -> Result<u8, Error> 
         return Err(Error::Usage(message.into()));
     };
     let report = replay::console(&project, &machine, &definition, console, &args.log)?;
-    publish(&report, args.format)
+    let after = After {
+        project,
+        machine: machine.name,
+        format: args.format,
+        reports: args.reports,
+        began,
+    };
+    let silence = after.silence()?;
+    after.publish(report, None, silence)
+}
+
+/// The machine of a recorded run; that of early records is called like its architecture.
+fn machine_of(dir: &Path, report: &Report) -> Result<String, Error> {
+    let booted: Booted = records::read_json(dir, records::BOOTED)?;
+    let name = booted.machine.map(|machine| machine.name);
+    Ok(name.unwrap_or_else(|| report.arch.name().to_owned()))
 }
 
 /// Opens a recorded console.

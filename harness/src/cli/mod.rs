@@ -3,7 +3,9 @@
 mod audit;
 mod bench;
 mod doctor;
+mod examples;
 mod explain;
+mod github;
 mod itself;
 mod judge;
 mod list;
@@ -12,7 +14,9 @@ mod mutants;
 mod new;
 mod output;
 mod page;
+mod reports;
 mod run;
+mod shell;
 mod signals;
 
 use crate::arch::{Arch, UnknownArch};
@@ -77,35 +81,51 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Build, boot and judge
+    #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
     /// Build the hypervisor and its guests
+    #[command(after_help = examples::BUILD)]
     Build {
         /// The architecture, or all of them
         #[arg(long, value_name = "ARCH", value_parser = one_or_all)]
         arch: Arches,
     },
     /// Judge a recorded run or console, without a machine
+    #[command(after_help = examples::JUDGE)]
     Judge(judge::JudgeArgs),
     /// Show what the machine of a recorded run held while its guest ran: memory, registers, ports
+    #[command(after_help = examples::AUDIT)]
     Audit(audit::AuditArgs),
     /// Make the page of a run or a matrix: one HTML file with the timeline, the memory map and the log
     Page(page::PageArgs),
     /// Write a scenario from the recorded console of a run that went well, to standard output
+    #[command(after_help = examples::NEW)]
     New(new::NewArgs),
     /// Explain a key, a word or a verdict
+    #[command(after_help = examples::EXPLAIN)]
     Explain(explain::ExplainArgs),
     /// Put the defects of tests/mutants back, one at a time, and check that their cases fail
+    #[command(after_help = examples::MUTANTS)]
     Mutants(mutants::MutantsArgs),
     /// Measure what the harness costs over QEMU's own time, and how fast it judges
+    #[command(after_help = examples::BENCH)]
     Bench(bench::BenchArgs),
     /// List what a run needs, and what of it is missing
+    #[command(after_help = examples::DOCTOR)]
     Doctor(doctor::DoctorArgs),
     /// List machines, scenarios and guests
+    #[command(after_help = examples::LIST)]
     List {
         /// The conformance suite's page instead
         #[arg(long)]
         markdown: bool,
     },
+    /// Print what a shell completes command lines with
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(shell::CompletionsArgs),
+    /// Print a page of the manual
+    #[command(after_help = examples::MAN)]
+    Man(shell::ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -298,17 +318,16 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     // A run's directory needs no workspace.
     if let Command::Judge(args) = cli.command {
         // A large console takes seconds without a pause, and an interrupt is to end that at once.
-        let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), &args));
+        let judging = tokio::task::spawn_blocking(move || judge::judge(cli.root.as_deref(), args));
         return judging.await.expect("judging does not panic");
     }
-    if let Command::Explain(args) = cli.command {
-        return explain::explain(&args);
-    }
-    if let Command::Audit(args) = cli.command {
-        return audit::audit(&args);
-    }
-    if let Command::Page(args) = cli.command {
-        return page::page(cli.root.as_deref(), &args);
+    match &cli.command {
+        Command::Explain(args) => return explain::explain(args),
+        Command::Audit(args) => return audit::audit(args),
+        Command::Page(args) => return page::page(cli.root.as_deref(), args),
+        Command::Completions(args) => return shell::completions(args),
+        Command::Man(args) => return shell::man(args),
+        _ => {}
     }
     let project = find_project(cli.root.as_deref())?;
     let ask = if cli.rebuild {
@@ -319,7 +338,12 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
-        Command::Judge(_) | Command::Explain(_) | Command::Audit(_) | Command::Page(_) => {
+        Command::Judge(_)
+        | Command::Explain(_)
+        | Command::Audit(_)
+        | Command::Page(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {
             unreachable!("it was taken above")
         }
         Command::New(args) => new::new(&project, &args),

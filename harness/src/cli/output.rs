@@ -20,12 +20,24 @@ pub(super) fn say(text: &str) -> Result<(), Error> {
 
 /// Prints a value as one line of JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Error> {
-    written(writeln!(io::stdout(), "{}", shown::json(value)))
+    // GitHub's runner takes this for a command wherever it stands. In JSON it can only be in a string.
+    let text = shown::json(value).replace("##[", r"#\u0023[");
+    written(writeln!(io::stdout(), "{text}"))
+}
+
+/// Prints text that is safe, and ends its own lines.
+pub(super) fn text(text: &str) -> Result<(), Error> {
+    written(write!(io::stdout(), "{text}"))
 }
 
 /// Prints text that has colours, and is safe.
 pub(super) fn paint(text: &str) -> Result<(), Error> {
     written(write!(anstream::stdout(), "{text}"))
+}
+
+/// The same on standard error. That nobody reads it is no failure.
+pub(super) fn paint_aside(text: &str) {
+    let _ = write!(anstream::stderr(), "{text}");
 }
 
 /// What came of printing to standard output.
@@ -42,6 +54,9 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Error> {
 /// Says what is wrong; the process's exit code.
 pub fn complain(error: &Error) -> ExitCode {
     say_error(&error.to_string());
+    if let Error::Config(mistake) = error {
+        super::github::complain_of(mistake);
+    }
     ExitCode::from(error.exit_code())
 }
 

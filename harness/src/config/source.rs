@@ -87,7 +87,7 @@ impl Source {
             // A mistake of the file as a whole has no place.
             excerpt: match at {
                 Range { start: 0, end: 0 } => Excerpt::of(line),
-                _ => Excerpt::around(line, start - begin),
+                _ => Excerpt::around(line, start - begin..at.end.saturating_sub(begin)),
             },
         }
     }
@@ -225,7 +225,26 @@ mod tests {
             shown.starts_with("a.toml:2: key `bda`: unknown field"),
             "{shown}"
         );
-        assert!(shown.ends_with("   2 | bda = 2\n       | ^"), "{shown}");
+        assert!(shown.ends_with("   2 | bda = 2\n       | ^^^"), "{shown}");
+    }
+
+    #[test]
+    fn a_mistake_is_underlined_from_its_beginning_to_its_end_in_the_line() {
+        let text = "\ta = \"b\u{e9}\"\nb = [\n  1,\n]\n";
+        let source = Source::from_text("a.toml", text);
+        let underlined = |of: &str| {
+            let start = text.find(of).unwrap();
+            let error = source
+                .error(start..start + of.len(), None, "wrong")
+                .to_string();
+            let (_, line) = error.rsplit_once("| ").unwrap();
+            line.to_owned()
+        };
+        assert_eq!(underlined("\"b\u{e9}\""), "\t    ^^^^");
+        assert_eq!(underlined("[\n  1,\n]"), "    ^");
+        assert_eq!(underlined("1"), "  ^");
+        let missing = source.error(text.find("\nb").unwrap()..text.len(), None, "wrong");
+        assert!(missing.to_string().ends_with("| \t        ^"), "{missing}");
     }
 
     #[test]

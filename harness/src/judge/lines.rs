@@ -172,7 +172,7 @@ fn spell(out: &mut String, text: std::fmt::Arguments<'_>) {
 /// Characters that a terminal, a browser or an XML reader may act on instead of showing them.
 pub(crate) fn is_treacherous(c: char) -> bool {
     matches!(c,
-        '\u{80}'..='\u{9f}'         // C1 controls
+        '\u{7f}'..='\u{9f}'         // DEL, C1 controls
         | '\u{200b}'..='\u{200f}'   // zero-width and direction marks
         | '\u{2028}'..='\u{202e}'   // line separators, direction overrides
         | '\u{2060}'..='\u{206f}'

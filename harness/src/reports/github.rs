@@ -1,0 +1,153 @@
+//! Annotations of GitHub Actions: lines on standard output that its runner shows beside the sources, at the
+//! place that is most likely to blame.
+//!
+//! The runner acts on any line that begins with `::`, and on `##[` anywhere in a line, so whoever prints what a
+//! guest says puts that between [`stop`] and [`resume`].
+
+use super::words;
+use crate::matrix::{CaseResult, Outcome, Results};
+use crate::records::report::Report;
+use crate::shown;
+
+/// How many errors the runner shows of one step.
+const SHOWN: usize = 10;
+
+/// How many characters of a message there are at most; the summary has the rest.
+const MESSAGE: usize = 4000;
+
+/// A place in a file of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// The line, from 1; none for the file as a whole.
+    pub line: Option<u32>,
+}
+
+/// Finds places in the repository.
+pub trait Sources {
+    /// What a file is called there that a program calls so, if it is there.
+    fn find(&self, file: &str) -> Option<String>;
+
+    /// Where a scenario is written, and of a step of it the line, if there is one.
+    fn scenario(&self, name: &str, step: Option<&str>) -> Option<Place>;
+}
+
+/// The annotations, each on a line: an error for each case that fails, a warning for a flaky one that does not,
+/// and one for those that were not run.
+pub fn annotations(results: &Results, sources: &dyn Sources) -> String {
+    let mut out = String::new();
+    let failed = results.cases.iter();
+    let failed: Vec<_> = failed.filter(|c| words::fails(results, c)).collect();
+    // The last of those that are shown tells of the others.
+    let told = if failed.len() > SHOWN {
+        SHOWN - 1
+    } else {
+        failed.len()
+    };
+    for case in &failed[..told] {
+        out += &of_case(results, case, sources);
+    }
+    if told < failed.len() {
+        let more = failed.len() - told;
+        out += &command("error", None, "more", &format!("{more} more cases failed"));
+    }
+    let flaky = |case: &&CaseResult| case.outcome == Outcome::Flaky && !results.flaky_fails;
+    for case in results.cases.iter().filter(flaky).take(SHOWN) {
+        let why = "it passed only after the set-up had failed it";
+        out += &command("warning", None, &format!("{}: flaky", case.name), why);
+    }
+    let not_run = results.cases.iter();
+    let not_run = not_run.filter(|c| c.outcome == Outcome::NotRun).count();
+    if not_run > 0 {
+        let message = format!("{not_run} cases were not run: {}", words::NOT_RUN);
+        out += &command("error", None, "not run", &message);
+    }
+    out
+}
+
+/// Tells the runner to take nothing for a command until [`resume`]. What is printed in between must not know the
+/// token.
+pub fn stop(token: &str) -> String {
+    format!("::stop-commands::{token}\n")
+}
+
+/// Tells the runner to take lines for commands again.
+pub fn resume(token: &str) -> String {
+    format!("::{token}::\n")
+}
+
+fn of_case(results: &Results, case: &CaseResult, sources: &dyn Sources) -> String {
+    let Some(attempt) = words::last(case) else {
+        return command("error", None, &case.name, words::without_a_run(case));
+    };
+    let report = &attempt.report;
+    if case.outcome == Outcome::Flaky {
+        return command("error", None, &case.name, words::FLAKY_FAILS);
+    }
+    let title = format!("{}: {}", case.name, report.verdict.kind());
+    let message = format!(
+        "{}\nto look at: {}\nagain: {}",
+        shown::paragraph(&report.text),
+        report.blame,
+        words::command(results, case)
+    );
+    let place = place(report, sources);
+    command("error", place.as_ref(), &title, &message)
+}
+
+/// Where to look first: the place that a panic names, or where a processor was when a clock ran out, if it is in
+/// the repository; otherwise the step that did not come.
+fn place(report: &Report, sources: &dyn Sources) -> Option<Place> {
+    let cause = report.cause.iter().map(|cause| cause.look_at.as_str());
+    let stopped = report.stopped_at.iter();
+    let stopped = stopped.filter_map(|at| at.place.as_ref()?.source.as_deref());
+    let mut named = cause.chain(stopped).filter_map(|text| {
+        let (file, line) = file_and_line(text)?;
+        Some(Place {
+            file: sources.find(file)?,
+            line: Some(line),
+        })
+    });
+    named.next().or_else(|| {
+        let step = report.awaited.as_ref().map(|awaited| awaited.step.as_str());
+        sources.scenario(&report.scenario, step)
+    })
+}
+
+/// Reads `src/main.rs:12` or `src/main.rs:12:5`.
+fn file_and_line(text: &str) -> Option<(&str, u32)> {
+    let mut parts = text.split(':');
+    let (file, line) = (parts.next()?, parts.next()?.parse().ok()?);
+    let column = parts.next().is_none_or(|c| c.parse::<u32>().is_ok());
+    (column && parts.next().is_none()).then_some((file, line))
+}
+
+/// The annotation of a mistake in a file of the user's.
+pub fn mistake(place: &Place, message: &str) -> String {
+    command("error", Some(place), "harness", message)
+}
+
+/// One command of the runner's.
+fn command(kind: &str, place: Option<&Place>, title: &str, message: &str) -> String {
+    let mut properties = Vec::new();
+    if let Some(Place { file, line }) = place {
+        properties.push(format!("file={}", property(file)));
+        properties.extend(line.map(|line| format!("line={line}")));
+    }
+    properties.push(format!("title={}", property(&shown::line(title))));
+    let message = words::beginning(message, MESSAGE);
+    format!("::{kind} {}::{}\n", properties.join(","), data(&message))
+}
+
+/// Escapes a message as the runner expects it.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Escapes a property, which ends at a comma, and all of them at a colon.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

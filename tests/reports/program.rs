@@ -1,0 +1,244 @@
+//! `--report`, and what the program does in a job of GitHub Actions, as a user meets them.
+
+use crate::support::{Ran, command, harness, root};
+use harness::tools::pages::{PAGES, entries};
+use roxmltree::Document;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::Path;
+
+const GOOD: &[&str] = &[
+    "judge",
+    "--arch",
+    "riscv64",
+    "fixtures/consoles/riscv64/good.log",
+];
+
+/// A console that fails, and has a line that the runner would act on.
+fn bad(folder: &Path) -> String {
+    let good = fs::read_to_string(root().join(GOOD[3])).unwrap();
+    let file = folder.join("bad.log");
+    fs::write(
+        &file,
+        format!("{good}::error::forged ##[error]forged\npanicked at src/x.rs:1:1:\n"),
+    )
+    .unwrap();
+    file.display().to_string()
+}
+
+#[track_caller]
+fn refused(args: &[&str], said: &str) {
+    let ran = harness(&[GOOD, args].concat());
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    assert!(
+        ran.stderr.contains(said),
+        "{said:?} is missing from {ran:#?}"
+    );
+}
+
+#[test]
+fn each_format_is_written_to_its_file_and_the_verdict_is_printed_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let bad = bad(folder.path());
+    let formats = ["json", "junit", "tap", "github", "markdown"];
+    let reports = formats.map(|format| format!("{format}={}", at(format).display()));
+    let options = reports.iter().flat_map(|report| ["--report", report]);
+    let args: Vec<_> = ["judge", "--arch", "riscv64", &bad]
+        .into_iter()
+        .chain(options)
+        .collect();
+    let ran = harness(&args);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stdout.contains("FAIL gkernel on riscv64"), "{ran:#?}");
+    let [json, junit, tap, github, markdown] = formats.map(|f| fs::read_to_string(at(f)).unwrap());
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["cases"][0]["name"], "gkernel::riscv64");
+    assert_eq!(json["cases"][0]["outcome"], "failed");
+    let typed = format!("harness judge --arch riscv64 {bad} --report");
+    assert!(
+        json["command"].as_str().unwrap().starts_with(&typed),
+        "{json}"
+    );
+    let junit = Document::parse(&junit).unwrap();
+    assert_eq!(junit.root_element().attribute("failures"), Some("1"));
+    assert!(tap.contains("\nnot ok 1 - gkernel::riscv64\n"), "{tap}");
+    assert!(
+        github.starts_with("::error file=tests/scenarios/gkernel.toml,"),
+        "{github}"
+    );
+    assert!(
+        markdown.starts_with("## ` gkernel::riscv64 `: did not pass\n"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn a_report_on_standard_output_is_alone_there() {
+    let ran = harness(&[GOOD, &["--report", "junit=-"]].concat());
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    Document::parse(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:#?}"));
+    assert!(ran.stderr.contains("PASS gkernel on riscv64"), "{ran:#?}");
+}
+
+#[test]
+fn what_no_report_can_be_is_refused_before_anything_is_done() {
+    refused(
+        &["--report", "pdf=x"],
+        "the formats are json, junit, tap, github, markdown",
+    );
+    refused(&["--report", "junit"], "such as junit=junit.xml");
+    refused(
+        &["--report", "junit=no/such/folder/x.xml"],
+        "mkdir -p no/such/folder",
+    );
+    refused(&["--report", "junit=tests"], "name a file in it");
+    refused(
+        &["--report", "tap=-", "--format", "json"],
+        "standard output is taken by --format json",
+    );
+    refused(
+        &["--report", "tap=-", "--report", "junit=-"],
+        "give each its own file",
+    );
+    refused(
+        &["--report", "tap=x", "--report", "junit=x"],
+        "two reports would be written to x",
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_exit_4_and_the_others_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let tap = format!("tap={}", folder.path().join("tap").display());
+    let ran = harness(&[GOOD, &["--report", "junit=/dev/full", "--report", &tap]].concat());
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(ran.stderr.contains("cannot write /dev/full"), "{ran:#?}");
+    assert!(ran.stdout.contains("PASS"), "{ran:#?}");
+    assert!(folder.path().join("tap").is_file());
+    // Nor does a report get lost because the verdict cannot be printed.
+    let json = folder.path().join("json");
+    let report = format!("json={}", json.display());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran: Ran = command(&[GOOD, &["--report", &report]].concat())
+        .stdout(full)
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(json.is_file());
+}
+
+/// Runs the program as a step of a job does.
+fn in_a_job(args: &[&str], summary: &Path) -> Ran {
+    let mut command = command(args);
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", summary);
+    command
+        .env("GITHUB_WORKSPACE", root())
+        .output()
+        .unwrap()
+        .into()
+}
+
+/// The lines that the runner acts on.
+fn acted_on(stdout: &str) -> Vec<&str> {
+    let mut stopped = None;
+    let mut found = Vec::new();
+    for line in stdout.lines() {
+        let is_command = line.trim_start().starts_with("::") || line.contains("##[");
+        match stopped {
+            Some(token) if line == format!("::{token}::") => stopped = None,
+            Some(_) => {}
+            None if is_command => match line.strip_prefix("::stop-commands::") {
+                Some(token) => stopped = Some(token),
+                None => found.push(line),
+            },
+            None => {}
+        }
+    }
+    assert_eq!(stopped, None, "commands are taken again in the end");
+    found
+}
+
+#[test]
+fn a_job_gets_annotations_and_a_summary_and_nothing_that_a_guest_says_is_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bad, summary) = (bad(folder.path()), folder.path().join("summary.md"));
+    fs::write(&summary, "of another step\n").unwrap();
+    let ran = in_a_job(&["judge", "--arch", "riscv64", &bad], &summary);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stdout.contains("##[error]forged"), "{ran:#?}");
+    let found = acted_on(&ran.stdout);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("::error file=tests/scenarios/gkernel.toml,"),
+        "{found:?}"
+    );
+    let written = fs::read_to_string(&summary).unwrap();
+    assert!(
+        written.starts_with("of another step\n## ` gkernel::riscv64 `: did not pass"),
+        "{written}"
+    );
+}
+
+#[test]
+fn json_stays_json_in_a_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bad, summary) = (bad(folder.path()), folder.path().join("summary.md"));
+    let ran = in_a_job(
+        &["judge", "--arch", "riscv64", &bad, "--format", "json"],
+        &summary,
+    );
+    let lines = ran.json()["last_lines"].clone();
+    assert!(lines.to_string().contains("##[error]forged"), "{lines}");
+    assert_eq!(acted_on(&ran.stdout), [""; 0]);
+    assert_eq!(acted_on(&ran.stderr).len(), 1, "{ran:#?}");
+}
+
+#[test]
+fn a_mistake_in_a_scenario_is_annotated_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = folder.path().join("mine.toml");
+    fs::write(&scenario, "about = 'x'\nsteps = 1\n").unwrap();
+    let scenario = scenario.display().to_string();
+    let args = [GOOD, &["--scenario", &scenario]].concat();
+    let ran = in_a_job(&args, &folder.path().join("summary.md"));
+    assert_eq!(ran.code, Some(2), "{ran:#?}");
+    let found = acted_on(&ran.stderr);
+    assert_eq!(found.len(), 1, "{ran:#?}");
+    assert!(
+        found[0].starts_with(&format!("::error file={scenario},line=2,")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_schemas_come_with_the_program() {
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(root().join("harness/docs").join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (verdict, mut matrix) = (read("verdict.schema.json"), read("matrix.schema.json"));
+    assert_eq!(harness(&["explain", "--schema", "verdict"]).json(), verdict);
+    matrix["$defs"]["verdict.schema.json"] = verdict;
+    assert_eq!(harness(&["explain", "--schema", "matrix"]).json(), matrix);
+    let both = harness(&["explain", "--schema", "matrix", "pass"]);
+    assert_eq!(both.code, Some(2), "{both:#?}");
+}
+
+/// What the page says there is, the program takes.
+#[test]
+fn the_page_has_every_format() {
+    let page = PAGES.iter().find(|page| page.name == "reports.md").unwrap();
+    let formats = entries(page.text);
+    let formats = formats
+        .iter()
+        .filter(|entry| entry.section == Some("Formats"));
+    let formats: Vec<_> = formats.map(|entry| entry.key).collect();
+    refused(
+        &["--report", "pdf=x"],
+        &format!("the formats are {}", formats.join(", ")),
+    );
+}
