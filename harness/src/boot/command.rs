@@ -112,7 +112,7 @@ pub(super) fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
 }
 
 /// A word as a POSIX shell reads it.
-fn quoted(word: &[u8]) -> Vec<u8> {
+pub fn quoted(word: &[u8]) -> Vec<u8> {
     let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=./,:+@".contains(c);
     if !word.is_empty() && word.iter().all(plain) {
         return word.to_owned();
