@@ -66,8 +66,8 @@ const HARNESS: &[(&str, &[&str])] = &[
     (
         "tools",
         &[
-            "arch", "boot", "config", "error", "files", "judge", "machine", "project", "records",
-            "run", "shown", "suggest",
+            "arch", "boot", "config", "error", "files", "judge", "machine", "matrix", "project",
+            "records", "run", "shown", "suggest",
         ],
     ),
     (

@@ -18,6 +18,7 @@ const BESIDE: &str = "machines";
 /// | scenarios, by name | `tests/scenarios/NAME.toml` | the same |
 /// | machine files, by name | `configs/machines/NAME.toml`, else as elsewhere | `machines/NAME.toml`, else those that are built in |
 /// | records of runs | `target/harness/runs` | the same beside a `Cargo.toml`, else `harness-runs` |
+/// | matrices | `target/harness/matrices` | the same beside a `Cargo.toml`, else `harness-matrices` |
 /// | hypervisor and guests | built | given as files |
 ///
 /// ```

@@ -123,6 +123,8 @@ pub enum Act {
     CloseQmp,
     /// Exit with a status.
     Exit(u8),
+    /// Exit at once with a failure, unless it has done so before in this bed.
+    BreakOnce,
     /// Die by SIGABRT.
     Abort,
     /// Die by a signal.

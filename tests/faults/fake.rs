@@ -124,6 +124,12 @@ impl Fake<'_> {
             Act::CloseSerial => self.serial = None,
             Act::CloseQmp => self.qmp = None,
             Act::Exit(code) => return Some(ExitCode::from(*code)),
+            Act::BreakOnce => {
+                let mark = self.machine.pids.with_file_name("broke");
+                if File::create_new(mark).is_ok() {
+                    return Some(ExitCode::FAILURE);
+                }
+            }
             Act::Abort => std::process::abort(),
             Act::Kill(signal) => self.kill_self(signal),
             Act::IgnoreTerm => dispositions::ignore(SIGTERM),

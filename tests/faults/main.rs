@@ -11,6 +11,7 @@ mod clocks;
 #[path = "../support/dispositions.rs"]
 mod dispositions;
 mod fake;
+mod matrix;
 mod signals;
 mod speed;
 #[path = "../support/mod.rs"]
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         .chain(survival::TESTS.iter().copied())
         .chain(accounts::TESTS.iter().copied())
         .chain(signals::TESTS.iter().copied())
+        .chain(matrix::TESTS.iter().copied())
         .chain(speed::TESTS.iter().copied())
         .map(|(name, test)| Trial::test(name, move || story(test)));
     libtest_mimic::run(&Arguments::from_args(), table.chain(others).collect()).exit_code()
@@ -57,7 +59,7 @@ fn table() -> impl Iterator<Item = &'static Case> {
 /// Every machine that the fake can be.
 fn machines() -> impl Iterator<Item = &'static Case> {
     let others = survival::CASES.iter().chain(signals::CASES);
-    let others = others.chain(accounts::OTHERS);
+    let others = others.chain(accounts::OTHERS).chain(matrix::CASES);
     table().chain(others).chain(speed::CASES)
 }
 

@@ -173,6 +173,11 @@ fn interrupted_while_ending() {
 
 /// Stands for the toolchain: cargo never ends, and has started a compiler.
 fn toolchain_that_hangs(bed: &Bed) -> String {
+    toolchain(bed, "sleep 60 & : >pids/$!; : >pids/$$; wait")
+}
+
+/// Stands for the toolchain, with this script for cargo; the PATH on which it is.
+pub fn toolchain(bed: &Bed, cargo: &str) -> String {
     let script = |name: &str, text: &str| {
         let path = bed.at("bin").join(name);
         fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("the bed is ours");
@@ -182,7 +187,7 @@ fn toolchain_that_hangs(bed: &Bed) -> String {
     fs::create_dir_all(bed.at("bin")).expect("the bed is ours");
     fs::create_dir_all(bed.at("sysroot/lib/rustlib/none/lib")).expect("the bed is ours");
     script("rustc", "echo \"$PWD/sysroot\"");
-    script("cargo", "sleep 60 & : >pids/$!; : >pids/$$; wait");
+    script("cargo", cargo);
     let path = std::env::var("PATH").expect("there is a PATH");
     format!("{}:{path}", bed.at("bin").display())
 }

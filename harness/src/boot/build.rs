@@ -61,6 +61,8 @@ pub enum Ask {
     IfChanged,
     /// Always.
     Always,
+    /// Not at all: what was built before is taken as it is.
+    Never,
 }
 
 /// Builds some targets at the same time. Returns their ELF files, in the same order.
@@ -71,7 +73,11 @@ pub async fn build(
     ask: Ask,
     progress: &Progress,
 ) -> Result<Vec<PathBuf>, Error> {
-    let stale = |target: &&Target| ask == Ask::Always || !is_fresh(project, recipe, target);
+    let stale = |target: &&Target| match ask {
+        Ask::Always => true,
+        Ask::IfChanged => !is_fresh(project, recipe, target),
+        Ask::Never => false,
+    };
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
         ask_cargo(project, recipe, &stale, progress).await?;

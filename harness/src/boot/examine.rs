@@ -99,6 +99,19 @@ impl Kind {
         Ok(kind)
     }
 
+    /// The architecture that it is for, where it tells.
+    pub fn arch(self) -> Option<Arch> {
+        match self {
+            Self::Elf { machine, .. } if machine == elf::EM_386 => Some(Arch::X86_64),
+            Self::Elf { machine, .. } => Arch::ALL
+                .into_iter()
+                .find(|&arch| machine_of(arch) == machine),
+            Self::Linux(arch) => Some(arch),
+            Self::Multiboot => Some(Arch::X86_64),
+            _ => None,
+        }
+    }
+
     /// What is wrong with it as a guest for an architecture.
     fn objection_as_guest(self, arch: Arch) -> Option<String> {
         let wanted = format!("a guest for {arch} is an ELF file for {arch}, or a flat binary");

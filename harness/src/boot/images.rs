@@ -24,6 +24,9 @@ const DISK: &str = "disk.img";
 const FIRMWARE: &str = "firmware.img";
 const FLASH: &str = "pflash.img";
 
+/// The names of all of them.
+pub const IMAGES: [&str; 4] = [KERNEL, DISK, FIRMWARE, FLASH];
+
 /// A file that becomes part of what is booted.
 pub(super) struct Part {
     pub file: PathBuf,

@@ -12,13 +12,12 @@ pub mod guard;
 pub mod image;
 mod images;
 mod known;
+mod planned;
 pub mod request;
 
-use crate::arch::Arch;
-use crate::config::challenge::Challenge;
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
-use crate::config::scenario::{GuestSource, Scenario, Send, With, plain_name};
+use crate::config::scenario::{GuestSource, Scenario, Send, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
@@ -29,9 +28,11 @@ use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, MachineUsed, RunDir};
 use build::Target;
 pub use command::{audited, quoted};
+pub use images::IMAGES;
 use images::{Part, Parts};
+use planned::random;
+pub use planned::{Planned, plan};
 pub use request::Request;
-use std::fs;
 use std::path::Path;
 
 /// A machine that can be started.
@@ -57,37 +58,26 @@ pub struct Prepared {
 
 /// Builds and writes everything that a run needs.
 pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
-    let by_hand = request.guest.as_ref();
-    let by_hand = by_hand
-        .map(|word| GuestSource::named(project, word))
-        .transpose()?;
-    let (image, by_hand) = (request.hypervisor.as_deref(), by_hand.as_ref());
-    let definition = request.definition(project)?;
-    let machine = request.wanted_machine(project, &definition)?;
-    let own = examine::is_own_hypervisor(project, image);
-    let challenge = match Challenge::fits(&machine) {
-        true => Some(Challenge::of([random()?, random()?])),
-        false => None,
-    };
-    let mode = match own {
-        true => usual_mode(project, machine.arch)?,
-        false => None,
-    };
-    let with = With {
-        guest: by_hand,
-        foreign: !own,
-        mode: mode.as_deref(),
+    let planned = plan(project, request)?;
+    let targets = planned.targets(project, request);
+    let Planned {
+        machine,
+        mut scenario,
+        guest,
+        own,
         challenge,
-        not_audited: request.no_audit.then_some("asked for without"),
-    };
-    let mut scenario = definition.resolve(project, &machine, &with)?;
-    examine::check(&machine, &scenario, image, by_hand)?;
-    let guest = by_hand.or(scenario.guest.as_ref()).cloned();
+    } = planned;
     let second = scenario.second.as_ref();
     let disk = images::disk(&machine, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario, challenge)?;
-    let (kernel, program, second_program) =
-        programs(project, &machine, request, [guest.as_ref(), second]).await?;
+    let (kernel, program, second_program) = programs(
+        project,
+        &machine,
+        request,
+        &targets?,
+        [guest.as_ref(), second],
+    )
+    .await?;
 
     let firmware = firmware::of(project, &machine, own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
@@ -184,15 +174,6 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     })
 }
 
-/// The mode in which the workspace's hypervisor runs a guest if its disk names none.
-fn usual_mode(project: &Project, arch: Arch) -> Result<Option<String>, Error> {
-    // Without the file there may still be a hypervisor, built with another harness.
-    if !project.recipe().is_file() {
-        return Ok(None);
-    }
-    Ok(Recipe::load(project, arch)?.mode)
-}
-
 /// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
 fn note(project: &Project, machine: &Machine) -> Option<String> {
     let usual = machine.name == machine.arch.name() && project.is_workspace();
@@ -204,29 +185,14 @@ async fn programs(
     project: &Project,
     machine: &Machine,
     request: &Request,
+    targets: &[Target],
     guests: [Option<&GuestSource>; 2],
 ) -> Result<(Part, Option<Part>, Option<Part>), Error> {
-    let mut targets = Vec::new();
-    if request.hypervisor.is_none() {
-        if !project.is_workspace() {
-            return Err(Error::Usage(format!(
-                "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
-                 name a file (--hypervisor FILE, Request::hypervisor)",
-                project.folder().display()
-            )));
-        }
-        targets.push(Target::Hypervisor);
-    }
-    for guest in guests {
-        if let Some(GuestSource::Program(name)) = guest {
-            targets.push(Target::Guest(name.clone()));
-        }
-    }
     let built = if targets.is_empty() {
         Vec::new()
     } else {
         let recipe = Recipe::load(project, machine.arch)?;
-        build::build(project, &recipe, &targets, request.ask, &request.progress).await?
+        build::build(project, &recipe, targets, request.ask, &request.progress).await?
     };
     let mut built = built.into_iter();
     let mut next_built = || built.next().expect("one file for each target");
@@ -242,17 +208,6 @@ async fn programs(
 /// A token that the guest cannot know.
 pub(crate) fn nonce() -> Result<String, Error> {
     Ok(format!("{:016x}{:016x}", random()?, random()?))
-}
-
-/// A number that nobody can know beforehand.
-fn random() -> Result<u64, Error> {
-    use std::io::Read;
-    let mut bytes = [0; 8];
-    let source = Path::new("/dev/urandom");
-    fs::File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|e| Error::io("read", source, &e))?;
-    Ok(u64::from_ne_bytes(bytes))
 }
 
 fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {

@@ -3,7 +3,7 @@
 use super::{Arches, Format, one_or_all, output};
 use crate::error::Error;
 use crate::project::Project;
-use crate::tools::bench::{self, exits, soak};
+use crate::tools::bench::{self, exits, matrix, soak};
 use clap::Args;
 
 /// Its options.
@@ -32,6 +32,9 @@ pub(super) struct BenchArgs {
     /// that waits
     #[arg(long, conflicts_with = "soak")]
     exits: bool,
+    /// Measure `harness matrix` instead: the main scenario on all architectures, and all cases
+    #[arg(long, conflicts_with_all = ["soak", "exits", "arch"])]
+    matrix: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -40,6 +43,11 @@ pub(super) struct BenchArgs {
 /// Measures and reports; the exit code says whether every bound was kept.
 pub(super) async fn bench(project: &Project, args: &BenchArgs) -> Result<u8, Error> {
     let program = super::own_program()?;
+    if args.matrix {
+        let figures = matrix::measure(project, &program, args.runs.into()).await?;
+        report(args.format, &figures.human(), &figures)?;
+        return Ok(u8::from(!figures.within_budget()));
+    }
     let mut all_well = true;
     for &arch in &args.arch.0 {
         all_well &= match args.soak {

@@ -55,6 +55,12 @@ impl Live {
         }
     }
 
+    /// Prints a line, or several, that are safe.
+    pub(super) fn say(&self, text: &str) {
+        self.queue.state().take(text);
+        self.queue.changed.notify_one();
+    }
+
     /// Waits until everything is printed, or the reader has gone.
     ///
     /// # Errors

@@ -10,11 +10,13 @@ mod itself;
 mod judge;
 mod list;
 mod live;
+mod matrix;
 mod mutants;
 mod new;
 mod output;
 mod page;
 mod reports;
+mod progress;
 mod run;
 mod shell;
 mod signals;
@@ -90,6 +92,8 @@ enum Command {
         #[arg(long, value_name = "ARCH", value_parser = one_or_all)]
         arch: Arches,
     },
+    /// Build, boot and judge many cases at once: scenarios on machines
+    Matrix(matrix::MatrixArgs),
     /// Judge a recorded run or console, without a machine
     #[command(after_help = examples::JUDGE)]
     Judge(judge::JudgeArgs),
@@ -264,10 +268,13 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The command has a thread of its own. It may wait there for a file system that does not answer, and
 /// an interrupt, which this thread waits for, still ends the program.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let mut cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return output::answer(&error),
     };
+    if let Command::Matrix(args) = &mut cli.command {
+        args.typed = arguments;
+    }
     let requests = Requests::settle();
     let runtime = match event_loop() {
         Ok(runtime) => runtime,
@@ -337,6 +344,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     };
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
+        Command::Matrix(args) => matrix::matrix(&project, args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_)
         | Command::Explain(_)

@@ -62,8 +62,9 @@ fn prune_within(parent: &Path, since: Option<&str>, room: u64) {
     }
 }
 
-/// The runs of a kind that are kept, from the newest on.
-struct Kept {
+/// The runs of a kind that are kept, from the newest on; or other folders of records.
+#[derive(Debug)]
+pub struct Kept {
     most: usize,
     room: u64,
     runs: usize,
@@ -72,7 +73,7 @@ struct Kept {
 
 impl Kept {
     /// None yet, of `most` runs that may take up `room` bytes.
-    fn new(most: usize, room: u64) -> Self {
+    pub fn new(most: usize, room: u64) -> Self {
         Self {
             most,
             room,
@@ -82,7 +83,7 @@ impl Kept {
     }
 
     /// Whether the next run, of `size` bytes, is kept too. The newest is, whatever its size.
-    fn takes(&mut self, size: u64) -> bool {
+    pub fn takes(&mut self, size: u64) -> bool {
         self.runs += 1;
         self.bytes += size;
         self.runs <= self.most && (self.bytes <= self.room || self.runs == 1)
@@ -128,12 +129,18 @@ fn is_young(run: &Path) -> bool {
 }
 
 fn looks_like_a_run(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.len() > 17
+    let start = name.split_once('-');
+    start.is_some_and(|(stamp, rest)| is_stamp(stamp) && !rest.is_empty())
+}
+
+/// Whether a text is a [stamp], such as `20261126T135712Z`.
+pub fn is_stamp(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() == 16
         && bytes[..8].iter().all(u8::is_ascii_digit)
         && bytes[8] == b'T'
         && bytes[9..15].iter().all(u8::is_ascii_digit)
-        && bytes[15..17] == *b"Z-"
+        && bytes[15] == b'Z'
 }
 
 #[cfg(test)]

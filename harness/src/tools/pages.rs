@@ -19,7 +19,7 @@ pub struct Page {
 }
 
 /// All pages, in the order of lookup.
-pub const PAGES: [Page; 5] = [
+pub const PAGES: [Page; 7] = [
     Page {
         name: "scenario.md",
         text: include_str!("../../docs/scenario.md"),
@@ -39,6 +39,10 @@ pub const PAGES: [Page; 5] = [
     Page {
         name: "reports.md",
         text: include_str!("../../docs/reports.md"),
+    },
+    Page {
+        name: "matrix.md",
+        text: include_str!("../../docs/matrix.md"),
     },
 ];
 

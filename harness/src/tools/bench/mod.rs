@@ -1,5 +1,6 @@
 //! Measures the harness. `harness bench`: its cost and its speed. `harness bench --soak`: how often it
-//! is wrong. `harness bench --exits`: what the hypervisor costs its guests.
+//! is wrong. `harness bench --exits`: what the hypervisor costs its guests. `harness bench --matrix`: how well many runs share
+//! the processors.
 //!
 //! The same QEMU command runs alone, through the harness and through `x`, in turn, so that all three
 //! see the same state of the computer. The results are medians.
@@ -9,6 +10,7 @@ pub mod exits;
 mod failing;
 mod judging;
 mod logging;
+pub mod matrix;
 pub mod soak;
 
 use crate::arch::Arch;

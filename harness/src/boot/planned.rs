@@ -1,0 +1,117 @@
+//! What a run is to boot, as far as files tell: its machine, its scenario, its programs. Nothing is built
+//! or written.
+
+use super::build::Target;
+use super::examine;
+use super::request::Request;
+use crate::arch::Arch;
+use crate::config::challenge::Challenge;
+use crate::config::machine::Machine;
+use crate::config::recipe::Recipe;
+use crate::config::scenario::{GuestSource, Scenario, With};
+use crate::error::Error;
+use crate::project::Project;
+use std::fs;
+use std::path::Path;
+
+/// What a request comes to.
+#[derive(Debug)]
+pub struct Planned {
+    /// The machine.
+    pub machine: Machine,
+    /// The scenario, resolved for it.
+    pub scenario: Scenario,
+    /// The guest: the one that is named by hand, or the scenario's.
+    pub guest: Option<GuestSource>,
+    /// Whether the workspace's own hypervisor is booted.
+    pub(super) own: bool,
+    /// What the machine's flash is to hold for this run.
+    pub(super) challenge: Option<Challenge>,
+}
+
+/// Reads all that a request names.
+///
+/// # Errors
+///
+/// A file is missing or not right, or what is named does not go together.
+pub fn plan(project: &Project, request: &Request) -> Result<Planned, Error> {
+    let by_hand = request.guest.as_ref();
+    let by_hand = by_hand
+        .map(|word| GuestSource::named(project, word))
+        .transpose()?;
+    let image = request.hypervisor.as_deref();
+    let definition = request.definition(project)?;
+    let machine = request.wanted_machine(project, &definition)?;
+    let own = examine::is_own_hypervisor(project, image);
+    let challenge = match Challenge::fits(&machine) {
+        true => Some(Challenge::of([random()?, random()?])),
+        false => None,
+    };
+    let mode = match own {
+        true => usual_mode(project, machine.arch)?,
+        false => None,
+    };
+    let with = With {
+        guest: by_hand.as_ref(),
+        foreign: !own,
+        mode: mode.as_deref(),
+        challenge,
+        not_audited: request.no_audit.then_some("asked for without"),
+    };
+    let scenario = definition.resolve(project, &machine, &with)?;
+    examine::check(&machine, &scenario, image, by_hand.as_ref())?;
+    Ok(Planned {
+        guest: by_hand.or_else(|| scenario.guest.clone()),
+        machine,
+        scenario,
+        own,
+        challenge,
+    })
+}
+
+impl Planned {
+    /// What of it the workspace builds: the hypervisor first, if it does, and then the guests in their order.
+    ///
+    /// # Errors
+    ///
+    /// No hypervisor is named, and there is no workspace to build one in.
+    pub fn targets(&self, project: &Project, request: &Request) -> Result<Vec<Target>, Error> {
+        let mut targets = Vec::new();
+        if request.hypervisor.is_none() {
+            if !project.is_workspace() {
+                return Err(Error::Usage(format!(
+                    "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
+                     name a file (--hypervisor FILE, Request::hypervisor)",
+                    project.folder().display()
+                )));
+            }
+            targets.push(Target::Hypervisor);
+        }
+        for guest in self.guest.iter().chain(&self.scenario.second) {
+            if let GuestSource::Program(name) = guest {
+                targets.push(Target::Guest(name.clone()));
+            }
+        }
+        Ok(targets)
+    }
+}
+
+/// The mode in which the workspace's hypervisor runs a guest if its disk names none.
+fn usual_mode(project: &Project, arch: Arch) -> Result<Option<String>, Error> {
+    // Without the file there may still be a hypervisor, built with another harness.
+    if !project.recipe().is_file() {
+        return Ok(None);
+    }
+    Ok(Recipe::load(project, arch)?.mode)
+}
+
+/// A number that nobody can know beforehand.
+pub(super) fn random() -> Result<u64, Error> {
+    use std::io::Read;
+    let mut bytes = [0; 8];
+    let source = Path::new("/dev/urandom");
+    fs::File::open(source)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|e| Error::io("read", source, &e))?;
+    Ok(u64::from_ne_bytes(bytes))
+}

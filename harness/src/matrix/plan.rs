@@ -1,0 +1,308 @@
+//! The cases of a matrix: scenarios × machines.
+//!
+//! A mode is a scenario of its own here, such as `gkernel-el0`. A scenario that asks for a machine is made for that one, and
+//! so it is run on no other, unless both are named by hand.
+
+use super::filter::Filter;
+use super::results::Shard;
+use super::shard;
+use crate::arch::Arch;
+use crate::boot::build::Target;
+use crate::boot::{self, Request};
+use crate::config::machine::Machine;
+use crate::config::scenario::{Definition, Machines, Summary};
+use crate::error::Error;
+use crate::project::Project;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A case: a scenario on a machine.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// `scenario::machine`.
+    pub name: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The machine.
+    pub machine: String,
+    /// The machine's architecture.
+    pub arch: Arch,
+    definition: Definition,
+    /// The machine as it is named by hand, if it is.
+    by_hand: Option<OsString>,
+    /// What is booted instead of the workspace's own hypervisor.
+    hypervisor: Option<PathBuf>,
+}
+
+impl Case {
+    fn new(
+        definition: &Definition,
+        machine: &Machine,
+        by_hand: Option<OsString>,
+        hypervisor: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            name: format!("{}::{}", definition.name(), machine.name),
+            scenario: definition.name().to_owned(),
+            machine: machine.name.clone(),
+            arch: machine.arch,
+            definition: definition.clone(),
+            by_hand,
+            hypervisor,
+        }
+    }
+
+    /// Its run.
+    pub fn request(&self) -> Request {
+        let mut request = Request::with_scenario(self.definition.clone()).arch(self.arch);
+        request.machine = self.by_hand.clone();
+        request.hypervisor = self.hypervisor.clone();
+        request
+    }
+}
+
+/// What a matrix is to be of. By default it is of every scenario that has a name, on each of its architectures.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Scenarios: names in `tests/scenarios`, or files. All that have a name, if there are none.
+    pub scenarios: Vec<String>,
+    /// Machines: names, or files. If there are none, a scenario is run on the machine that it asks for, or else on the one
+    /// that is named after the architecture.
+    pub machines: Vec<OsString>,
+    /// Architectures. All of them, if there are none.
+    pub arches: Vec<Arch>,
+    /// What is booted instead of the workspace's own hypervisor. If there is one, the matrix is of these architectures.
+    pub hypervisors: BTreeMap<Arch, PathBuf>,
+    /// Which of the cases; those that any of the expressions takes. All of them, if there are none.
+    pub filters: Vec<Filter>,
+    /// Only the cases that did not pass in the newest matrix.
+    pub only_failed: bool,
+    /// The names of the cases that did not pass in the newest matrix, if there is one.
+    pub failed: Option<BTreeSet<String>>,
+    /// Only this part of the cases.
+    pub shard: Option<Shard>,
+}
+
+/// The cases of a matrix, sorted by name, and what has to be built for them.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// How many steps the story of each has.
+    pub steps: Vec<usize>,
+    /// What the workspace builds for them: each once.
+    pub targets: Vec<(Arch, Target)>,
+}
+
+/// The cases that a selection has, sorted by name.
+///
+/// # Errors
+///
+/// A scenario or a machine is missing or not right; two cases have the same name; or there is no case.
+pub fn cases(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
+    let all = all(project, selection)?;
+    let mut chosen: BTreeSet<_> = match &selection.filters[..] {
+        [] => all.iter().map(|case| case.name.clone()).collect(),
+        filters => {
+            let mut chosen = BTreeSet::new();
+            for filter in filters {
+                chosen.extend(filter.choose(&all, selection.failed.as_ref())?);
+            }
+            chosen
+        }
+    };
+    if selection.only_failed {
+        let failed = selection.failed.as_ref().ok_or_else(|| {
+            Error::Usage("there is no earlier matrix whose failed cases could be run again".into())
+        })?;
+        chosen.retain(|name| failed.contains(name));
+    }
+    let arches = &selection.arches;
+    let mut cases = all;
+    cases.retain(|case| {
+        let of_arch = arches.is_empty() || arches.contains(&case.arch);
+        of_arch && chosen.contains(&case.name)
+    });
+    if cases.is_empty() {
+        return Err(Error::Usage(none_left(selection)));
+    }
+    let Some(part) = selection.shard else {
+        return Ok(cases);
+    };
+    let count = cases.len();
+    match shard::part(cases, part) {
+        part if !part.is_empty() => Ok(part),
+        _ => Err(Error::Usage(format!(
+            "part {part} is empty, since there are {count} cases: deal them out to at most as many"
+        ))),
+    }
+}
+
+/// Why there is no case.
+fn none_left(selection: &Selection) -> String {
+    if selection.only_failed {
+        return "no case that is chosen failed in the newest matrix: there is nothing to run again"
+            .into();
+    }
+    "no case is left: what is chosen by --scenario, --machine, --arch, --hypervisor and the filter has no case in common \
+     (harness matrix --list shows all)"
+        .into()
+}
+
+/// All cases of some scenarios and machines.
+fn all(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
+    let mut cases = BTreeMap::new();
+    for definition in definitions(project, &selection.scenarios)? {
+        for (machine, by_hand) in machines(project, selection, &definition)? {
+            let hypervisor = selection.hypervisors.get(&machine.arch).cloned();
+            if hypervisor.is_none() && !selection.hypervisors.is_empty() {
+                continue;
+            }
+            let case = Case::new(&definition, &machine, by_hand, hypervisor);
+            if let Some(other) = cases.insert(case.name.clone(), case) {
+                return Err(Error::Usage(format!(
+                    "two cases would have the name {}: give one of the scenarios, or of the machines, another name",
+                    other.name
+                )));
+            }
+        }
+    }
+    if cases.is_empty() {
+        return Err(Error::Usage(none_left(selection)));
+    }
+    Ok(cases.into_values().collect())
+}
+
+/// The scenarios that are named, or else all that have a name.
+fn definitions(project: &Project, named: &[String]) -> Result<Vec<Definition>, Error> {
+    let named: BTreeSet<_> = match named {
+        [] => project.scenario_names().into_iter().collect(),
+        named => named.iter().cloned().collect(),
+    };
+    if named.is_empty() {
+        return Err(Error::Usage(format!(
+            "which scenarios? there are none in {}; name files: --scenario FILE",
+            project.scenarios().display()
+        )));
+    }
+    let named = named.iter();
+    named.map(|name| Definition::named(project, name)).collect()
+}
+
+/// The machines that a scenario is run on, and how each is named by hand, if it is.
+fn machines(
+    project: &Project,
+    selection: &Selection,
+    scenario: &Definition,
+) -> Result<Vec<(Machine, Option<OsString>)>, Error> {
+    let summary = scenario.summary(project)?;
+    let mut own = Vec::new();
+    for arch in arches(project, &summary)? {
+        own.extend(scenario.machine(project, None, Some(arch))?);
+    }
+    if selection.machines.is_empty() {
+        return Ok(own.into_iter().map(|machine| (machine, None)).collect());
+    }
+    let mut machines = Vec::new();
+    for word in &selection.machines {
+        let machine = Machine::named(project, word)?;
+        let asks = asks_for_one(&summary, machine.arch) && selection.scenarios.is_empty();
+        let is_it = |own: &Machine| own.origins == machine.origins;
+        let fits = match asks {
+            true => own.iter().any(is_it),
+            false => own.iter().any(|own| own.arch == machine.arch),
+        };
+        if fits {
+            machines.push((machine, Some(word.clone())));
+        }
+    }
+    Ok(machines)
+}
+
+/// Whether a scenario asks for a machine on an architecture.
+fn asks_for_one(summary: &Summary, arch: Arch) -> bool {
+    match &summary.machine {
+        Some(Machines::One(_)) => true,
+        Some(Machines::Each(each)) => each.contains_key(&arch),
+        None => false,
+    }
+}
+
+/// The architectures that a scenario is run on: its own; or, where it names none and asks for one machine, that machine's.
+fn arches(project: &Project, summary: &Summary) -> Result<Vec<Arch>, Error> {
+    match &summary.machine {
+        Some(Machines::One(name)) if summary.arches == Arch::ALL => {
+            Ok(vec![Machine::named(project, name)?.arch])
+        }
+        _ => Ok(summary.arches.clone()),
+    }
+}
+
+/// Resolves the cases, so that each mistake in a file is found before anything is built or run.
+///
+/// # Errors
+///
+/// A scenario is not right for its machine, or what a case boots is not.
+pub fn plan(project: &Project, cases: Vec<Case>) -> Result<Plan, Error> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = cases.len().div_ceil(threads).max(1);
+    let resolve = |case: &Case| {
+        let request = case.request();
+        let planned = boot::plan(project, &request)?;
+        let steps = planned.scenario.story.steps().len();
+        Ok::<_, Error>((steps, planned.targets(project, &request)?))
+    };
+    let resolved: Result<Vec<_>, Error> = std::thread::scope(|scope| {
+        let shares = cases.chunks(share);
+        let threads: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().map(resolve).collect::<Vec<_>>()))
+            .collect();
+        let results = threads.into_iter().flat_map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        results.collect()
+    });
+    let (mut steps, mut targets) = (Vec::new(), Vec::new());
+    for (case, (count, wanted)) in cases.iter().zip(resolved?) {
+        steps.push(count);
+        for target in wanted {
+            let target = (case.arch, target);
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+    }
+    Ok(Plan {
+        cases,
+        steps,
+        targets,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// A case of a scenario that does not matter, on a machine whose name begins with its architecture.
+    pub fn case(scenario: &str, machine: &str) -> Case {
+        let arch = Arch::ALL
+            .into_iter()
+            .find(|arch| machine.starts_with(arch.name()));
+        Case {
+            name: format!("{scenario}::{machine}"),
+            scenario: scenario.to_owned(),
+            machine: machine.to_owned(),
+            arch: arch.expect("the name begins with it"),
+            definition: Definition::from_text(scenario, ""),
+            by_hand: None,
+            hypervisor: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
