@@ -12,7 +12,10 @@ mod mutants;
 mod new;
 mod output;
 mod run;
+mod shell;
 mod signals;
+mod terminal;
+mod watch;
 
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
@@ -77,6 +80,8 @@ Exit codes:
 enum Command {
     /// Build, boot and judge
     Run(run::RunArgs),
+    /// Run, and run again what a change of a source, a scenario or a machine's file concerns
+    Watch(watch::WatchArgs),
     /// Build the hypervisor and its guests
     Build {
         /// The architecture, or all of them
@@ -260,18 +265,21 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
             Err(error) => complain(&no_thread(&error)),
         }
     });
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         tokio::select! {
             biased; // so that an interrupt is noticed from the start
             () = requests.wait() => {
                 let _ = stop.send(()); // it may have ended just now
                 let _ = tokio::time::timeout(GRACE, command).await;
+                terminal::restore(); // before anything is said on it
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
             code = &mut command => code,
         }
-    })
+    });
+    terminal::restore(); // where the command was not waited for
+    code
 }
 
 /// The command's thread: does what is asked for, until it is done or told to stop.
@@ -312,6 +320,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     };
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
+        Command::Watch(args) => watch::watch(&project, &args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_) | Command::Explain(_) | Command::Audit(_) => {
             unreachable!("it was taken above")
