@@ -19,7 +19,7 @@ fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &str| folder.path().join(path);
     fs::create_dir_all(at("tests/scenarios/base")).unwrap();
-    fs::create_dir_all(at("machines")).unwrap();
+    fs::create_dir_all(at("configs/machines")).unwrap();
     let qemu = at("qemu");
     // It notes that it was started, and waits while there is a file that says so.
     let script = "#!/bin/sh\necho \"$PWD\" >>\"${0%/*}/started\"\n\
@@ -29,8 +29,8 @@ fn project() -> tempfile::TempDir {
     std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
     fs::set_permissions(&qemu, mode).unwrap();
     let machine =
-        "arch = 'riscv64'\n[qemu]\nprogram = '../qemu'\nmachine = ['-kernel', '{kernel}']\n";
-    fs::write(at("machines/mine.toml"), machine).unwrap();
+        "arch = 'riscv64'\n[qemu]\nprogram = '../../qemu'\nmachine = ['-kernel', '{kernel}']\n";
+    fs::write(at("configs/machines/mine.toml"), machine).unwrap();
     fs::write(at("tests/scenarios/base/story.toml"), STORY).unwrap();
     for name in ["one", "two"] {
         let text = format!("about = '{name}'\nextends = 'base/story'\nmachine = 'mine'\n");
@@ -62,7 +62,7 @@ impl Watching {
                 "kernel.bin",
             ])
             .current_dir(folder.path())
-            .env_remove("HARNESS_ROOT")
+            .env("HARNESS_ROOT", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -160,7 +160,7 @@ fn a_change_runs_again_what_it_concerns() {
         ["one", "two"]
     );
     assert_eq!(
-        watching.after(|at| append(at.join("machines/mine.toml"), "# more\n")),
+        watching.after(|at| append(at.join("configs/machines/mine.toml"), "# more\n")),
         ["one", "two"]
     );
     assert_eq!(
@@ -262,7 +262,7 @@ fn it_may_end_by_itself_with_the_worst_result() {
             "0",
         ])
         .current_dir(folder.path())
-        .env_remove("HARNESS_ROOT")
+        .env("HARNESS_ROOT", folder.path())
         .output()
         .unwrap();
     assert_eq!(status.status.code(), Some(4), "{status:?}");

@@ -21,6 +21,7 @@ pub const CASES: &[Case] = &[
             ONE,
             Say(PROMPT),
             Hear("ls\r"),
+            Say("\r\n"),
             TWO,
             THREE,
             OFF,

@@ -101,7 +101,7 @@ mod tests {
         for name in Accel::NAMES {
             assert!(name.parse::<Accel>().is_ok(), "{name}");
         }
-        let error = "kmv".parse::<Accel>().unwrap_err().to_string();
+        let error = "kvmm".parse::<Accel>().unwrap_err().to_string();
         assert!(error.contains("did you mean `kvm`?"), "{error}");
         assert!("".parse::<Accel>().is_err());
     }
