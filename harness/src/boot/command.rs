@@ -177,11 +177,13 @@ mod tests {
             program: "qemu".into(),
             oldest: (0, 0),
             args: ["-machine", "virt", "-m", "1G"].map(str::to_owned).into(),
+            accelerator: None,
             folder: ".".into(),
             witness: None,
             firmware: None,
             audit: None,
             typed: Vec::new(),
+            gdb: None,
         };
         let plan = AuditPlan {
             arch: crate::arch::Arch::Riscv64,
@@ -220,11 +222,13 @@ mod tests {
             program: "sh".into(),
             oldest: (0, 0),
             args: vec!["-c".into(), "a line\nfalse".into()],
+            accelerator: None,
             folder: folder.clone(),
             witness: None,
             firmware: None,
             audit: None,
             typed: Vec::new(),
+            gdb: None,
         };
         let script = "pwd; printf '%s|' \"$TMPDIR\" \"$@\"";
         let by_hand = ["-c", script, "sh", "a b", "it's"].map(str::to_owned);

@@ -1,16 +1,19 @@
 //! Turns a user's request into a machine that can be started: builds, images, the command.
 
+mod accel;
 mod audited;
 pub mod build;
 pub mod cargo;
 pub mod cmdline;
 mod command;
+mod debug;
 pub mod examine;
 pub mod firmware;
 pub mod freshness;
 pub mod guard;
 pub mod image;
 mod images;
+pub mod inputs;
 mod known;
 mod planned;
 pub mod request;
@@ -52,6 +55,8 @@ pub struct Prepared {
     pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
+    /// What is booted, as the records have it.
+    pub booted: Booted,
     /// Its programs, in which addresses are looked up.
     pub programs: Programs,
 }
@@ -66,6 +71,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         guest,
         own,
         challenge,
+        accel,
     } = planned;
     let second = scenario.second.as_ref();
     let disk = images::disk(&machine, &scenario, guest.is_some())?;
@@ -96,6 +102,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         machine: Some(MachineUsed::of(&machine)),
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
+        accelerator: None,
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
         second: second_program.as_ref().map(Part::hashed),
@@ -131,6 +138,9 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     let known = known::known(&scenario, &kernel, &guests);
     scenario.story.know(known);
     let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
+    notes.extend(accel.note);
+    let not_logged = scenario.not_logged.iter();
+    notes.extend(not_logged.map(|why| format!("not compared with QEMU's log: {why}")));
     let audit = audited::of_run(
         &mut scenario,
         machine.arch,
@@ -154,12 +164,26 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
     }
     let mut launch = launch(&machine, &scenario, &values, dir.path());
+    launch.accelerator = accel.accelerator;
+    launch.args.extend(accel.args.iter().cloned());
     if let Some(plan) = audit {
         command::audited(&mut launch, plan);
+    }
+    if request.gdb {
+        let debugged = debug::Debugged {
+            arch: machine.arch,
+            hypervisor: &kernel,
+            guests: &guests,
+            guest_at: scenario.guest_at,
+        };
+        notes.push(debug::NO_CLOCK.into());
+        dir.write(debug::SCRIPT, debugged.script());
+        debug::wait(&mut launch, debugged.arch);
     }
     let by_hand = command::BY_HAND.map(str::to_owned).into_iter();
     let by_hand: Vec<_> = by_hand
         .chain(filled(&machine.qemu.machine, &values))
+        .chain(accel.args)
         .collect();
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
@@ -170,6 +194,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         by_hand,
         nonce,
         dir,
+        booted,
         programs,
     })
 }
@@ -224,11 +249,13 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         program: machine.qemu.program.clone(),
         oldest: machine.qemu.oldest,
         args,
+        accelerator: None,
         folder: dir.to_owned(),
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
         audit: None,
         typed: scenario.sends.iter().map(typed).collect(),
+        gdb: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a run is to boot, as far as files tell: its machine, its scenario, its programs. Nothing is built
 //! or written.
 
+use super::accel::{self, Chosen};
 use super::build::Target;
+use super::debug;
 use super::examine;
 use super::request::Request;
 use crate::arch::Arch;
@@ -10,6 +12,7 @@ use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
 use crate::config::scenario::{GuestSource, Scenario, With};
 use crate::error::Error;
+use crate::machine::kvm;
 use crate::project::Project;
 use std::fs;
 use std::path::Path;
@@ -27,6 +30,8 @@ pub struct Planned {
     pub(super) own: bool,
     /// What the machine's flash is to hold for this run.
     pub(super) challenge: Option<Challenge>,
+    /// What executes its instructions.
+    pub(super) accel: Chosen,
 }
 
 /// Reads all that a request names.
@@ -51,14 +56,27 @@ pub fn plan(project: &Project, request: &Request) -> Result<Planned, Error> {
         true => usual_mode(project, machine.arch)?,
         false => None,
     };
-    let with = With {
+    let mut with = With {
         guest: by_hand.as_ref(),
         foreign: !own,
         mode: mode.as_deref(),
         challenge,
-        not_audited: request.no_audit.then_some("asked for without"),
+        not_audited: match (request.no_audit, request.gdb) {
+            (true, _) => Some("asked for without"),
+            (false, true) => Some(debug::NO_AUDIT),
+            (false, false) => None,
+        },
+        not_logged: None,
     };
-    let scenario = definition.resolve(project, &machine, &with)?;
+    let mut scenario = definition.resolve(project, &machine, &with)?;
+    let accounts = scenario.audit.is_some() || scenario.story.spec().witness.is_some();
+    let kvm = || kvm::usable(machine.arch);
+    let accel = accel::choose(request.accel, &machine, accounts, kvm)?;
+    if accel.is_kvm() && accounts {
+        with.not_audited = with.not_audited.or(Some(accel::NO_AUDIT));
+        with.not_logged = Some(accel::NO_LOG);
+        scenario = definition.resolve(project, &machine, &with)?;
+    }
     examine::check(&machine, &scenario, image, by_hand.as_ref())?;
     Ok(Planned {
         guest: by_hand.or_else(|| scenario.guest.clone()),
@@ -66,6 +84,7 @@ pub fn plan(project: &Project, request: &Request) -> Result<Planned, Error> {
         scenario,
         own,
         challenge,
+        accel,
     })
 }
 

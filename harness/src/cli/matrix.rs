@@ -1,12 +1,13 @@
 //! `harness matrix`.
 
+use super::itself::command_line;
 use super::progress::Board;
-use super::{Format, arch, output, say, text_of};
+use super::reports::ReportArgs;
+use super::{Format, arch, output, page, say, text_of};
 use crate::arch::Arch;
 use crate::boot::build::Ask;
 use crate::boot::cargo::Progress;
 use crate::boot::examine::Kind;
-use crate::boot::quoted;
 use crate::config::parse_duration;
 use crate::error::Error;
 use crate::files;
@@ -87,6 +88,8 @@ pub(super) struct MatrixArgs {
     /// Leave out the audit: do not look at what the machines hold. The results say so
     #[arg(long)]
     no_audit: bool,
+    #[command(flatten)]
+    reports: ReportArgs,
     /// Show the cases, and run none
     #[arg(long)]
     list: bool,
@@ -96,9 +99,6 @@ pub(super) struct MatrixArgs {
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// The whole command line, which the results note
-    #[arg(skip)]
-    pub(super) typed: Vec<OsString>,
 }
 
 /// What a case is that passed after the set-up had failed it.
@@ -112,7 +112,9 @@ enum Flaky {
 
 /// Runs the cases and reports; the exit code of all.
 pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Result<u8, Error> {
-    let (format, table) = (args.format, args.table);
+    let (format, table, reports) = (args.format, args.table, args.reports.clone());
+    reports.check(format == Format::Json)?;
+    let stdout_is_taken = format == Format::Json || reports.take_stdout();
     let cases = plan::cases(project, &selection(project, &args)?)?;
     if args.list {
         let names: Vec<_> = cases.iter().map(|case| &*case.name).collect();
@@ -123,11 +125,11 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
         return Ok(0);
     }
     let plan = plan::plan(project, cases)?;
-    let mut board = Board::new(format == Format::Human);
+    let mut board = Board::new(!stdout_is_taken);
     let options = Options {
         ask,
         progress: Progress::to(board.aside()),
-        ..options(project, args)
+        ..options(args)
     };
     build(project, &plan, &options, &board).await?;
     let names = plan.cases.iter().map(|case| case.name.clone()).collect();
@@ -141,7 +143,20 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
     interrupted.0 = None;
     drop(shown);
     board.finish().await?;
-    publish(project, &results?, &folder, format, table)
+    let results = results?;
+    // What cannot be printed is written all the same.
+    let printed = publish(
+        project,
+        &results,
+        &folder,
+        &Shown {
+            format,
+            table,
+            stdout_is_taken,
+        },
+    );
+    let written = reports.write(&results, project, stdout_is_taken);
+    printed.and_then(|code| written.map(|()| code))
 }
 
 /// Says where the results of a matrix are that was given up.
@@ -172,33 +187,48 @@ async fn build(
     built
 }
 
-/// Shows the results, and writes what others read of them: every format and the page have their place here.
+/// How the results are shown.
+struct Shown {
+    format: Format,
+    /// The whole table.
+    table: bool,
+    /// Standard output belongs to a program.
+    stdout_is_taken: bool,
+}
+
+/// Makes the page, and shows the results.
 fn publish(
     project: &Project,
     results: &Results,
     folder: &Path,
-    format: Format,
-    table: bool,
+    shown: &Shown,
 ) -> Result<u8, Error> {
-    let code = results.exit_code();
-    match format {
+    let page = page::write(project, folder);
+    match shown.format {
         Format::Json => output::json(results)?,
         Format::Human => {
-            let mut text = summary::summary(results, table);
+            let mut text = summary::summary(results, shown.table);
+            if let Ok(page) = &page {
+                text += &format!("  page:    {}\n", shown_path(page));
+            }
             let file = shown_path(&folder.join(folder::RESULTS));
             text += &format!("  results: {file}\n");
-            if results
-                .cases
-                .iter()
+            let cases = results.cases.iter();
+            if cases
+                .clone()
                 .any(|case| is_to_be_repeated(results, case.outcome))
             {
                 let program = program(project);
                 text += &format!("  again:   {program} matrix --rerun-failed\n");
             }
-            output::paint(&text)?;
+            match shown.stdout_is_taken {
+                true => output::paint_aside(&text),
+                false => output::paint(&text)?,
+            }
         }
     }
-    Ok(code)
+    page?;
+    Ok(results.exit_code())
 }
 
 /// Whether `--rerun-failed` runs a case with this outcome.
@@ -226,9 +256,9 @@ fn shown_path(path: &Path) -> String {
     crate::shown::safe(&path).into_owned()
 }
 
-fn options(project: &Project, args: MatrixArgs) -> Options {
+fn options(args: MatrixArgs) -> Options {
     let mut options = Options::default();
-    options.command = command_line(project, &args.typed);
+    options.command = command_line();
     options.jobs = args.jobs.unwrap_or(options.jobs);
     options.retries = args.retries;
     options.fail_fast = args.fail_fast;
@@ -239,19 +269,6 @@ fn options(project: &Project, args: MatrixArgs) -> Options {
     options.records = args.records;
     options.shard = args.shard;
     options
-}
-
-/// The command line as one would type it.
-fn command_line(project: &Project, typed: &[OsString]) -> String {
-    let words = typed.iter().skip(1);
-    let words = words.map(|word| quoted(word.as_bytes()));
-    let words = words.map(|word| String::from_utf8_lossy(&word).into_owned());
-    let program = program(project).to_owned();
-    [program]
-        .into_iter()
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 fn selection(project: &Project, args: &MatrixArgs) -> Result<Selection, Error> {

@@ -10,16 +10,19 @@ mod itself;
 mod judge;
 mod list;
 mod live;
+mod manual;
 mod matrix;
 mod mutants;
 mod new;
 mod output;
 mod page;
-mod reports;
 mod progress;
+mod reports;
 mod run;
 mod shell;
 mod signals;
+mod terminal;
+mod watch;
 
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
@@ -85,6 +88,8 @@ enum Command {
     /// Build, boot and judge
     #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
+    /// Run, and run again what a change of a source, a scenario or a machine's file concerns
+    Watch(watch::WatchArgs),
     /// Build the hypervisor and its guests
     #[command(after_help = examples::BUILD)]
     Build {
@@ -126,10 +131,10 @@ enum Command {
     },
     /// Print what a shell completes command lines with
     #[command(after_help = examples::COMPLETIONS)]
-    Completions(shell::CompletionsArgs),
+    Completions(manual::CompletionsArgs),
     /// Print a page of the manual
     #[command(after_help = examples::MAN)]
-    Man(shell::ManArgs),
+    Man(manual::ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -268,13 +273,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The command has a thread of its own. It may wait there for a file system that does not answer, and
 /// an interrupt, which this thread waits for, still ends the program.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
-    let mut cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return output::answer(&error),
     };
-    if let Command::Matrix(args) = &mut cli.command {
-        args.typed = arguments;
-    }
     let requests = Requests::settle();
     let runtime = match event_loop() {
         Ok(runtime) => runtime,
@@ -290,18 +292,21 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
             Err(error) => complain(&no_thread(&error)),
         }
     });
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         tokio::select! {
             biased; // so that an interrupt is noticed from the start
             () = requests.wait() => {
                 let _ = stop.send(()); // it may have ended just now
                 let _ = tokio::time::timeout(GRACE, command).await;
+                terminal::restore(); // before anything is said on it
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
             code = &mut command => code,
         }
-    })
+    });
+    terminal::restore(); // where the command was not waited for
+    code
 }
 
 /// The command's thread: does what is asked for, until it is done or told to stop.
@@ -332,8 +337,8 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Explain(args) => return explain::explain(args),
         Command::Audit(args) => return audit::audit(args),
         Command::Page(args) => return page::page(cli.root.as_deref(), args),
-        Command::Completions(args) => return shell::completions(args),
-        Command::Man(args) => return shell::man(args),
+        Command::Completions(args) => return manual::completions(args),
+        Command::Man(args) => return manual::man(args),
         _ => {}
     }
     let project = find_project(cli.root.as_deref())?;
@@ -345,6 +350,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Matrix(args) => matrix::matrix(&project, args, ask).await,
+        Command::Watch(args) => watch::watch(&project, &args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_)
         | Command::Explain(_)

@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The options.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ReportArgs {
     /// Write a report too: json, junit, tap, github (annotations) or markdown (a summary), to a file, or to
     /// standard output (`-`) instead of all else; may be repeated

@@ -172,8 +172,9 @@ struct Mistake {
 
 impl Mistake {
     fn shown(&self, text: &str) -> Error {
-        let excerpt = crate::error::Excerpt::around(text, self.at);
-        let blanks = " ".repeat(excerpt.column.unwrap_or(0));
+        let excerpt = crate::error::Excerpt::around(text, self.at..self.at + 1);
+        let before = excerpt.mistake.map_or(0, |mistake| mistake.start);
+        let blanks = " ".repeat(before.into());
         Error::Usage(format!(
             "the filter: {}\n  | {}\n  | {blanks}^",
             self.message, excerpt.text

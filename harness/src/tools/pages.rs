@@ -44,6 +44,10 @@ pub const PAGES: [Page; 7] = [
         name: "matrix.md",
         text: include_str!("../../docs/matrix.md"),
     },
+    Page {
+        name: "desk.md",
+        text: include_str!("../../docs/desk.md"),
+    },
 ];
 
 /// An entry: a key and its description.

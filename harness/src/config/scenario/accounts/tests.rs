@@ -201,6 +201,7 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
         let with = With {
             challenge: None,
             not_audited: None,
+            not_logged: None,
             foreign,
             ..With::default()
         };
