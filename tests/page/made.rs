@@ -81,6 +81,15 @@ impl Matrix {
         self
     }
 
+    /// The last case was run twice, and passed the second time.
+    pub fn again(&mut self) -> &mut Self {
+        let case = self.cases.last_mut().unwrap();
+        let attempt = case["attempts"][0].clone();
+        case["attempts"].as_array_mut().unwrap().push(attempt);
+        case["outcome"] = json!("flaky");
+        self
+    }
+
     /// A case that was not run.
     pub fn not_run(&mut self, scenario: &str, machine: &str, arch: &str) -> &mut Self {
         self.cases.push(json!({
@@ -165,7 +174,7 @@ pub fn hostile(to: &Path) -> PathBuf {
         report["notes"] = json!([attack]);
     });
     edit("run.json", &|booted| {
-        booted["machine"]["name"] = json!(attack)
+        booted["machine"]["name"] = json!(attack);
     });
     fs::write(dir.join("command.txt"), format!("cd '{attack}'\n")).unwrap();
     dir

@@ -271,6 +271,23 @@ fn the_keyboard_goes_everywhere() {
     is_content(&mut browser);
 }
 
+#[test]
+fn both_runs_of_a_flaky_case_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut matrix = made::Matrix::new(folder.path().join("20260101T000000Z-1"));
+    matrix.case("flaky", made::PASSED[1]).again();
+    let page = page(&matrix.finish("2026-01-01T00:00:00Z", 1.0));
+    let mut browser = desk();
+    browser.open(&page, "");
+    assert_eq!(browser.text("h1"), "Everything passed, not at once");
+    browser.click("a.chip.y");
+    assert_eq!(browser.text(".crumbs b"), "Run 2");
+    browser.click(".crumbs a:nth-child(2)");
+    assert_eq!(browser.text(".crumbs b"), "Run 1");
+    assert_eq!(browser.eval("location.hash"), "#flaky::x86_64");
+    is_content(&mut browser);
+}
+
 /// Whatever a console, a scenario or a report says, it is text.
 #[test]
 fn hostile_text_is_text() {

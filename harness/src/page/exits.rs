@@ -45,7 +45,7 @@ impl Placing {
     pub fn read(format: Format, log: &[u8]) -> Self {
         let mut exits = Vec::new();
         let read = each_exit(format, log, |line, exit, pc| {
-            exits.push(Logged { exit, pc, line })
+            exits.push(Logged { exit, pc, line });
         });
         read.expect("memory can be read");
         Self {

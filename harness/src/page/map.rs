@@ -188,7 +188,7 @@ fn column(edges: &[u64], what: impl Fn(Span) -> Kind) -> Vec<(Span, Kind)> {
         let kind = what(span);
         match parts.last_mut() {
             Some((before, same)) if *same == kind => {
-                *before = Span::between(before.start, span.end())
+                *before = Span::between(before.start, span.end());
             }
             _ => parts.push((span, kind)),
         }

@@ -27,7 +27,11 @@ function crumbs(nth) {
   const link = (run, words, key) => run === undefined
     ? el("span", { class: "muted" }, words)
     : el("a", { href: linkTo(data.runs[run]), "aria-keyshortcuts": key }, words);
-  return el("nav", { class: "crumbs", "aria-label": "Runs" }, el("a", { href: "#", "aria-keyshortcuts": "Escape" }, "All cases"),
+  // A case that the set-up failed is run again, and both runs are kept.
+  const runs = data.matrix.cases.find((one) => one.runs.includes(nth))?.runs ?? [];
+  const again = runs.length < 2 ? [] : runs.map((run, count) => run === nth
+    ? el("b", { "aria-current": "page" }, `Run ${count + 1}`) : el("a", { href: linkTo(data.runs[run]) }, `Run ${count + 1}`));
+  return el("nav", { class: "crumbs", "aria-label": "Runs" }, el("a", { href: "#", "aria-keyshortcuts": "Escape" }, "All cases"), again,
     el("span", { class: "grow" }), link(before, "Previous", "k"), link(after, "Next", "j"));
 }
 

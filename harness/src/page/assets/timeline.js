@@ -2,6 +2,11 @@
 
 const EXIT_WORDS = [["page fault"], ["call"], ["other exit"], ["timer interrupt"], ["timer interrupt of the guest", "timer interrupts of the guest"], ["call from user mode", "calls from user mode"]];
 
+// The picture that a pointer holds on to, wherever that goes.
+let held = null;
+addEventListener("pointermove", (event) => held?.move(event));
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, (event) => held?.end(event));
+
 const WHO = { firmware: "firmware", hypervisor: "hypervisor", guest: "guest", machine: "the machine's programs", start: "before the first line" };
 
 function timelineOf(run) {
@@ -66,12 +71,18 @@ function timelineOf(run) {
   function drag(target) {
     const pointers = new Map();
     let moved = 0;
+    target.addEventListener("dragstart", (event) => event.preventDefault());
     target.addEventListener("pointerdown", (event) => {
+      if (pointers.size === 0) moved = 0;
       pointers.set(event.pointerId, event.clientX);
-      moved = 0;
+      held = { move, end: (ended) => pointers.delete(ended.pointerId) };
     });
-    addEventListener("pointermove", (event) => {
-      if (!target.isConnected || !pointers.has(event.pointerId)) return;
+    target.addEventListener("click", (event) => {
+      if (moved > 3) event.preventDefault();
+    }, true);
+
+    function move(event) {
+      if (!pointers.has(event.pointerId)) return;
       const width = target.getBoundingClientRect().width;
       const before = [...pointers.values()];
       const by = event.clientX - pointers.get(event.pointerId);
@@ -84,11 +95,7 @@ function timelineOf(run) {
         const middle = ((now[0] + now[1]) / 2 - target.getBoundingClientRect().left) / width;
         zoom(apart(before) / apart(now), middle);
       }
-    });
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, (event) => pointers.delete(event.pointerId));
-    target.addEventListener("click", (event) => {
-      if (moved > 3) event.preventDefault();
-    }, true);
+    }
   }
 
   function draw() {
