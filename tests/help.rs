@@ -154,7 +154,6 @@ fn colours_are_where_they_are_wanted_and_nowhere_else() {
         &["judge", "no/such/log"],
         &["run", "--nonsense"],
         &["run", "--help"],
-        &["doctor"],
     ] {
         assert!(
             !printed(args, &[]).contains('\x1b'),

@@ -43,6 +43,9 @@ fn values(bed: &Bed) -> Vec<OsString> {
         "no/such/file",
         "/dev/null",
         "/dev/full",
+        "junit=-",
+        "tap=/dev/full",
+        "json=no/such/folder/file",
         "\x1b]0;title\x07\x1b[2J\x1b[35m",
         "\u{9b}35m\u{202e}\u{feff}",
     ]

@@ -129,6 +129,61 @@ fn a_report_that_cannot_be_written_is_exit_4_and_the_others_are_written() {
     assert!(json.is_file());
 }
 
+const SCENARIO: &str = "about = 'x'\narches = ['riscv64']\nend = 'shutdown'\n[hv]\nlines = false\n\
+                        [[step]]\nname = 'up'\npattern = '^ready$'\n";
+
+/// What the set-up did has a verdict, and so a report, under the name that the case has when it is judged.
+#[test]
+fn a_run_that_the_set_up_fails_is_an_error_in_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(at("mine.toml"), SCENARIO).unwrap();
+    fs::write(at("kernel"), [0x13, 0, 0, 0].repeat(4)).unwrap();
+    let (kernel, scenario, records) = (at("kernel"), at("mine.toml"), at("records"));
+    let run = [
+        "run",
+        "--machine",
+        "riscv64",
+        "--hypervisor",
+        &kernel,
+        "--scenario",
+        &scenario,
+    ];
+    let (tap, records) = (format!("tap={}", at("tap")), ["--records", &records]);
+    let run = [
+        &run[..],
+        &records,
+        &["--report", "junit=-", "--report", &tap],
+    ]
+    .concat();
+    let ran: Ran = command(&run)
+        .env("PATH", folder.path())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert!(
+        ran.stderr
+            .contains("error: qemu-system-riscv64 is not installed"),
+        "{ran:#?}"
+    );
+    let junit = Document::parse(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran:#?}"));
+    assert_eq!(junit.root_element().attribute("errors"), Some("1"));
+    let tap = fs::read_to_string(at("tap")).unwrap();
+    assert!(tap.contains("\nnot ok 1 - mine::riscv64\n"), "{tap}");
+    assert!(tap.contains("severity: \"error\"\n"), "{tap}");
+    // The same for who asks for JSON alone.
+    let json = [&run[..run.len() - 4], &["--format", "json"]].concat();
+    let ran: Ran = command(&json)
+        .env("PATH", folder.path())
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(ran.code, Some(4), "{ran:#?}");
+    assert_eq!(ran.json()["scenario"], "mine");
+    assert_eq!(ran.stderr, "");
+}
+
 /// Runs the program as a step of a job does.
 fn in_a_job(args: &[&str], summary: &Path) -> Ran {
     let mut command = command(args);

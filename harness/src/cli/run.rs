@@ -91,6 +91,7 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     let definition = Definition::named(project, &scenario)?;
     let (arch, machine) = (args.what.arch, args.what.machine.as_deref());
     let machine = machine_of(project, arch, machine, Some(&definition))?;
+    let scenario = definition.name().to_owned();
     let after = After {
         project: project.clone(),
         machine: machine.name,
