@@ -103,8 +103,8 @@ fn one_broken_scenario_among_others_is_found() {
     let ran = matrix(folder.path(), &args);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     for text in [
-        "\nFAIL broken::riscv64 ",
-        "\nFAIL broken::x86_64 ",
+        "FAIL broken::riscv64 ",
+        "FAIL broken::x86_64 ",
         "Got pflash magic: pfld",
         "\nFAIL 4 cases: 2 failed, 2 passed, ",
     ] {

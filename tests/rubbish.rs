@@ -301,7 +301,8 @@ fn every_file_that_is_read() {
     let own_doctor = ["doctor", "--machine", "own.toml"]
         .map(OsString::from)
         .to_vec();
-    let files: [(&str, &[&Vec<OsString>]); 12] = [
+    let again = ["matrix", "--rerun-failed"].map(OsString::from).to_vec();
+    let files: [(&str, &[&Vec<OsString>]); 13] = [
         (
             "configs/machines/riscv64.toml",
             &[&run, &console, &list, &doctor],
@@ -320,6 +321,10 @@ fn every_file_that_is_read() {
         ("run/story.json", &[&judge]),
         ("run/events.jsonl", &[&judge]),
         ("rust-toolchain.toml", &[&doctor]),
+        (
+            "target/harness/matrices/20260101T000000Z-1/matrix.json",
+            &[&again],
+        ),
     ];
     for (file, commands) in files {
         for (name, contents) in contents() {

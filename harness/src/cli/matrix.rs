@@ -272,18 +272,21 @@ fn options(args: MatrixArgs) -> Options {
 }
 
 fn selection(project: &Project, args: &MatrixArgs) -> Result<Selection, Error> {
-    let filters: Result<Vec<Filter>, Error> =
-        args.filters.iter().map(|text| text.parse()).collect();
+    let filters = args.filters.iter().map(|text| text.parse());
+    let filters: Vec<Filter> = filters.collect::<Result<_, Error>>()?;
     let scenarios = args.scenario.iter();
     let scenarios = scenarios.map(|word| text_of("--scenario", word).map(str::to_owned));
+    // The results may be large: they are read only if somebody asks.
     let usual = project.matrices();
-    let newest = folder::newest(args.records.as_deref().unwrap_or(&usual));
+    let asked = args.rerun_failed || filters.iter().any(Filter::asks_what_failed);
+    let folder = args.records.as_deref().unwrap_or(&usual);
+    let newest = asked.then(|| folder::newest(folder)).flatten();
     Ok(Selection {
         scenarios: scenarios.collect::<Result<_, _>>()?,
         machines: args.machine.clone(),
         arches: args.arch.clone(),
         hypervisors: hypervisors(&args.hypervisor)?,
-        filters: filters?,
+        filters,
         only_failed: args.rerun_failed,
         failed: newest.map(|(_, results)| failed(&results)),
         shard: args.shard,

@@ -91,6 +91,11 @@ impl FromStr for Filter {
 }
 
 impl Filter {
+    /// Whether it asks what did not pass in the newest matrix.
+    pub fn asks_what_failed(&self) -> bool {
+        self.root.asks_what_failed()
+    }
+
     /// Chooses some of the cases `all`. `failed` has the names of those that did not pass in the newest matrix, if there
     /// is one.
     ///
@@ -114,6 +119,15 @@ impl Filter {
 }
 
 impl Expr {
+    fn asks_what_failed(&self) -> bool {
+        match self {
+            Self::Not(other) => other.asks_what_failed(),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::asks_what_failed),
+            Self::Is(..) => false,
+            Self::Failed(_) => true,
+        }
+    }
+
     fn takes(&self, case: &Case, failed: &BTreeSet<String>) -> bool {
         match self {
             Self::Not(other) => !other.takes(case, failed),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix.json` | what came of it; missing while it goes on, and when it was killed |
 //! | `runs/` | the folders of its runs |
+//! | `kept.json` | its exit code and its size, by which is decided how long it is kept |
 //! | `going-on` | an empty file that is locked while the matrix goes on; gone afterwards |
 
 use super::results::{Results, VERSION};
@@ -13,8 +14,8 @@ use crate::files;
 use crate::project::Project;
 use crate::records::retention::{self, Kept};
 use crate::shown;
-use serde::Deserialize;
-use std::fs::{self, File, TryLockError};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ pub const RESULTS: &str = "matrix.json";
 
 /// The folder of the runs.
 pub const RUNS: &str = "runs";
+
+/// What decides how long it is kept, so that nobody has to read all of the results for that.
+const KEPT: &str = "kept.json";
 
 /// Locked while a matrix goes on.
 const GOING_ON: &str = "going-on";
@@ -118,25 +122,29 @@ impl Folder {
     /// It cannot be written.
     pub fn conclude(&mut self, results: &Results) -> Result<(), Error> {
         let file = self.path.join(RESULTS);
-        let write = || {
-            let mut unfinished = tempfile::NamedTempFile::new_in(&self.path)?;
-            unfinished.write_all(shown::json(results).as_bytes())?;
-            unfinished.write_all(b"\n")?;
-            unfinished.persist(&file)?;
-            readable_by_all(&file)
+        write_whole(&file, &shown::json(results)).map_err(|e| Error::io("write", &file, &e))?;
+        let brief = Brief {
+            exit_code: results.exit_code(),
+            bytes: size(&self.path),
         };
-        let written: io::Result<()> = write();
-        written.map_err(|e| Error::io("write", &file, &e))?;
+        let _ = write_whole(&self.path.join(KEPT), &shown::json(&brief)); // it can be found out again
         let _ = fs::remove_file(self.path.join(GOING_ON)); // a mark that is left means nothing beside the results
         self._going_on = None;
         Ok(())
     }
 }
 
-/// A temporary file is its owner's alone; this one is like the others of the folder.
-fn readable_by_all(file: &Path) -> io::Result<()> {
+/// Writes a file, completely or not at all.
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(file, fs::Permissions::from_mode(0o644))
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(unfinished, "{text}")?;
+    // A temporary file is its owner's alone; this one is like the others of the folder.
+    let mode = fs::Permissions::from_mode(0o644);
+    unfinished.as_file().set_permissions(mode)?;
+    unfinished.persist(file)?;
+    Ok(())
 }
 
 /// Removes what a run booted from its folder, and says there how to get it back. What was judged stays.
@@ -229,49 +237,55 @@ fn prune(parent: &Path, since: Option<&str>, room: u64) {
     let mut all = matrices(parent);
     all.retain(|matrix| since.is_none_or(|since| matrix.began.0.as_str() < since));
     for Named { path, .. } in all.into_iter().rev() {
-        let kind = match standing(&path) {
-            Standing::Passed => &mut passed,
-            Standing::Failed => &mut failed,
-            Standing::GoesOn | Standing::NoMatrix => continue,
+        let Some(brief) = standing(&path) else {
+            continue;
         };
-        if !kind.takes(size(&path)) {
+        let kind = match brief.exit_code {
+            0 => &mut passed,
+            _ => &mut failed,
+        };
+        if !kind.takes(brief.bytes) {
             let _ = fs::remove_dir_all(path); // another harness may have been faster
         }
     }
 }
 
-enum Standing {
-    Passed,
-    /// Some case did not pass; or it was killed, or cannot be read.
-    Failed,
-    GoesOn,
-    NoMatrix,
+/// What decides how long a matrix is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Brief {
+    exit_code: u8,
+    /// The disk space that its folder takes up.
+    bytes: u64,
 }
 
-/// What a folder that is named like a matrix's holds.
-fn standing(folder: &Path) -> Standing {
+/// How a matrix stands in a folder that is named like one; none if it goes on, or none is there. One that was killed or
+/// cannot be read has failed.
+fn standing(folder: &Path) -> Option<Brief> {
     let is_file = |name: &str| {
         let meta = folder.join(name).symlink_metadata();
         meta.is_ok_and(|meta| meta.is_file())
     };
     if !folder.join(RUNS).is_dir() {
-        Standing::NoMatrix
-    } else if is_file(RESULTS) {
-        match read(folder) {
-            Ok(results) if results.exit_code() == 0 => Standing::Passed,
-            _ => Standing::Failed,
-        }
-    } else if is_file(GOING_ON) {
-        let lock = File::open(folder.join(GOING_ON)).map(|mark| mark.try_lock());
-        match lock {
-            Ok(Ok(())) => Standing::Failed,
-            Ok(Err(TryLockError::WouldBlock)) => Standing::GoesOn,
-            // There are no locks here.
-            Ok(Err(TryLockError::Error(_))) | Err(_) => Standing::NoMatrix,
-        }
-    } else {
-        Standing::NoMatrix
+        return None;
     }
+    let exit_code = if is_file(RESULTS) {
+        let brief = files::read(&folder.join(KEPT), files::TEXT_LIMIT).unwrap_or_default();
+        if let Ok(brief) = serde_json::from_slice(&brief) {
+            return Some(brief);
+        }
+        read(folder).map_or(1, |results| results.exit_code())
+    } else if is_file(GOING_ON) {
+        // Where there are no locks, it may go on.
+        let mark = File::open(folder.join(GOING_ON)).ok()?;
+        mark.try_lock().ok()?;
+        1
+    } else {
+        return None;
+    };
+    Some(Brief {
+        exit_code,
+        bytes: size(folder),
+    })
 }
 
 /// The disk space that a folder takes up, in bytes.

@@ -170,7 +170,7 @@ impl<J: Job> Worker<J> {
         if *self.stopped.borrow() {
             return None;
         }
-        self.schedule().next()
+        self.schedule().begin()
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {

@@ -61,8 +61,8 @@ impl Schedule {
         }
     }
 
-    /// What is to be run next; nothing if no more is to begin for now.
-    pub fn next(&mut self) -> Option<Task> {
+    /// What is to be run next, which waits no more; nothing if no more is to begin for now.
+    pub fn begin(&mut self) -> Option<Task> {
         match self.over {
             true => None,
             false => self.waiting.pop_front(),
@@ -117,7 +117,7 @@ mod tests {
         let mut outcomes = vec![None; seconds.len()];
         loop {
             while running.len() < jobs
-                && let Some(task) = schedule.next()
+                && let Some(task) = schedule.begin()
             {
                 running.push((now + seconds[task.case], task));
             }
@@ -202,14 +202,14 @@ mod tests {
             let (ended, _) = simulate(schedule, 1, &[1; 2], came);
             assert_eq!(ended.len(), 3);
             let mut schedule = Schedule::new(vec![0, 1], 1, true, flaky_fails);
-            let first = schedule.next().unwrap();
+            let first = schedule.begin().unwrap();
             assert_eq!(schedule.done(first, Came::SetUp), None);
             let again = Task {
                 attempt: 1,
                 ..first
             };
             assert_eq!(schedule.done(again, Came::Passed), Some(Outcome::Flaky));
-            assert_eq!(schedule.next().is_none(), flaky_fails);
+            assert_eq!(schedule.begin().is_none(), flaky_fails);
         }
     }
 

@@ -121,6 +121,9 @@ fn a_mistake_is_shown_where_it_is_with_what_was_probably_meant() {
 
 #[test]
 fn what_failed_is_known_only_after_a_matrix() {
+    for (text, asks) in [("gkernel", false), ("!(a | b & failed())", true)] {
+        assert_eq!(text.parse::<Filter>().unwrap().asks_what_failed(), asks);
+    }
     let filter: Filter = "gkernel & failed()".parse().unwrap();
     let error = filter.choose(&cases(), None).unwrap_err().to_string();
     assert!(error.contains("there is no earlier matrix"), "{error}");
