@@ -389,6 +389,33 @@ fn it_fits_a_desk_and_a_phone_by_day_and_by_night() {
     is_content(&mut browser);
 }
 
+/// On paper it is light, has no controls, and nothing is folded away.
+#[test]
+fn it_can_be_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = made::copy(made::PASSED[1], &folder.path().join("run"));
+    let mut browser = desk();
+    let dark = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
+    browser.call(
+        "Emulation.setEmulatedMedia",
+        json!({"media": "print", "features": dark}),
+    );
+    browser.open(&page(&run), "");
+    assert_eq!(
+        browser.eval("getComputedStyle(document.body).backgroundColor"),
+        "rgb(255, 255, 255)"
+    );
+    assert_eq!(browser.count(".bar, .copy, .tools button, input"), 0);
+    assert_eq!(browser.eval(FAINT), json!([]));
+    let folded = browser.eval(
+        "[...document.querySelectorAll('details > :not(summary)')].filter((e) => e.getBoundingClientRect().height === 0).length",
+    );
+    assert_eq!(folded, 0);
+    let pdf = browser.call("Page.printToPDF", json!({}));
+    assert!(pdf["data"].as_str().unwrap().len() > 10_000);
+    is_content(&mut browser);
+}
+
 /// Texts whose contrast to what is behind them is below 4.5 (WCAG 2.2, 1.4.3), but for the drawings'.
 const FAINT: &str = r"(() => {
   const rgb = (words) => words.match(/[\d.]+/g).map(Number);

@@ -190,7 +190,8 @@ pub struct Cause {
 pub struct Log {
     /// Microseconds since the machine started; -1 for a line that has a place and no time.
     pub times: Vec<i64>,
-    /// Where each is from, a letter each: see [`Source`](super::log::Source).
+    /// Where each is from, a letter each: `f`irmware, `c`onsole, `h`ypervisor's report, `q`EMU's log, `a`udit,
+    /// `k`eyboard; `n`otes of the harness and of QEMU.
     pub sources: String,
     /// What each says.
     pub texts: Vec<Id>,

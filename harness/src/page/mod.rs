@@ -1,9 +1,9 @@
 //! The page of a run or a matrix: one HTML file that shows what the records hold, and needs nothing else.
 //!
 //! It is made of records alone, so anybody's can be shown. [`data`] is what a page shows, as plain data; the
-//! other files take it out of a run's folder ([`run`]) or a matrix's ([`grid`]), and [`html`] puts it into the
-//! page, where a script of ours ([`assets`](html)) draws it. Foreign text is only ever data: it is made safe
-//! when it is taken, escaped when it is written, and set as text when it is shown.
+//! other files take it out of a run's folder (`run`) or a matrix's (`grid`), and `html` puts it into the page, where
+//! a script of ours (`assets`) draws it. Foreign text is only ever data: it is made safe when it is taken, escaped
+//! when it is written, and set as text when it is shown.
 
 mod audits;
 pub mod data;
