@@ -50,7 +50,7 @@ pub(super) fn choose(
             kvm().map_err(|why| {
                 Error::infrastructure(
                     format!("KVM is asked for, and cannot be used: {why}"),
-                    "see that you may open /dev/kvm, or say --accel tcg, or auto",
+                    "say --accel tcg, or auto; KVM takes a computer of the machine's architecture on which you may open /dev/kvm",
                 )
             })?;
             (Some(Accelerator::Kvm), None)

@@ -90,8 +90,9 @@ impl Debugged<'_> {
         out.extend(b"\n# The machine stands before its first instruction.\n");
         out.extend(format!("target remote {SOCKET}\n\n").bytes());
         out.extend(
-            b"# `break NAME` takes a function of any of them; `continue` lets the machine go. With `detach` it goes on\n\
-              # without gdb, to its end and the verdict; `kill`, and gdb's end, end it.\n",
+            b"# `break NAME` takes a function of any of them, a Rust one by its last name; `break FILE:LINE` a place;\n\
+              # `info functions WORD` finds some. `continue` lets the machine go. With `detach` it goes on without gdb,\n\
+              # to its end and the verdict; `kill`, and gdb's end, end it.\n",
         );
         out
     }

@@ -370,7 +370,7 @@ impl<'s> Session<'s, '_> {
             accelerator,
             duration,
             registers,
-            notes: stopped.into_iter().collect(),
+            notes: stopped.into_iter().chain(self.attended.note()).collect(),
         })
     }
 }

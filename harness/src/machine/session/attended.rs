@@ -14,6 +14,8 @@ const KILLED: &str = "Terminated via GDBstub";
 #[derive(Debug)]
 pub(super) struct Attended {
     typist: Option<Typist>,
+    /// Whether there was one from the start.
+    typed: bool,
     pub(super) by_gdb: bool,
     /// Whether gdb has killed the machine.
     pub(super) gdb_ended_it: bool,
@@ -29,6 +31,7 @@ pub(super) struct Attended {
 impl Attended {
     pub(super) fn new(typist: Option<Typist>, by_gdb: bool) -> Self {
         Self {
+            typed: typist.is_some(),
             typist,
             by_gdb,
             gdb_ended_it: false,
@@ -42,6 +45,12 @@ impl Attended {
     /// Whether somebody is there, and stays.
     pub(super) fn goes_on(&self) -> bool {
         (self.by_gdb || self.typist.is_some()) && !self.left
+    }
+
+    /// What the reader of the result is told.
+    pub(super) fn note(&self) -> Option<String> {
+        let text = "somebody sat at the console: no clock ran meanwhile";
+        self.typed.then(|| text.to_owned())
     }
 
     /// Waits for a stroke, or for the typist to go; for ever where there is none. Dropping the future loses nothing.

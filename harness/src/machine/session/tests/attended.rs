@@ -41,6 +41,10 @@ fn no_clock_runs_while_somebody_types_and_the_machine_hears_it() {
     });
     assert_eq!(ran.verdict, Verdict::Pass);
     assert_eq!(ran.again, Some(Verdict::Pass));
+    assert_eq!(
+        ran.notes,
+        ["somebody sat at the console: no clock ran meanwhile"]
+    );
     assert!(ran.took >= later, "{:?}", ran.took);
 }
 
