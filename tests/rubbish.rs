@@ -340,6 +340,7 @@ fn every_file_that_is_read() {
         // No file at all: a folder, a pipe that nobody writes to, a device, nothing.
         for other in ["folder", "pipe", "/dev/zero", "nothing"] {
             let bed = Bed::new();
+            bed.write(file, b""); // it may have a folder of its own
             let _ = fs::remove_file(bed.at(file));
             match other {
                 "folder" => fs::create_dir(bed.at(file)).unwrap(),

@@ -66,7 +66,8 @@ impl Case {
 /// What a matrix is to be of. By default it is of every scenario that has a name, on each of its architectures.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Scenarios: names in `tests/scenarios`, or files. All that have a name, if there are none.
+    /// Scenarios: names in `tests/scenarios`, or files. If there are none, all that have a name, but for those that want to
+    /// be named.
     pub scenarios: Vec<String>,
     /// Machines: names, or files. If there are none, a scenario is run on the machine that it asks for, or else on the one
     /// that is named after the architecture.
@@ -155,7 +156,11 @@ fn none_left(selection: &Selection) -> String {
 fn all(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
     let mut cases = BTreeMap::new();
     for definition in definitions(project, &selection.scenarios)? {
-        for (machine, by_hand) in machines(project, selection, &definition)? {
+        let summary = definition.summary(project)?;
+        if summary.only_by_name.is_some() && selection.scenarios.is_empty() {
+            continue;
+        }
+        for (machine, by_hand) in machines(project, selection, &definition, &summary)? {
             let hypervisor = selection.hypervisors.get(&machine.arch).cloned();
             if hypervisor.is_none() && !selection.hypervisors.is_empty() {
                 continue;
@@ -196,10 +201,10 @@ fn machines(
     project: &Project,
     selection: &Selection,
     scenario: &Definition,
+    summary: &Summary,
 ) -> Result<Vec<(Machine, Option<OsString>)>, Error> {
-    let summary = scenario.summary(project)?;
     let mut own = Vec::new();
-    for arch in arches(project, &summary)? {
+    for arch in arches(project, summary)? {
         own.extend(scenario.machine(project, None, Some(arch))?);
     }
     if selection.machines.is_empty() {
@@ -208,7 +213,7 @@ fn machines(
     let mut machines = Vec::new();
     for word in &selection.machines {
         let machine = Machine::named(project, word)?;
-        let asks = asks_for_one(&summary, machine.arch) && selection.scenarios.is_empty();
+        let asks = asks_for_one(summary, machine.arch) && selection.scenarios.is_empty();
         let is_it = |own: &Machine| own.origins == machine.origins;
         let fits = match asks {
             true => own.iter().any(is_it),

@@ -88,6 +88,8 @@ pub struct Summary {
     pub machine: Option<Machines>,
     /// What it is for in the conformance suite, if it belongs to it.
     pub case: Option<Case>,
+    /// Why it is run only if it is named, if it is.
+    pub only_by_name: Option<String>,
 }
 
 /// A disk that is broken on purpose.
@@ -277,11 +279,13 @@ impl Definition {
             arches: Arch::ALL.to_vec(),
             machine: None,
             case: None,
+            only_by_name: None,
         };
         for layers::Layer { source, raw } in layers::read(project, self.source.clone())? {
             summary.about = raw.about.unwrap_or(summary.about);
             summary.arches = raw.arches.unwrap_or(summary.arches);
             summary.case = raw.case;
+            summary.only_by_name = raw.only_by_name;
             if let Some(machine) = &raw.machine {
                 summary.machine = Some(machine.get_ref().seen_from(&source));
             }

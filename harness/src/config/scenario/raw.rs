@@ -48,6 +48,8 @@ pub struct Scenario {
     #[serde(default, rename = "forbid")]
     pub forbidden: Vec<Spanned<Forbid>>,
     pub case: Option<Case>,
+    /// Why it is not among all scenarios.
+    pub only_by_name: Option<String>,
     pub hv: Option<Hv>,
     pub witness: Option<Spanned<Witness>>,
     pub audit: Option<audit::Raw>,

@@ -41,6 +41,25 @@ fn each_scenario_is_run_on_each_of_its_architectures_on_the_machine_that_it_asks
 }
 
 #[test]
+fn a_scenario_that_wants_to_be_named_is_not_among_all() {
+    let long = "arches = ['riscv64']\nonly-by-name = 'it takes hours'";
+    let shorter = "extends = 'long'\n[values]\nseeds = '1'";
+    let (_folder, project) = project(&[("long", long)]);
+    let error = names(&project, &Selection::default()).unwrap_err();
+    assert!(error.contains("no case is left"), "{error}");
+    fs::write(project.scenario("shorter"), shorter).unwrap();
+    assert_eq!(
+        names(&project, &Selection::default()).unwrap(),
+        "shorter::riscv64"
+    );
+    let selection = Selection {
+        scenarios: vec!["long".into()],
+        ..Selection::default()
+    };
+    assert_eq!(names(&project, &selection).unwrap(), "long::riscv64");
+}
+
+#[test]
 fn machines_by_hand_are_crossed_with_the_scenarios_that_ask_for_none() {
     let (folder, project) = project(&[("both", BOTH), ("own", "machine = 'aarch64'")]);
     let mine = folder.path().join("mine.toml");
