@@ -48,6 +48,13 @@ fn three_clicks_lead_from_a_matrix_to_the_cause() {
     browser.open(&page, "");
     assert_eq!(browser.count("a.chip"), 32);
     assert_eq!(browser.text("h1"), "2 cases did not pass");
+    for (case, why) in [
+        ("f", "the guest is not confined"),
+        ("t", "the whole run's clock ran out"),
+    ] {
+        let told = browser.text(&format!("a.failure.{case} .why"));
+        assert!(told.starts_with(why), "{told}");
+    }
     browser.click("#failures");
     assert_eq!(
         (browser.count("a.chip"), browser.text("#shown")),

@@ -8,7 +8,7 @@ use crate::judge::audit::{
 };
 
 /// The most bands that are drawn; a page with more is unreadable.
-const BANDS: usize = 48;
+pub const BANDS: usize = 48;
 
 /// How far apart parts of the hypervisor's image may be that are drawn as one: what lies between is filling.
 const FILLING: u64 = 8192;
