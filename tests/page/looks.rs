@@ -31,6 +31,7 @@ fn it_fits_a_desk_and_a_phone_by_day_and_by_night() {
                     over.as_i64().unwrap() <= 0,
                     "{name} at {width}: {over} too wide"
                 );
+                assert_eq!(browser.eval(CUT), json!([]), "{name} at {width}");
                 let faint = browser.eval(FAINT);
                 assert_eq!(faint, json!([]), "{name}, {scheme}");
                 keep(&mut browser, &format!("{name}-{size}-{scheme}"));
@@ -66,6 +67,11 @@ fn it_can_be_printed() {
     assert!(pdf["data"].as_str().unwrap().len() > 10_000);
     is_content(&mut browser);
 }
+
+/// Texts of a drawing that its edge cuts.
+const CUT: &str = "[...document.querySelectorAll('.canvas svg text')].filter((text) => { \
+    const [own, all] = [text.getBoundingClientRect(), text.ownerSVGElement.getBoundingClientRect()]; \
+    return own.width > 0 && (own.left < all.left - 1 || own.right > all.right + 1); }).map((text) => text.textContent)";
 
 /// Texts whose contrast to what is behind them is below 4.5 (WCAG 2.2, 1.4.3), but for the drawings'.
 const FAINT: &str = r"(() => {
