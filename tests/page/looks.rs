@@ -68,6 +68,27 @@ fn it_can_be_printed() {
     is_content(&mut browser);
 }
 
+#[test]
+fn no_name_is_cut_by_the_edge_of_the_timeline_wherever_one_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = made::copy(made::PASSED[1], &folder.path().join("run"));
+    let mut browser = Browser::start(PHONE.0, PHONE.1);
+    browser.open(&page(&run), "");
+    let cut = browser.eval(&format!(
+        "(() => {{ const picture = document.querySelector('#timeline svg'); const cut = new Set();
+           const press = (key) => picture.dispatchEvent(new KeyboardEvent('keydown', {{key, bubbles: true}}));
+           for (let closer = 0; closer < 4; closer += 1) {{
+             press('+'); press('Home');
+             for (let step = 0; step < 400; step += 1) {{
+               {CUT}.forEach((text) => cut.add(text));
+               picture.dispatchEvent(new WheelEvent('wheel', {{deltaX: 12, bubbles: true, cancelable: true}}));
+             }}
+           }} return [...cut]; }})()"
+    ));
+    assert_eq!(cut, json!([]));
+    is_content(&mut browser);
+}
+
 /// Texts of a drawing that its edge cuts.
 const CUT: &str = "[...document.querySelectorAll('.canvas svg text')].filter((text) => { \
     const [own, all] = [text.getBoundingClientRect(), text.ownerSVGElement.getBoundingClientRect()]; \
