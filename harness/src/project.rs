@@ -193,7 +193,7 @@ impl Project {
         }
     }
 
-    /// Where the matrices usually are, each with the records of its runs.
+    /// Where the folders of matrices are.
     pub fn matrices(&self) -> PathBuf {
         match self.own() {
             Some(own) => own.join("matrices"),

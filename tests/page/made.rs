@@ -12,6 +12,7 @@ pub const PASSED: [&str; 3] = [
 ];
 pub const BROKEN: &str = "aarch64-isolation-broken";
 pub const TIMEOUT: &str = "riscv64-timeout";
+pub const LEAKY: &str = "../foreign/audit-guestaspace-riscv64";
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -16,10 +16,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// About how many bytes of a matrix's page may be lines of logs, for all of its runs.
-const ROOM: usize = 1_000_000;
+pub const ROOM: usize = 1_000_000;
 
 /// How much more of that a run gets that did not pass.
-const OF_A_FAILURE: usize = 8;
+pub const OF_A_FAILURE: usize = 8;
+
+/// The largest `matrix.json` that is read, in bytes.
+const LIMIT: u64 = 256 << 20;
 
 /// How many earlier matrices are shown.
 const PAST: usize = 16;
@@ -75,14 +78,15 @@ fn read<T: DeserializeOwned>(dir: &Path) -> Result<T, Error> {
     }
     let path = dir.join(MATRIX);
     let unusable = |why: String| Error::Usage(format!("{} cannot be read: {why}", path.display()));
-    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
-    let Versioned { version } = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+    let text = files::read(&path, LIMIT).map_err(|e| unusable(e.to_string()))?;
+    let Versioned { version } =
+        serde_json::from_slice(&text).map_err(|e| unusable(e.to_string()))?;
     if version > VERSION {
         let why =
             format!("it is of version {version}, and this harness knows them up to {VERSION}");
         return Err(unusable(why));
     }
-    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+    serde_json::from_slice(&text).map_err(|e| unusable(e.to_string()))
 }
 
 /// How much room a run that passed gets.

@@ -261,3 +261,32 @@ fn no_record_makes_it_panic() {
         }
     }
 }
+
+/// docs/page.md against the code.
+#[test]
+fn the_page_on_pages_has_every_key_and_every_limit() {
+    let page = include_str!("../../docs/page.md");
+    let rows = include_str!("assets/keys.js").lines();
+    let rows = rows.filter_map(|line| line.strip_prefix("  [\"")?.split_once('"'));
+    let keys: Vec<_> = rows.flat_map(|(keys, _)| keys.split("  ")).collect();
+    assert!(keys.len() > 15, "{keys:?}");
+    for key in keys {
+        let key = key.replace("\\u2212", "-");
+        assert!(
+            page.contains(&format!("`{key}`")) || page.contains(&format!("| {key} |")),
+            "{key}"
+        );
+    }
+    let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(grid::OF_A_FAILURE, 8);
+    for limit in [
+        format!("some {} kB of its log", ROOM_OF_A_RUN / 1000),
+        format!(
+            "{} MB for all runs, of which a run that failed gets eight times",
+            grid::ROOM / 1_000_000
+        ),
+        format!("at most {} mappings", map::BANDS),
+    ] {
+        assert!(words.contains(&limit), "{limit}");
+    }
+}

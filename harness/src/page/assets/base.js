@@ -43,6 +43,8 @@ function icon(sign) {
   return svg("svg", { class: "icon", viewBox: "0 0 16 16", "aria-hidden": "true" }, path);
 }
 
+// `2026-11-26T15:01:44.123Z` for people.
+const when = (id) => text(id).replace("T", " ").replace(/(\.\d+)?Z$/, " UTC");
 const seconds = (value) => (value < 10 ? value.toFixed(2) : value.toFixed(1)) + " s";
 const many = (count, one, several = one + "s") => `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
 

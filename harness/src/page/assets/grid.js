@@ -11,7 +11,7 @@ function countsOf(cases) {
 function showGrid() {
   const matrix = data.matrix;
   document.title = "Matrix";
-  byId("where").textContent = text(matrix.started);
+  byId("where").textContent = when(matrix.started);
   const parts = [gridHead(matrix), failed(matrix), gridTable(matrix), past(matrix)];
   main.replaceChildren(...parts.filter(Boolean));
 }
@@ -50,7 +50,7 @@ function failed(matrix) {
     return el("li", {}, el("a", { class: `failure ${one.outcome}`, href: linkTo(run) },
       icon(one.outcome), el("span", { class: "unseen" }, SIGNS[one.outcome].word),
       el("b", {}, text(one.scenario)), el("span", { class: "muted" }, text(one.machine)),
-      el("span", { class: "why" }, text(run.cause ? run.cause.text : run.text))));
+      el("span", { class: "why" }, text(run.text).replace(/\s*\n\s*/g, " "))));
   };
   return el("section", { "aria-labelledby": "failed" }, el("h2", { id: "failed" }, "What did not pass"), el("ul", { class: "failures" }, cases.map(row)));
 }

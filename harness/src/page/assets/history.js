@@ -22,7 +22,7 @@ function pastOfCase(nth) {
   const matrix = data.matrix;
   if (!matrix || matrix.history.length === 0) return null;
   const at = matrix.cases.findIndex((one) => one.runs.includes(nth));
-  const all = matrix.history.map((one) => ({ sign: one.outcomes[at], took: one.took[at] / 1000, name: text(one.started) })).filter((one) => one.sign !== "-");
+  const all = matrix.history.map((one) => ({ sign: one.outcomes[at], took: one.took[at] / 1000, name: when(one.started) })).filter((one) => one.sign !== "-");
   if (all.length === 0) return null;
   const before = all.map((one) => one.took);
   const bad = all.filter((one) => isBad(one.sign)).length;
@@ -43,18 +43,18 @@ function past(matrix) {
   if (matrix.history.length === 0) return null;
   const now = countsOf(matrix.cases);
   const passed = (now.p ?? 0) + (now.y ?? 0);
-  const all = [...matrix.history.map((one) => ({ name: text(one.started), seconds: one.seconds, counts: one.counts })),
-    { name: text(matrix.started), seconds: matrix.seconds, counts: [passed, matrix.cases.length - passed], own: true }];
+  const all = [...matrix.history.map((one) => ({ name: when(one.started), seconds: one.seconds, counts: one.counts })),
+    { name: when(matrix.started), seconds: matrix.seconds, counts: [passed, matrix.cases.length - passed], own: true }];
   const longest = Math.max(...all.map((one) => one.seconds));
   const row = (one) => {
     const bar = el("span", { class: "took" });
     bar.style.width = `${(100 * one.seconds) / longest}%`;
     const [well, not] = one.counts;
-    return el("tr", { class: one.own ? "own" : null }, el("th", { scope: "row" }, one.name.replace("T", " ").replace("Z", "")),
+    return el("tr", { class: one.own ? "own" : null }, el("th", { scope: "row" }, one.name),
       el("td", { class: "number p" }, String(well)), el("td", { class: not ? "number f" : "number muted" }, String(not)),
       el("td", { class: "number" }, seconds(one.seconds)), el("td", { class: "bars" }, bar));
   };
-  const head = el("tr", {}, ["Started (UTC)", "Passed", "Not", "Time", ""].map((name) => el("th", { scope: "col" }, name)));
+  const head = el("tr", {}, ["Started", "Passed", "Not", "Time", ""].map((name) => el("th", { scope: "col" }, name)));
   return el("section", { "aria-labelledby": "past" }, el("h2", { id: "past" }, "Before"),
     el("div", { class: "wide" }, el("table", { class: "past" }, el("thead", {}, head), el("tbody", {}, all.map(row).reverse()))));
 }

@@ -34,7 +34,8 @@ function show() {
     }
     return;
   }
-  if (current.run !== run) {
+  const fresh = current.run !== run;
+  if (fresh) {
     showRun(run);
     scrollTo(0, 0);
     if (current.shown) main.focus({ preventScroll: true });
@@ -43,7 +44,7 @@ function show() {
   current = { shown: true, run };
   if (part === undefined) return;
   if (/^\d+$/.test(part)) byId("log").find(Number(part));
-  else byId(part)?.scrollIntoView({ behavior: moving() });
+  else byId(part)?.scrollIntoView({ behavior: fresh ? "auto" : moving() });
 }
 
 // Where one came from.

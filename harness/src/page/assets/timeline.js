@@ -173,11 +173,13 @@ function steps(parts, x, y, width, run, from, to) {
     const name = text(step.name);
     const words = `step ${name}${step.by ? ` (${step.by})` : ""}: ${moment(step.at)}`;
     const room = name.length * 6.2 + 14;
-    const row = free.findIndex((end) => at > end && at + room < width + 8);
+    // A name stands behind its mark, and where there is no room for it in front.
+    const turned = at + room > width;
+    const row = free.findIndex((end) => (turned ? at - room : at) > end);
     const mark = svg("g", { class: `step ${step.by ?? ""}` }, svg("circle", { cx: at, cy: y + 5, r: 4 }));
     if (row >= 0) {
-      free[row] = at + room;
-      mark.append(svg("path", { d: `M${at} ${y + 10}v${row * 13 + 3}` }), svg("text", { x: at + 5, y: y + 20 + row * 13 }, name));
+      free[row] = turned ? at + 6 : at + room;
+      mark.append(svg("path", { d: `M${at} ${y + 10}v${row * 13 + 3}` }), svg("text", { x: turned ? at - 5 : at + 5, y: y + 20 + row * 13, "text-anchor": turned ? "end" : "start" }, name));
     }
     parts.push(linked(mark, run, step.line, words));
   }
