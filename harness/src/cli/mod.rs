@@ -10,12 +10,12 @@ mod itself;
 mod judge;
 mod list;
 mod live;
+mod manual;
 mod mutants;
 mod new;
 mod output;
 mod reports;
 mod run;
-mod shell;
 mod signals;
 mod values;
 
@@ -120,10 +120,10 @@ enum Command {
     },
     /// Print what a shell completes command lines with
     #[command(after_help = examples::COMPLETIONS)]
-    Completions(shell::CompletionsArgs),
+    Completions(manual::CompletionsArgs),
     /// Print a page of the manual
     #[command(after_help = examples::MAN)]
-    Man(shell::ManArgs),
+    Man(manual::ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -267,8 +267,8 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     match &cli.command {
         Command::Explain(args) => return explain::explain(args),
         Command::Audit(args) => return audit::audit(args),
-        Command::Completions(args) => return shell::completions(args),
-        Command::Man(args) => return shell::man(args),
+        Command::Completions(args) => return manual::completions(args),
+        Command::Man(args) => return manual::man(args),
         _ => {}
     }
     let project = find_project(cli.root.as_deref())?;
