@@ -110,12 +110,17 @@ fn the_manual_has_a_page_for_the_program_and_for_each_command() {
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         ran.stdout
     };
+    let version = env!("CARGO_PKG_VERSION");
+    let title = |name: &str| format!(".TH {name} 1  \"harness {version}\"");
     let program = page(&[]);
-    assert!(program.contains(".TH harness 1"), "{program}");
+    assert!(program.contains(&title("harness")), "{program}");
     assert!(program.contains("Exit codes"), "{program}");
     for name in commands() {
         let about = page(&[&name]);
-        assert!(about.contains(&format!(".TH harness-{name} 1")), "{about}");
+        assert!(
+            about.contains(&title(&format!("harness-{name}"))),
+            "{about}"
+        );
         assert!(about.contains("Example"), "{about}");
         assert!(
             program.contains(&name.replace('-', r"\-")),

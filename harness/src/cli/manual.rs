@@ -45,7 +45,8 @@ pub(super) fn man(args: &ManArgs) -> Result<u8, Error> {
         },
     };
     let mut page = Vec::new();
-    let rendered = Man::new(command).render(&mut page);
+    let man = Man::new(command).source(concat!("harness ", env!("CARGO_PKG_VERSION")));
+    let rendered = man.render(&mut page);
     rendered.expect("memory takes all that is written");
     output::text(&String::from_utf8_lossy(&page))?;
     Ok(0)

@@ -23,8 +23,9 @@ mod shell;
 mod signals;
 mod terminal;
 mod watch;
+mod values;
 
-use crate::arch::{Arch, UnknownArch};
+use crate::arch::Arch;
 use crate::boot::build::{self, Ask, Target};
 use crate::boot::cargo::Progress;
 use crate::config::machine::{Machine, names};
@@ -34,7 +35,6 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::run::{event_loop, no_thread};
 use crate::suggest;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub use itself::arguments;
 pub use output::complain;
@@ -46,6 +46,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use values::{Arches, arch, one_or_all};
 
 /// What runs unless something else is asked for.
 const DEFAULT_SCENARIO: &str = "gkernel";
@@ -203,61 +204,6 @@ enum Format {
     Human,
     /// One JSON object
     Json,
-}
-
-/// Takes an architecture's name, and lists them all in the help.
-fn arch() -> impl TypedValueParser<Value = Arch> {
-    ArchParser
-}
-
-#[derive(Clone)]
-struct ArchParser;
-
-impl ArchParser {
-    fn names() -> PossibleValuesParser {
-        PossibleValuesParser::new(Arch::ALL.map(|arch| {
-            PossibleValue::new(arch.name()).help(match arch {
-                Arch::Riscv64 => "RISC-V 64 with the H-extension",
-                Arch::Aarch64 => "Arm 64",
-                Arch::X86_64 => "x86-64 with AMD SVM",
-            })
-        }))
-    }
-}
-
-impl TypedValueParser for ArchParser {
-    type Value = Arch;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        option: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<Arch, clap::Error> {
-        // What is no UTF-8 is a wrong name like any other, so that the message names the option.
-        let value = value.to_string_lossy();
-        let names = Self::names().try_map(|name| name.parse::<Arch>());
-        names.parse_ref(command, option, OsStr::new(&*value))
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let values: Vec<_> = Self::names().possible_values()?.collect();
-        Some(Box::new(values.into_iter()))
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Arches(Vec<Arch>);
-
-fn one_or_all(text: &str) -> Result<Arches, String> {
-    if text == "all" {
-        return Ok(Arches(Arch::ALL.to_vec()));
-    }
-    text.parse()
-        .map(|arch| Arches(vec![arch]))
-        .map_err(|_: UnknownArch| {
-            format!("there are {}, all", Arch::ALL.map(Arch::name).join(", "))
-        })
 }
 
 /// The command line, as clap describes it: every command and option.

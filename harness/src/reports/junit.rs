@@ -12,7 +12,11 @@ use crate::shown;
 use quick_junit::{
     FlakyOrRerun, NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
+use std::borrow::Cow;
 use std::time::Duration;
+
+/// How many of a run's last console lines a report holds.
+const LAST_LINES: usize = 200;
 
 /// The whole document.
 ///
@@ -66,7 +70,7 @@ fn boot(results: &Results, case: &CaseResult) -> TestCase {
     status.add_reruns(words::earlier(case).iter().map(rerun));
     let mut test_case = test_case(case, &case.name, status);
     test_case.time = seconds(attempt.seconds);
-    let lines: Vec<_> = words::last_lines(report).collect();
+    let lines: Vec<_> = last_lines(report).collect();
     if !lines.is_empty() {
         test_case.set_system_out(lines.join("\n"));
     }
@@ -135,6 +139,14 @@ fn test_case(case: &CaseResult, name: &str, status: TestCaseStatus) -> TestCase 
         shown::line(&case.scenario)
     ));
     test_case
+}
+
+/// The last lines of the console, the oldest first.
+fn last_lines(report: &Report) -> impl Iterator<Item = Cow<'_, str>> {
+    let surplus = report.last_lines.len().saturating_sub(LAST_LINES);
+    report.last_lines[surplus..]
+        .iter()
+        .map(|text| shown::line(text))
 }
 
 fn kind(report: &Report) -> NonSuccessKind {

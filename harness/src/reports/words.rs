@@ -18,9 +18,6 @@ const NO_RECORD: &str = "its run is not recorded";
 pub(super) const FLAKY_FAILS: &str =
     "it passed only after the set-up had failed it, and flaky cases fail this matrix";
 
-/// How many of a run's last console lines a report holds.
-const LAST_LINES: usize = 200;
-
 /// Whether a case fails its matrix, with what came of it.
 pub(super) fn fails(results: &Results, case: &CaseResult) -> bool {
     match case.outcome {
@@ -74,14 +71,6 @@ pub(super) fn beginning(text: &str, characters: usize) -> Cow<'_, str> {
             format!("{first}\n[... {more} more characters]").into()
         }
     }
-}
-
-/// The last lines of the console, the oldest first.
-pub(super) fn last_lines(report: &Report) -> impl Iterator<Item = Cow<'_, str>> {
-    let surplus = report.last_lines.len().saturating_sub(LAST_LINES);
-    report.last_lines[surplus..]
-        .iter()
-        .map(|text| shown::line(text))
 }
 
 /// What became of a case within a boot.
