@@ -251,7 +251,7 @@ fn an_interrupt_ends_it() {
 #[test]
 fn it_may_end_by_itself_with_the_worst_result() {
     let folder = project();
-    let status = Command::new(env!("CARGO_BIN_EXE_harness"))
+    let run = Command::new(env!("CARGO_BIN_EXE_harness"))
         .args([
             "watch",
             "--scenario",
@@ -263,7 +263,11 @@ fn it_may_end_by_itself_with_the_worst_result() {
         ])
         .current_dir(folder.path())
         .env("HARNESS_ROOT", folder.path())
-        .output()
-        .unwrap();
-    assert_eq!(status.status.code(), Some(4), "{status:?}");
+        .output();
+    let ran: crate::support::Ran = run.unwrap().into();
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(
+        ran.stderr.contains("closed its control connection"),
+        "{ran:?}"
+    );
 }

@@ -11,7 +11,7 @@ fn around(value: f64) -> Series {
 }
 
 fn outcome(then: &Series, now: &Series) -> Outcome {
-    let comparison = Comparison::of(&[then.clone()], &[now.clone()]);
+    let comparison = Comparison::of(std::slice::from_ref(then), std::slice::from_ref(now));
     comparison.figures[0].outcome
 }
 
@@ -87,8 +87,8 @@ fn many_figures_do_not_fail_by_chance_and_one_among_them_still_does() {
     // So unlikely a figure alone would be one; among sixty it is chance.
     let unlikely = series(&[100., 101., 102., 103., 104.]);
     now[17] = named(17, series(&[110., 111., 112., 113., 114.]));
-    let mut base = then.clone();
-    base[17] = named(17, unlikely.clone());
+    let mut base = then;
+    base[17] = named(17, unlikely);
     assert!(Comparison::of(&base, &now).is_kept());
     assert!(!Comparison::of(&base[17..18], &now[17..18]).is_kept());
 }
