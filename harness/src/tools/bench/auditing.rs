@@ -6,7 +6,7 @@ use crate::records::whereabouts::Programs;
 use serde::Serialize;
 
 /// What the audit costs.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Auditing {
     /// How many times longer a run takes with it than without, from its start to its verdict: the median of
     /// the ratios within pairs of runs.
@@ -15,6 +15,9 @@ pub struct Auditing {
     pub snapshots: f64,
     /// How long it stands still for one at most, in milliseconds, median.
     pub longest_ms: f64,
+    /// The ratios, and the longest of each run.
+    #[serde(skip)]
+    pub(super) samples: [Vec<f64>; 2],
 }
 
 /// A run: its seconds, and of the audit how often and how long.
@@ -52,9 +55,10 @@ pub(super) async fn measure(
         ratios.extend(with.zip(without).map(|(with, without)| with / without));
     }
     Ok(Some(Auditing {
-        ratio: median(ratios),
+        ratio: median(ratios.clone()),
         snapshots: median(snapshots),
-        longest_ms: median(longest),
+        longest_ms: median(longest.clone()),
+        samples: [ratios, longest],
     }))
 }
 

@@ -5,6 +5,7 @@
 
 mod lines;
 
+use super::baseline::Series;
 use super::{HarnessRun, median, timed};
 use crate::arch::Arch;
 use crate::boot::{Request, prepare};
@@ -41,6 +42,9 @@ pub struct Exits {
     pub late: Vec<Late>,
     /// The processor's time that the host uses while a guest waits, as a part of the time waited: the mean.
     pub idle: f64,
+    /// Everything that was measured, to be compared with other measurements.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 /// A trap without the hypervisor's own work.
@@ -87,6 +91,7 @@ impl Exits {
             exits: Vec::new(),
             late: Vec::new(),
             idle,
+            series: Vec::new(),
         };
         let first = boots.first().ok_or("there was no boot")?;
         let same = |boot: &Vec<Line>| boot.iter().map(Line::key).eq(first.iter().map(Line::key));
@@ -103,6 +108,17 @@ impl Exits {
                 values.collect::<Vec<_>>()
             };
             let name = line.name.clone();
+            results.series.push(match line.measured {
+                Measured::Floor { .. } => {
+                    Series::new(format!("{arch}: floor {name}"), "ns", over(Measured::nanos))
+                }
+                Measured::Exit { .. } => {
+                    Series::new(format!("{arch}: exit {name}"), "ns", over(Measured::nanos))
+                }
+                Measured::Late { .. } => {
+                    Series::new(format!("{arch}: late {name}"), "ns", over(Measured::nanos))
+                }
+            });
             match line.measured {
                 Measured::Floor { .. } => results.floors.push(Floor {
                     name,

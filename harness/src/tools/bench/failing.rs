@@ -25,6 +25,9 @@ pub struct Failing {
     pub forbidden_line: f64,
     /// From a SIGKILL to QEMU.
     pub death: f64,
+    /// What both are the medians of.
+    #[serde(skip)]
+    pub(super) samples: [Vec<f64>; 2],
 }
 
 impl Failing {
@@ -51,8 +54,9 @@ pub(super) async fn measure(
     }
     Ok(
         (lines.len() == TIMES && deaths.len() == TIMES).then(|| Failing {
-            forbidden_line: median(lines),
-            death: median(deaths),
+            forbidden_line: median(lines.clone()),
+            death: median(deaths.clone()),
+            samples: [lines, deaths],
         }),
     )
 }

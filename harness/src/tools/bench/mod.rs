@@ -5,8 +5,10 @@
 //! see the same state of the computer. The results are medians.
 
 mod auditing;
+pub mod baseline;
 pub mod exits;
 mod failing;
+mod freshness;
 mod judging;
 mod logging;
 pub mod soak;
@@ -18,7 +20,9 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::records::whereabouts::Programs;
 use auditing::Auditing;
+use baseline::Series;
 use failing::Failing;
+use freshness::Freshness;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -77,13 +81,19 @@ pub struct Figures {
     pub auditing: Option<Auditing>,
     /// Judging a recorded console, in MB/s on one core.
     pub judging: f64,
+    /// What it takes to find that nothing has to be built.
+    pub freshness: Freshness,
+    /// Everything that was measured, to be compared with other measurements.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 impl Figures {
     /// Whether all values are within the promised limits.
     pub fn within_budget(&self) -> bool {
         let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
-        let standstill = self.auditing.map_or(0.0, |audit| audit.longest_ms);
+        let audit = self.auditing.as_ref();
+        let standstill = audit.map_or(0.0, |audit| audit.longest_ms);
         self.failures == 0
             && standstill <= STANDSTILL_BUDGET
             && self.x_overhead <= OVERHEAD_BUDGET
@@ -109,7 +119,7 @@ impl Figures {
             let percent = (ratio - 1.0) * 100.0;
             format!("\x20 QEMU's log        {percent:>+8.1} % of a run\n")
         });
-        let auditing = self.auditing.map_or(String::new(), |audit| {
+        let auditing = self.auditing.as_ref().map_or(String::new(), |audit| {
             let percent = (audit.ratio - 1.0) * 100.0;
             let target = (AUDIT_TARGET - 1.0) * 100.0;
             format!(
@@ -129,7 +139,8 @@ impl Figures {
              {failing}\
              {logging}\
              {auditing}\
-             \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n",
+             \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n\
+             \x20 nothing to build {:>8.1} ms by the stamps, {:.0} ms by cargo\n",
             self.qemu_alone,
             self.harness_run,
             self.overhead * 1e3,
@@ -142,6 +153,8 @@ impl Figures {
             self.disk_kib as f64 / 1024.0,
             self.failures,
             self.judging,
+            self.freshness.stamps * 1e3,
+            self.freshness.cargo * 1e3,
         )
     }
 }
@@ -174,24 +187,67 @@ pub async fn measure(
     let failing = failing::measure(&harness, &prepared.programs).await?;
     let logging = logging::measure(&harness, &prepared.programs, runs).await?;
     let auditing = auditing::measure(&harness, &prepared.programs, runs).await?;
-    let over = |through: &[f64]| median(alone.iter().zip(through).map(|(a, b)| b - a).collect());
-    let (overhead, x_overhead) = (over(&through), over(&through_x));
+    let freshness = freshness::measure(project, arch).await?;
+    let judging = judging::measure(&prepared.scenario.story);
+    let over = |through: &[f64]| -> Vec<f64> {
+        let pairs = alone.iter().zip(through);
+        pairs.map(|(alone, through)| through - alone).collect()
+    };
+    let [overhead, x_overhead] = [&through, &through_x].map(|through| over(through));
+    let mut series = vec![
+        Series::new("harness run over QEMU", "s", overhead.clone()),
+        Series::new("./x run over QEMU", "s", x_overhead.clone()),
+        Series::new("the harness's memory", "KiB", harness.memory.clone()),
+        Series::new("a disk image", "s", disk_image.clone()),
+        Series::new("judging a log", "MB/s", judging.clone()).more_is_better(),
+        Series::new(
+            "nothing to build, by the stamps",
+            "s",
+            freshness.samples.clone(),
+        ),
+    ];
+    if let Some(Failing {
+        samples: [line, death],
+        ..
+    }) = &failing
+    {
+        series.push(Series::new("forbidden line to the end", "s", line.clone()));
+        series.push(Series::new("QEMU's death to the end", "s", death.clone()));
+    }
+    series.extend(
+        logging
+            .clone()
+            .map(|ratios| Series::new("a run with QEMU's log", "times", ratios)),
+    );
+    if let Some(Auditing {
+        samples: [ratios, longest],
+        ..
+    }) = &auditing
+    {
+        series.push(Series::new("a run with the audit", "times", ratios.clone()));
+        series.push(Series::new("the longest standstill", "ms", longest.clone()));
+    }
+    for figure in &mut series {
+        figure.name = format!("{arch}: {}", figure.name);
+    }
     Ok(Figures {
         arch,
         runs,
         qemu_alone: median(alone),
         harness_run: median(through),
         x_run: median(through_x),
-        overhead,
-        x_overhead,
-        memory_kib: harness.memory_kib,
-        disk_image,
+        overhead: median(overhead),
+        x_overhead: median(x_overhead),
+        memory_kib: harness.memory.iter().copied().fold(0.0, f64::max) as u64,
+        disk_image: median(disk_image),
         disk_kib,
         failures: harness.failures + by_x.failures,
         failing,
-        logging,
+        logging: logging.map(median),
         auditing,
-        judging: judging::measure(&prepared.scenario.story),
+        judging: median(judging),
+        freshness,
+        series,
     })
 }
 
@@ -212,7 +268,8 @@ struct HarnessRun {
     project: Project,
     arch: Arch,
     records: PathBuf,
-    memory_kib: u64,
+    /// The most memory that each run had, in KiB.
+    memory: Vec<f64>,
     failures: usize,
 }
 
@@ -223,7 +280,7 @@ impl HarnessRun {
             project: project.clone(),
             arch,
             records: records.to_owned(),
-            memory_kib: 0,
+            memory: Vec::new(),
             failures: 0,
         }
     }
@@ -253,9 +310,7 @@ impl HarnessRun {
         command.args(["--format", "json"]);
         let (seconds, output) = timed(&mut command).await?;
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        self.memory_kib = self
-            .memory_kib
-            .max(report["memory_kib"].as_u64().unwrap_or(0));
+        self.memory.extend(report["memory_kib"].as_f64());
         self.failures += usize::from(!output.status.success());
         Ok(seconds)
     }
@@ -277,8 +332,8 @@ async fn timed(command: &mut Command) -> Result<(f64, std::process::Output), Err
     Ok((start.elapsed().as_secs_f64(), output))
 }
 
-/// The time to make a disk image, and its size on the disk.
-fn disk_image(folder: &Path) -> Result<(f64, u64), Error> {
+/// The times to make a disk image, and its size on the disk.
+fn disk_image(folder: &Path) -> Result<(Vec<f64>, u64), Error> {
     let path = folder.join("bench.img");
     let files = [("/sbin/gkernel".to_owned(), vec![1; 128 << 10])];
     let mut times = Vec::new();
@@ -288,7 +343,7 @@ fn disk_image(folder: &Path) -> Result<(f64, u64), Error> {
         times.push(start.elapsed().as_secs_f64());
     }
     let meta = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?;
-    Ok((median(times), meta.blocks() / 2))
+    Ok((times, meta.blocks() / 2))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
