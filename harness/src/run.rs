@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::judge::observer::{Beginning, Observer};
 use crate::judge::trial::Trial;
 use crate::machine::session::{self, Limits};
+use crate::machine::start;
 use crate::project::Project;
 use crate::records;
 use crate::records::report::Report;
@@ -106,6 +107,7 @@ pub(crate) fn no_thread(error: &io::Error) -> Error {
 /// Does the whole run, on this thread's event loop. Dropping the future ends QEMU.
 pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
     let mut observers = std::mem::take(&mut request.observers);
+    let typist = request.typist.take();
     let Prepared {
         machine,
         notes,
@@ -114,6 +116,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
         nonce,
         mut dir,
         programs,
+        mut booted,
         ..
     } = prepare(project, &request).await?;
     let limits = Limits {
@@ -127,8 +130,22 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
         records: dir.path(),
     });
     let trial = Trial::of_run(&scenario.story, &nonce);
-    let finished = session::run(&launch, trial, limits, &mut dir, &mut observers).await;
-    let finished = match finished {
+    let finished = async {
+        let started = start::start(&launch, limits.timeout).await?;
+        booted.accelerator = started.accelerator;
+        dir.write_json(records::BOOTED, &booted);
+        session::go(
+            started,
+            &launch,
+            trial,
+            limits,
+            typist,
+            &mut dir,
+            &mut observers,
+        )
+        .await
+    };
+    let finished = match finished.await {
         Ok(finished) => finished,
         Err(error) => {
             dir.stopped(&error);
@@ -148,6 +165,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     let running = finished.trial.hypervisor().running();
     report.stopped_at = whereabouts::locate(&finished.registers, &programs, running, project);
     report.qemu = Some(finished.qemu);
+    report.accelerator = finished.accelerator;
     report.run_dir = Some(dir.path().to_owned());
     report.notes.extend(notes);
     report.notes.extend(finished.notes);

@@ -11,7 +11,7 @@ mod traps;
 
 use crate::bed::Bed;
 use crate::cases::Act::{self, *};
-use crate::cases::{Case, LONG, OFF, SHORT};
+use crate::cases::{Case, LONG, OFF, SHORT, TCG};
 use crate::support::Ran;
 
 /// A story in which the guest makes one nested page fault and then asks for its end.

@@ -95,6 +95,10 @@ pub enum Act {
     Obey(&'static str),
     /// Await a command and answer it with a text.
     Answer(&'static str, &'static str),
+    /// Await a command and answer it with JSON.
+    Reply(&'static str, &'static str),
+    /// Read this from the serial line.
+    Hear(&'static str),
     /// Await a command and refuse it.
     Refuse(&'static str),
     /// Send bytes over QMP.
@@ -169,6 +173,8 @@ pub struct Case {
 pub const ONE: Act = Say("step one\r\n");
 pub const TWO: Act = Say("step two, word 0x42\r\n");
 pub const THREE: Act = Say("step three\r\n");
+/// That it runs with TCG.
+pub const TCG: Act = Reply("query-kvm", r#"{"enabled": false, "present": true}"#);
 pub const OFF: Act = Event("SHUTDOWN", "guest-shutdown");
 
 /// Long enough never to run out in a case that has another verdict.

@@ -1,12 +1,12 @@
 //! The fake QEMU: speaks enough QMP to be believed, then plays a case's script.
 
-use crate::cases::Act;
+use crate::cases::{self, Act};
 use crate::dispositions;
 use crate::machines;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::FromRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -94,6 +94,7 @@ impl Fake<'_> {
             Act::Boot => {
                 self.act(&Act::Greet(10));
                 self.obey("qmp_capabilities");
+                self.act(&cases::TCG);
                 self.obey("cont");
             }
             Act::Greet(major) => self.send(json!({"QMP": {"version": {
@@ -104,6 +105,18 @@ impl Fake<'_> {
             Act::Answer(command, text) => {
                 self.await_command(command);
                 self.send(json!({ "return": text }));
+            }
+            Act::Reply(command, json) => {
+                self.await_command(command);
+                self.send_raw(format!("{{\"return\": {json}}}\r\n").as_bytes());
+            }
+            Act::Hear(text) => {
+                let mut heard = vec![0; text.len()];
+                self.serial
+                    .as_mut()?
+                    .read_exact(&mut heard)
+                    .expect("it is typed");
+                assert_eq!(String::from_utf8_lossy(&heard), *text);
             }
             Act::Refuse(command) => {
                 self.await_command(command);

@@ -4,6 +4,7 @@
 //! This program is both: started with `--fake-qemu CASE`, after the arguments that the harness adds, it
 //! is the fake; otherwise it runs the tests.
 
+mod accel;
 mod accounts;
 mod bed;
 mod cases;
@@ -11,6 +12,7 @@ mod clocks;
 #[path = "../support/dispositions.rs"]
 mod dispositions;
 mod fake;
+mod shell;
 mod signals;
 mod speed;
 #[path = "../support/mod.rs"]
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         .chain(accounts::TESTS.iter().copied())
         .chain(signals::TESTS.iter().copied())
         .chain(speed::TESTS.iter().copied())
+        .chain(accel::TESTS.iter().copied())
+        .chain(shell::TESTS.iter().copied())
         .map(|(name, test)| Trial::test(name, move || story(test)));
     libtest_mimic::run(&Arguments::from_args(), table.chain(others).collect()).exit_code()
 }
@@ -58,6 +62,7 @@ fn table() -> impl Iterator<Item = &'static Case> {
 fn machines() -> impl Iterator<Item = &'static Case> {
     let others = survival::CASES.iter().chain(signals::CASES);
     let others = others.chain(accounts::OTHERS);
+    let others = others.chain(accel::CASES).chain(shell::CASES);
     table().chain(others).chain(speed::CASES)
 }
 

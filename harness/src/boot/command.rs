@@ -112,7 +112,7 @@ pub(super) fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
 }
 
 /// A word as a POSIX shell reads it.
-fn quoted(word: &[u8]) -> Vec<u8> {
+pub(super) fn quoted(word: &[u8]) -> Vec<u8> {
     let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=./,:+@".contains(c);
     if !word.is_empty() && word.iter().all(plain) {
         return word.to_owned();
@@ -177,11 +177,13 @@ mod tests {
             program: "qemu".into(),
             oldest: (0, 0),
             args: ["-machine", "virt", "-m", "1G"].map(str::to_owned).into(),
+            accelerator: None,
             folder: ".".into(),
             witness: None,
             firmware: None,
             audit: None,
             typed: Vec::new(),
+            gdb: None,
         };
         let plan = AuditPlan {
             arch: crate::arch::Arch::Riscv64,
@@ -220,11 +222,13 @@ mod tests {
             program: "sh".into(),
             oldest: (0, 0),
             args: vec!["-c".into(), "a line\nfalse".into()],
+            accelerator: None,
             folder: folder.clone(),
             witness: None,
             firmware: None,
             audit: None,
             typed: Vec::new(),
+            gdb: None,
         };
         let script = "pwd; printf '%s|' \"$TMPDIR\" \"$@\"";
         let by_hand = ["-c", script, "sh", "a b", "it's"].map(str::to_owned);

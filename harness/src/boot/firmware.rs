@@ -113,6 +113,7 @@ mod tests {
             program: qemu(folder.path()),
             oldest: (0, 0),
             machine: Vec::new(),
+            accel: None,
         };
         let candidates = ["best.rom", "other.bin"].map(str::to_owned);
         let asked = || fs::read_to_string(at("log")).map_or(0, |log| log.lines().count());

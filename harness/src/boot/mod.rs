@@ -1,10 +1,12 @@
 //! Turns a user's request into a machine that can be started: builds, images, the command.
 
+mod accel;
 mod audited;
 pub mod build;
 pub mod cargo;
 pub mod cmdline;
 mod command;
+mod debug;
 pub mod examine;
 pub mod firmware;
 pub mod freshness;
@@ -22,6 +24,7 @@ use crate::config::scenario::{GuestSource, Scenario, Send, With, plain_name};
 use crate::config::template::{self, Values};
 use crate::error::Error;
 use crate::machine::Launch;
+use crate::machine::kvm;
 use crate::machine::process::Typed;
 use crate::project::Project;
 use crate::records::version::{StoryFile, VERSION};
@@ -51,6 +54,8 @@ pub struct Prepared {
     pub nonce: String,
     /// Where its records go.
     pub dir: RunDir,
+    /// What is booted, as the records have it.
+    pub booted: Booted,
     /// Its programs, in which addresses are looked up.
     pub programs: Programs,
 }
@@ -73,14 +78,27 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         true => usual_mode(project, machine.arch)?,
         false => None,
     };
-    let with = With {
+    let mut with = With {
         guest: by_hand,
         foreign: !own,
         mode: mode.as_deref(),
         challenge,
-        not_audited: request.no_audit.then_some("asked for without"),
+        not_audited: match (request.no_audit, request.gdb) {
+            (true, _) => Some("asked for without"),
+            (false, true) => Some(debug::NO_AUDIT),
+            (false, false) => None,
+        },
+        not_logged: None,
     };
     let mut scenario = definition.resolve(project, &machine, &with)?;
+    let accounts = scenario.audit.is_some() || scenario.story.spec().witness.is_some();
+    let kvm = || kvm::usable(machine.arch);
+    let accel = accel::choose(request.accel, &machine, accounts, kvm)?;
+    if accel.is_kvm() && accounts {
+        with.not_audited = with.not_audited.or(Some(accel::NO_AUDIT));
+        with.not_logged = Some(accel::NO_LOG);
+        scenario = definition.resolve(project, &machine, &with)?;
+    }
     examine::check(&machine, &scenario, image, by_hand)?;
     let guest = by_hand.or(scenario.guest.as_ref()).cloned();
     let second = scenario.second.as_ref();
@@ -106,6 +124,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         machine: Some(MachineUsed::of(&machine)),
         scenario: scenario.name.clone(),
         nonce: nonce.clone(),
+        accelerator: None,
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
         second: second_program.as_ref().map(Part::hashed),
@@ -141,6 +160,9 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     let known = known::known(&scenario, &kernel, &guests);
     scenario.story.know(known);
     let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
+    notes.extend(accel.note);
+    let not_logged = scenario.not_logged.iter();
+    notes.extend(not_logged.map(|why| format!("not compared with QEMU's log: {why}")));
     let audit = audited::of_run(
         &mut scenario,
         machine.arch,
@@ -164,12 +186,26 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
     }
     let mut launch = launch(&machine, &scenario, &values, dir.path());
+    launch.accelerator = accel.accelerator;
+    launch.args.extend(accel.args.iter().cloned());
     if let Some(plan) = audit {
         command::audited(&mut launch, plan);
+    }
+    if request.gdb {
+        let debugged = debug::Debugged {
+            arch: machine.arch,
+            hypervisor: &kernel,
+            guests: &guests,
+            guest_at: scenario.guest_at,
+        };
+        notes.push(debug::NO_CLOCK.into());
+        dir.write(debug::SCRIPT, debugged.script());
+        debug::wait(&mut launch, debugged.arch);
     }
     let by_hand = command::BY_HAND.map(str::to_owned).into_iter();
     let by_hand: Vec<_> = by_hand
         .chain(filled(&machine.qemu.machine, &values))
+        .chain(accel.args)
         .collect();
     dir.write("command.txt", command::commands(&launch, &by_hand));
     Ok(Prepared {
@@ -180,6 +216,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         by_hand,
         nonce,
         dir,
+        booted,
         programs,
     })
 }
@@ -269,11 +306,13 @@ fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -
         program: machine.qemu.program.clone(),
         oldest: machine.qemu.oldest,
         args,
+        accelerator: None,
         folder: dir.to_owned(),
         witness: witness.map(|witness| witness.format),
         firmware: machine.firmware_lines.clone(),
         audit: None,
         typed: scenario.sends.iter().map(typed).collect(),
+        gdb: None,
     }
 }
 

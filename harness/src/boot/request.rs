@@ -3,10 +3,12 @@
 use super::build::Ask;
 use super::cargo::Progress;
 use crate::arch::Arch;
+use crate::config::accel::Accel;
 use crate::config::machine::{self, Machine};
 use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::judge::observer::Observer;
+use crate::machine::keyboard::Typist;
 use crate::project::Project;
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -41,6 +43,9 @@ pub struct Request {
     pub(crate) guest: Option<OsString>,
     pub(crate) records: Option<PathBuf>,
     pub(crate) no_audit: bool,
+    pub(crate) accel: Option<Accel>,
+    pub(crate) gdb: bool,
+    pub(crate) typist: Option<Typist>,
     pub(crate) ask: Ask,
     pub(crate) progress: Progress,
     pub(crate) observers: Vec<Box<dyn Observer + Send>>,
@@ -85,6 +90,9 @@ impl Request {
             guest: None,
             records: None,
             no_audit: false,
+            accel: None,
+            gdb: false,
+            typist: None,
             ask: Ask::IfChanged,
             progress: Progress::nobody(),
             observers: Vec::new(),
@@ -141,6 +149,28 @@ impl Request {
     /// Leaves out the audit: nobody looks at what the machine holds, and the result says so.
     pub fn no_audit(mut self) -> Self {
         self.no_audit = true;
+        self
+    }
+
+    /// What executes the machine's instructions; if this is not said, what the machine's file says.
+    ///
+    /// Under KVM there is neither QEMU's log nor an audit, and the result says so.
+    pub fn accel(mut self, accel: Accel) -> Self {
+        self.accel = Some(accel);
+        self
+    }
+
+    /// Has the machine wait for gdb at its first instruction. An [observer](Observer::waits_for_gdb) is told how gdb
+    /// is started. No clock of the run counts, and nobody audits the machine: QEMU has one stub. The result says so.
+    pub fn gdb(mut self) -> Self {
+        self.gdb = true;
+        self
+    }
+
+    /// Has somebody sit at the console. No clock of the run counts for as long as that is so, and the machine goes on
+    /// after the verdict until it ends or the [typist](Typist) leaves.
+    pub fn typist(mut self, typist: Typist) -> Self {
+        self.typist = Some(typist);
         self
     }
 
@@ -203,6 +233,9 @@ impl fmt::Debug for Request {
             .field("hypervisor", &self.hypervisor)
             .field("guest", &self.guest)
             .field("records", &self.records)
+            .field("accel", &self.accel)
+            .field("gdb", &self.gdb)
+            .field("typist", &self.typist)
             .field("ask", &self.ask)
             .field("progress", &self.progress)
             .field("observers", &self.observers.len())

@@ -55,6 +55,15 @@ impl Live {
         }
     }
 
+    /// Has bytes printed as they are.
+    pub(super) fn bytes(&self) -> impl FnMut(Vec<u8>) + Send + 'static {
+        let queue = Arc::clone(&self.queue);
+        move |bytes| {
+            queue.state().take(&bytes);
+            queue.changed.notify_one();
+        }
+    }
+
     /// Waits until everything is printed, or the reader has gone.
     ///
     /// # Errors
@@ -81,7 +90,7 @@ pub(super) struct Console {
 impl Console {
     /// Takes a line.
     fn line(&self, line: &str) {
-        self.queue.state().take(line);
+        self.queue.state().take_line(line);
         self.queue.changed.notify_one();
     }
 }
@@ -104,14 +113,23 @@ impl Observer for Console {
 }
 
 impl State {
-    fn take(&mut self, line: &str) {
-        if self.gone {
-        } else if self.waiting.len() + line.len() > WAITING {
-            self.skipped += 1;
-        } else {
-            self.waiting.extend_from_slice(line.as_bytes());
+    fn take_line(&mut self, line: &str) {
+        if self.take(line.as_bytes()) {
             self.waiting.push(b'\n');
         }
+    }
+
+    /// Takes some bytes; says whether there was room for them, and somebody to read them.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        if self.gone {
+            return false;
+        }
+        if self.waiting.len() + bytes.len() > WAITING {
+            self.skipped += 1;
+            return false;
+        }
+        self.waiting.extend_from_slice(bytes);
+        true
     }
 }
 

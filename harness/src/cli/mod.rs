@@ -12,7 +12,9 @@ mod mutants;
 mod new;
 mod output;
 mod run;
+mod shell;
 mod signals;
+mod terminal;
 
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
@@ -260,18 +262,21 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
             Err(error) => complain(&no_thread(&error)),
         }
     });
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         tokio::select! {
             biased; // so that an interrupt is noticed from the start
             () = requests.wait() => {
                 let _ = stop.send(()); // it may have ended just now
                 let _ = tokio::time::timeout(GRACE, command).await;
+                terminal::restore(); // before anything is said on it
                 say_error("interrupted; QEMU was ended");
                 ExitCode::from(INTERRUPTED)
             }
             code = &mut command => code,
         }
-    })
+    });
+    terminal::restore(); // where the command was not waited for
+    code
 }
 
 /// The command's thread: does what is asked for, until it is done or told to stop.

@@ -5,6 +5,7 @@
 //! into a plan in which nothing is optional that the rest of the harness has to know. Both steps
 //! report mistakes with file, line and key.
 
+pub mod accel;
 pub mod audit;
 pub mod challenge;
 pub mod disk;

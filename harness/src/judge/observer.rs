@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::trial::StepReached;
+use super::verdict::Verdict;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,22 @@ pub trait Observer {
     /// The event before reached a step of the story. By default this does nothing.
     fn step(&mut self, step: &StepReached) {
         let _ = step;
+    }
+
+    /// The console printed these bytes, which are as the machine sent them: unsafe to show, and cut anywhere. By
+    /// default this does nothing.
+    fn console(&mut self, bytes: &[u8]) {
+        let _ = bytes;
+    }
+
+    /// The machine waits for gdb, which is started by this line for a shell. By default this does nothing.
+    fn waits_for_gdb(&mut self, command: &str) {
+        let _ = command;
+    }
+
+    /// There is a verdict, and the machine goes on because somebody sits at it. By default this does nothing.
+    fn goes_on(&mut self, verdict: &Verdict) {
+        let _ = verdict;
     }
 }
 
@@ -70,5 +87,19 @@ impl Observer for Vec<Box<dyn Observer + Send>> {
 
     fn step(&mut self, step: &StepReached) {
         self.iter_mut().for_each(|observer| observer.step(step));
+    }
+
+    fn console(&mut self, bytes: &[u8]) {
+        self.iter_mut().for_each(|observer| observer.console(bytes));
+    }
+
+    fn waits_for_gdb(&mut self, command: &str) {
+        let all = self.iter_mut();
+        all.for_each(|observer| observer.waits_for_gdb(command));
+    }
+
+    fn goes_on(&mut self, verdict: &Verdict) {
+        self.iter_mut()
+            .for_each(|observer| observer.goes_on(verdict));
     }
 }

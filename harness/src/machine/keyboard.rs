@@ -3,6 +3,13 @@
 
 use std::collections::VecDeque;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+/// How many bytes may wait to be typed before a person is no longer listened to.
+const FULL: usize = 64 << 10;
+
+/// How many strokes may wait between a person and the run.
+const STROKES: usize = 16;
 
 /// The sending direction of a serial line. It stays open for as long as this lives: QEMU takes its end for
 /// that of the line.
@@ -37,6 +44,11 @@ impl Keyboard {
         self.waiting.extend(text);
     }
 
+    /// Whether so much waits that nobody should type any more.
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= FULL
+    }
+
     /// Types as much of what waits as the line takes at once; waits for ever while there is nothing to type.
     /// Dropping the future loses nothing.
     pub async fn press(&mut self) {
@@ -48,6 +60,34 @@ impl Keyboard {
             // Nobody takes any more. What came of the machine is seen elsewhere.
             _ => self.line = None,
         }
+    }
+}
+
+/// What a person does at a run's console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stroke {
+    /// Types these bytes.
+    Keys(Vec<u8>),
+    /// Ends the run.
+    Leave,
+}
+
+/// Who types while a machine runs. As long as the other end is open no clock of the run counts, and the machine goes
+/// on after the verdict until it ends or the person leaves.
+#[derive(Debug)]
+pub struct Typist(mpsc::Receiver<Stroke>);
+
+impl Typist {
+    /// A typist, and what makes it type. Closing that is like going away from a console: the run goes on as if nobody
+    /// had been there.
+    pub fn new() -> (mpsc::Sender<Stroke>, Self) {
+        let (strokes, come) = mpsc::channel(STROKES);
+        (strokes, Self(come))
+    }
+
+    /// Waits for the next stroke; none when there will be no more. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Stroke> {
+        self.0.recv().await
     }
 }
 

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod audit;
 pub mod firmware_image;
 pub mod keyboard;
+pub mod kvm;
 pub mod process;
 pub mod process_group;
 mod pulse;

@@ -7,6 +7,7 @@ use super::keyboard::Keyboard;
 use super::process_group::{self, Group};
 use super::qmp::{Message, Qmp, QmpError};
 use super::stream::Stream;
+use crate::config::accel::Accelerator;
 use crate::error::Error;
 use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
@@ -54,6 +55,8 @@ pub struct Launch {
     pub oldest: (u64, u64),
     /// Its arguments. They name files of the run relative to `folder`.
     pub args: Vec<String>,
+    /// What it has to say that it runs with, if somebody has asked for one.
+    pub accelerator: Option<Accelerator>,
     /// Its working directory, which is the run's.
     pub folder: PathBuf,
     /// The format in which QEMU logs the guest's exits.
@@ -64,6 +67,8 @@ pub struct Launch {
     pub audit: Option<AuditPlan>,
     /// What is typed on its serial line, and after which step.
     pub typed: Vec<Typed>,
+    /// How gdb is started on its machine, if that waits for gdb: a line for a shell.
+    pub gdb: Option<String>,
 }
 
 /// What is typed once a step of the story was reached.

@@ -6,15 +6,18 @@
 //! A clock can run out only after everything that had arrived by then was read, and it does not count
 //! time in which the harness itself was stopped.
 
+mod attended;
 mod audited;
 mod clocks;
 mod heard;
 
+use super::keyboard::Typist;
 use super::process::{Came, Launch, Qemu, Typed};
 use super::pulse::Pulse;
 use super::qmp::Message;
 use super::registers;
 use super::start::{self, Started};
+use crate::config::accel::Accelerator;
 use crate::error::Error;
 use crate::judge::event::Event;
 use crate::judge::firmware_lines::FirmwareFilter;
@@ -24,6 +27,7 @@ use crate::judge::trial::Trial;
 use crate::judge::verdict::{MachineEnd, Verdict};
 use crate::judge::witness::Reader;
 use crate::records::{self, RunDir};
+use attended::Attended;
 use audited::Audited;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -50,6 +54,8 @@ pub struct Finished<'s> {
     pub trial: Trial<'s>,
     /// QEMU's version.
     pub qemu: String,
+    /// What its machine ran with, if QEMU has said so.
+    pub accelerator: Option<Accelerator>,
     /// The time from the machine's start to the verdict.
     pub duration: Duration,
     /// The processors' registers as QEMU printed them after a clock ran out, sample by sample.
@@ -68,21 +74,23 @@ pub async fn run<'s>(
     observer: &mut dyn Observer,
 ) -> Result<Finished<'s>, Error> {
     let started = start::start(launch, limits.timeout).await?;
-    go(started, launch, trial, limits, dir, observer).await
+    go(started, launch, trial, limits, None, dir, observer).await
 }
 
-/// Starts the machine of a prepared QEMU, and follows it.
-async fn go<'s>(
+/// Starts the machine of a prepared QEMU, and follows it as [`run`] does. A typist may sit at its console.
+pub async fn go<'s>(
     started: Started,
     launch: &Launch,
     trial: Trial<'s>,
     limits: Limits,
+    typist: Option<Typist>,
     dir: &mut RunDir,
     observer: &mut dyn Observer,
 ) -> Result<Finished<'s>, Error> {
     let Started {
         mut qemu,
         version,
+        accelerator,
         said,
     } = started;
     let now = Instant::now();
@@ -95,6 +103,7 @@ async fn go<'s>(
         pulse: Pulse::new(),
         stopped: Duration::ZERO,
         last_step: now,
+        attended: Attended::new(typist, launch.gdb.is_some()),
         typed: &launch.typed,
         to_type: Vec::new(),
         assembler: LineAssembler::default(),
@@ -114,13 +123,18 @@ async fn go<'s>(
     session.stderr(&said);
     // From here on everything QEMU says is listened to at once. Its answer to `cont` in particular
     // may come after so much output that QEMU would stand still if nobody took that.
-    let going = match &mut qemu.auditor {
+    let going = match (&mut qemu.auditor, &launch.gdb) {
         // The stub tells of no stop of a machine that it has not set going itself.
-        Some(auditor) => {
+        (Some(auditor), _) => {
             auditor.go();
             Ok(())
         }
-        None => session.set_going(&mut qemu).await,
+        // Whoever debugs it sets it going.
+        (None, Some(command)) => {
+            session.observer.waits_for_gdb(command);
+            Ok(())
+        }
+        (None, None) => session.set_going(&mut qemu).await,
     };
     let refused = match going {
         Ok(()) => session.follow(&mut qemu).await.err(),
@@ -137,7 +151,7 @@ async fn go<'s>(
     };
     qemu.stop(|_| {}).await;
     launch.clean_up();
-    session.finish(version, duration, registers)
+    session.finish(version, accelerator, duration, registers)
 }
 
 struct Session<'s, 'r> {
@@ -150,6 +164,8 @@ struct Session<'s, 'r> {
     /// How long the harness itself was stopped; no clock counts this time.
     stopped: Duration,
     last_step: Instant,
+    /// Who sits at the machine, if somebody does.
+    attended: Attended,
     /// What is to be typed after which step, and what of that is due.
     typed: &'r [Typed],
     to_type: Vec<u8>,
@@ -179,35 +195,40 @@ enum Ended {
     Gone(String),
     /// Somebody else ended it, or QEMU.
     FromOutside(String),
+    /// Whoever debugged it had gdb end it.
+    ByGdb,
 }
 
 impl Session<'_, '_> {
     /// Follows the machine until there is a verdict. The error is QEMU's refusal to start the machine.
     async fn follow(&mut self, qemu: &mut Qemu) -> Result<(), String> {
-        while self.trial.verdict().is_none() && !qemu.is_over() {
+        while self.goes_on() && !qemu.is_over() {
             self.look_at_the_pulse();
             self.let_go(qemu).await;
             self.ask_whether_it_lives(qemu).await;
             qemu.keyboard.queue(&std::mem::take(&mut self.to_type));
-            let (_, due) = self.next_clock();
-            if Instant::now() < due {
-                let until = due.min(self.pulse.due());
+            let is_due =
+                |next: Option<(_, Instant)>| next.is_some_and(|(_, due)| due <= Instant::now());
+            let next = self.next_clock();
+            if !is_due(next) {
+                let pulse = self.pulse.due();
+                let until = next.map_or(pulse, |(_, due)| due.min(pulse));
+                let may_type = !qemu.keyboard.is_full();
                 tokio::select! {
                     biased;
                     came = qemu.next() => self.take(came)?,
+                    stroke = self.attended.stroke(), if may_type => self.stroke(stroke),
                     () = sleep_until(until) => {}
                 }
                 continue;
             }
             // Everything that has arrived by now came before the clock ran out.
             self.take_what_is_there(qemu).await?;
-            let (clock, due) = self.next_clock();
-            if self.trial.verdict().is_some() || Instant::now() < due {
-                continue;
-            }
-            match clock {
-                Some(clock) => self.timeout(clock)?,
-                None => break,
+            let next = self.next_clock();
+            match next.filter(|_| is_due(next)) {
+                Some((Some(clock), _)) if self.trial.verdict().is_none() => self.timeout(clock)?,
+                Some((None, _)) => break,
+                _ => {}
             }
         }
         if self.trial.verdict().is_none() {
@@ -227,7 +248,7 @@ impl Session<'_, '_> {
                     looked_again = false;
                 }
                 () = std::future::ready(()) => {
-                    if looked_again || self.trial.verdict().is_some() {
+                    if looked_again || !self.goes_on() {
                         return Ok(());
                     }
                     // The runtime polls the connections when this task yields.
@@ -268,6 +289,12 @@ impl Session<'_, '_> {
     async fn conclude(&mut self, qemu: &mut Qemu) {
         // QEMU's report counts; the end of its process says nothing about the machine.
         let ended = self.reported.take().or(self.gone.take());
+        // QEMU reports that its guest asked for it.
+        let ended = if self.attended.gdb_ended_it {
+            Some(Ended::ByGdb)
+        } else {
+            ended
+        };
         match &ended {
             // The machine has printed everything.
             Some(Ended::Reported(_)) => self.rest_of_the_console(),
@@ -294,6 +321,7 @@ impl Session<'_, '_> {
                        limits of a container or a batch system"
                     .into(),
             }),
+            Some(Ended::ByGdb) => self.feed(&attended::ended_by_gdb()),
             None => {}
         }
     }
@@ -320,6 +348,7 @@ impl<'s> Session<'s, '_> {
     fn finish(
         self,
         qemu: String,
+        accelerator: Option<Accelerator>,
         duration: Duration,
         registers: Vec<String>,
     ) -> Result<Finished<'s>, Error> {
@@ -338,9 +367,10 @@ impl<'s> Session<'s, '_> {
         Ok(Finished {
             trial: self.trial,
             qemu,
+            accelerator,
             duration,
             registers,
-            notes: stopped.into_iter().collect(),
+            notes: stopped.into_iter().chain(self.attended.note()).collect(),
         })
     }
 }

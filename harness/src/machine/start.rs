@@ -5,6 +5,7 @@ use super::firmware_image::too_old;
 use super::process::{Launch, Qemu};
 use super::pulse::within;
 use super::qmp::{self, Qmp, QmpError};
+use crate::config::accel::Accelerator;
 use crate::error::Error;
 use crate::judge::lines;
 use crate::records;
@@ -33,6 +34,8 @@ pub struct Started {
     pub qemu: Qemu,
     /// QEMU's version.
     pub version: String,
+    /// What its machine runs with, if QEMU has said so.
+    pub accelerator: Option<Accelerator>,
     /// What QEMU has written to its stderr so far.
     pub said: Vec<u8>,
 }
@@ -55,12 +58,22 @@ pub(super) async fn take_over(
     // A QEMU that ends early closes the connection, so there is no need to watch the process.
     let control = within(limit, listening(&mut qemu, launch, &mut said)).await;
     let problem = match control {
-        Some(Ok(Control::Taken(version))) => {
-            return Ok(Started {
-                qemu,
-                version: version.text,
-                said,
+        Some(Ok(Control::Taken(version, accelerator))) => {
+            let unlike = launch
+                .accelerator
+                .filter(|asked| Some(*asked) != accelerator);
+            let Some(asked) = unlike else {
+                return Ok(Started {
+                    qemu,
+                    version: version.text,
+                    accelerator,
+                    said,
+                });
+            };
+            let runs = accelerator.map_or("does not say what it runs with".into(), |one| {
+                format!("says that it runs with {one}")
             });
+            format!("{asked} was asked for, and it {runs}")
         }
         Some(Ok(Control::TooOld(version))) => {
             return Err(too_old(&launch.program, &version.text, launch.oldest));
@@ -95,7 +108,7 @@ pub async fn not_started(mut qemu: Qemu, said: Vec<u8>, launch: &Launch, problem
 }
 
 enum Control {
-    Taken(qmp::Version),
+    Taken(qmp::Version, Option<Accelerator>),
     TooOld(qmp::Version),
 }
 
@@ -122,7 +135,23 @@ async fn take_control(qmp: &mut Qmp, launch: &Launch) -> Result<Control, QmpErro
         return Ok(Control::TooOld(version));
     }
     qmp.execute("qmp_capabilities", Value::Null).await?;
-    Ok(Control::Taken(version))
+    let accelerator = match qmp.execute("query-kvm", Value::Null).await {
+        Ok(answer) => accelerator(&answer),
+        Err(QmpError::Refused { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Control::Taken(version, accelerator))
+}
+
+/// What QEMU's answer to `query-kvm` means. A machine's file names no accelerator but these two
+/// ([`accel`](crate::config::accel)), and neither does QEMU where it is told none.
+fn accelerator(answer: &Value) -> Option<Accelerator> {
+    let enabled = answer["enabled"].as_bool()?;
+    Some(if enabled {
+        Accelerator::Kvm
+    } else {
+        Accelerator::Tcg
+    })
 }
 
 fn keep(said: &mut Vec<u8>, bytes: &[u8], limit: usize) {

@@ -19,6 +19,7 @@
 //! not be judged again.
 
 use crate::arch::Arch;
+use crate::config::accel::Accelerator;
 use crate::config::machine::{Machine, Origin};
 use crate::error::Error;
 use crate::files;
@@ -67,6 +68,9 @@ pub struct Booted {
     /// The machine.
     #[serde(default)]
     pub machine: Option<MachineUsed>,
+    /// What the machine ran with, once QEMU has said so.
+    #[serde(default)]
+    pub accelerator: Option<Accelerator>,
     /// The scenario.
     pub scenario: String,
     /// The nonce that only the hypervisor could know.

@@ -62,6 +62,7 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
         }
     }
     let mut report = Report::new(booted.arch, &booted.scenario, &story, &trial).took(last);
+    report.accelerator = booted.accelerator;
     report.run_dir = Some(dir.to_owned());
     Ok(report)
 }

@@ -1,6 +1,7 @@
 //! A verdict, for people and for programs.
 
 use crate::arch::Arch;
+use crate::config::accel::Accelerator;
 use crate::error::Error;
 use crate::judge::hvlog::console::KILLED;
 use crate::judge::hvlog::{Forged, GuestEnd};
@@ -70,6 +71,9 @@ pub struct Report {
     pub seconds: f64,
     /// QEMU's version.
     pub qemu: Option<String>,
+    /// What the machine ran with, if QEMU has said so.
+    #[serde(default)]
+    pub accelerator: Option<Accelerator>,
     /// Where the run's records are.
     #[serde(serialize_with = "lossy_path")]
     pub run_dir: Option<PathBuf>,
@@ -148,6 +152,7 @@ impl Report {
             stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
+            accelerator: None,
             run_dir: None,
             memory_kib: crate::records::memory::own_memory_kib(),
             notes: notes(&verdict, story, trial),
@@ -186,6 +191,7 @@ impl Report {
             stopped_at: Vec::new(),
             seconds: 0.0,
             qemu: None,
+            accelerator: None,
             run_dir: None,
             memory_kib: crate::records::memory::own_memory_kib(),
             notes: Vec::new(),
@@ -233,6 +239,9 @@ impl Report {
         }
         for note in &self.notes {
             let _ = writeln!(out, "  note: {}", shown::line(note));
+        }
+        if let Some(accelerator) = self.accelerator {
+            let _ = writeln!(out, "  accelerator: {accelerator}");
         }
         if let Some(dir) = &self.run_dir {
             let dir = shortened(dir).display().to_string();

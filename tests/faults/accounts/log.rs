@@ -41,6 +41,7 @@ pub const CASES: &[Case] = &[
         &[
             Greet(10),
             Obey("qmp_capabilities"),
+            TCG,
             Await("cont"),
             Logs(
                 10_000,

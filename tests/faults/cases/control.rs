@@ -88,7 +88,13 @@ pub const CASES: &[Case] = &[
     ),
     case(
         "qmp_refuses_to_start",
-        &[Greet(10), Obey("qmp_capabilities"), Refuse("cont"), Hang],
+        &[
+            Greet(10),
+            Obey("qmp_capabilities"),
+            TCG,
+            Refuse("cont"),
+            Hang,
+        ],
         LONG,
         4,
         &[(KIND, "infrastructure"), ("/verdict/what", "not today")],

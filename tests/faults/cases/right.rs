@@ -127,6 +127,7 @@ pub const CASES: &[Case] = &[
         &[
             Greet(10),
             Obey("qmp_capabilities"),
+            TCG,
             Await("cont"),
             ONE,
             Lines(100_000),

@@ -9,6 +9,7 @@ mod find;
 mod raw;
 mod resolve;
 
+use super::accel::Accel;
 use super::disk::Disk;
 use super::template::Values;
 use super::{Source, audit};
@@ -86,6 +87,8 @@ pub struct Qemu {
     pub oldest: (u64, u64),
     /// The machine, its devices and images: `machine`, and behind that every `extra`.
     pub machine: Vec<String>,
+    /// What it is to run with; none leaves that to QEMU.
+    pub accel: Option<Accel>,
 }
 
 /// The flash.
@@ -234,6 +237,7 @@ struct Layer {
     kernel_format: Option<KernelFormat>,
     program: Option<PathBuf>,
     oldest: Option<(u64, u64)>,
+    accel: Option<Accel>,
     machine: Option<Vec<Argument>>,
     extra: Vec<Argument>,
     disk: Option<Disk>,
@@ -288,6 +292,7 @@ impl Layer {
             kernel_format: self.kernel_format.or(base.kernel_format),
             program: self.program.or(base.program),
             oldest: self.oldest.or(base.oldest),
+            accel: self.accel.or(base.accel),
             machine: self.machine.or(base.machine),
             extra,
             disk,

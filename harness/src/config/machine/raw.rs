@@ -5,6 +5,7 @@
 
 use super::{Argument, FlashContent, FlashSize, KernelFormat, Layer, program, version};
 use crate::arch::Arch;
+use crate::config::accel::Accel;
 use crate::config::template::Values;
 use crate::config::{Source, audit, disk, parse_size};
 use crate::error::ConfigError;
@@ -40,6 +41,7 @@ pub struct Machine {
 struct Qemu {
     program: Option<Spanned<String>>,
     oldest: Option<Spanned<String>>,
+    accel: Option<Spanned<String>>,
     machine: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     extra: Vec<Spanned<String>>,
@@ -109,6 +111,12 @@ impl Machine {
             match version(oldest.get_ref()) {
                 Some(version) => layer.oldest = Some(version),
                 None => return bad("oldest", &oldest, "is not a version like 7.2".into()),
+            }
+        }
+        if let Some(accel) = self.qemu.accel {
+            match accel.get_ref().parse::<Accel>() {
+                Ok(one) => layer.accel = Some(one),
+                Err(error) => return bad("accel", &accel, error.to_string()),
             }
         }
         if let Some(raw) = self.disk {

@@ -4,6 +4,7 @@ use super::{
     Argument, Flash, FlashContent, FlashSize, Layer, Machine, Origin, PLACEHOLDERS, Qemu,
     TRACE_LOG, Witness,
 };
+use crate::config::accel;
 use crate::config::template::{self, Values};
 use crate::error::{ConfigError, Excerpt};
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
     }
     let mut words = machine;
     words.extend(layer.extra);
+    refuse_accelerators(&words)?;
     let args = arguments(words, &known)?;
     let mut in_witness = known;
     in_witness.push(TRACE_LOG);
@@ -50,6 +52,7 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
             program,
             oldest: layer.oldest.unwrap_or_default(),
             machine: args,
+            accel: layer.accel,
         },
         audit: layer.audit,
         disk: layer.disk,
@@ -152,6 +155,24 @@ fn of_the_file(origins: &[Origin], message: String) -> ConfigError {
         message,
         excerpt: Excerpt::default(),
     }
+}
+
+/// Checks that QEMU's arguments name no accelerator but TCG: of another one the harness has to know beforehand what
+/// it costs a run, and QEMU takes a list of them for leave to choose.
+fn refuse_accelerators(words: &[Argument]) -> Result<(), ConfigError> {
+    let texts: Vec<_> = words.iter().map(|word| word.text.as_str()).collect();
+    let mut others = accel::named_in(&texts).into_iter();
+    let Some((at, name)) = others.find(|(_, name)| *name != "tcg") else {
+        return Ok(());
+    };
+    let word = words
+        .get(at)
+        .or(words.last())
+        .expect("one of them names it");
+    let message = format!(
+        "names the accelerator `{name}`: leave it out, and say accel = \"kvm\" (or \"auto\") in [qemu]"
+    );
+    Err(word.error(message))
 }
 
 /// Checks that every placeholder of an argument list is one that the harness fills.

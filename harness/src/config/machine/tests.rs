@@ -77,6 +77,42 @@ fn a_placeholder_that_nothing_would_fill_is_refused() {
 }
 
 #[test]
+fn the_accelerator_is_a_key_and_no_argument() {
+    let machine = |text: &str| {
+        let text = format!("extends = 'riscv64'\n[qemu]\n{text}\n");
+        Machine::from_text(&workspace(), Path::new("m.toml"), text)
+    };
+    assert_eq!(machine("").unwrap().qemu.accel, None);
+    assert_eq!(
+        machine("accel = 'auto'").unwrap().qemu.accel,
+        Some(Accel::Auto)
+    );
+    assert!(machine("extra = ['-accel', 'tcg,thread=single']").is_ok());
+    for (text, said) in [
+        (
+            "accel = 'kvmm'",
+            "m.toml:3: key `accel`: no accelerator `kvmm`; did you mean `kvm`?",
+        ),
+        (
+            "extra = ['-enable-kvm']",
+            "m.toml:3: key `extra`: names the accelerator `kvm`: leave it out",
+        ),
+        (
+            "extra = ['-accel', 'hvf']",
+            "m.toml:3: key `extra`: names the accelerator `hvf`",
+        ),
+        (
+            "extra = ['-M', 'virt,accel=tcg:kvm']",
+            "names the accelerator `kvm`",
+        ),
+        ("extra = ['-accel']", "names the accelerator ``"),
+    ] {
+        let error = machine(text).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn what_the_logs_arguments_refer_to_is_used_too() {
     let text = "extends = 'riscv64'\n[qemu]\nmachine = ['-kernel', '{kernel}']\n\
                 [witness]\nargs = ['-D', '{trace_log}', '-drive', 'file={disk}']\n";

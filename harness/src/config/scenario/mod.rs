@@ -45,6 +45,8 @@ pub struct Scenario {
     pub audit: Option<Audit>,
     /// Why the machine is not looked at, if the scenario says so.
     pub not_audited: Option<String>,
+    /// Why nothing is compared with QEMU's log, although the scenario wants it.
+    pub not_logged: Option<String>,
     /// The guest-physical address at which a guest's image begins, if it is declared.
     pub guest_at: Option<u64>,
     /// The story.
@@ -158,6 +160,8 @@ pub struct With<'a> {
     pub challenge: Option<Challenge>,
     /// Why the machine is not to be looked at, whatever the scenario says.
     pub not_audited: Option<&'a str>,
+    /// Why QEMU logs nothing, whatever the scenario wants.
+    pub not_logged: Option<&'a str>,
 }
 
 impl Scenario {

@@ -104,6 +104,10 @@ impl Resolver<'_> {
             let usual = self.usual_witness([guest.as_ref(), second.as_ref()]);
             spec.witness = Some(Witness::resolve(value, &usual, &context)?);
         }
+        let not_logged = self.with.not_logged.filter(|_| spec.witness.is_some());
+        if not_logged.is_some() {
+            spec.witness = None;
+        }
         if let Some(objection) = spec.objection() {
             return Err(self.wrong(objection));
         }
@@ -148,6 +152,7 @@ impl Resolver<'_> {
             silence,
             audit,
             not_audited,
+            not_logged: not_logged.map(str::to_owned),
             guest_at,
             story: Story::of(spec)
                 .map_err(|e| self.wrong(format!("its patterns are too large together: {e}")))?,

@@ -22,14 +22,17 @@ impl Session<'_, '_> {
         self.note("harness", text);
     }
 
-    /// The clock that runs out first, and when. After the machine has ended, only the time that it may
-    /// take to close its connections counts.
-    pub(super) fn next_clock(&self) -> (Option<Clock>, Instant) {
+    /// The clock that runs out first, and when; none while somebody attends the machine. After the machine has
+    /// ended, only the time that it may take to close its connections counts.
+    pub(super) fn next_clock(&self) -> Option<(Option<Clock>, Instant)> {
         if let Some(drained_by) = self.drained_by {
-            return (None, drained_by);
+            return Some((None, drained_by));
+        }
+        if self.attended.goes_on() {
+            return None;
         }
         let since_step = |clock, span: Option<Duration>| Some((clock, self.last_step + span?));
-        let run = self.started + self.stopped + self.limits.timeout;
+        let run = self.started + self.stopped + self.attended.lasted + self.limits.timeout;
         let (clock, due) = [
             since_step(Clock::Step, self.trial.within()),
             since_step(Clock::Silence, self.limits.silence),
@@ -39,7 +42,7 @@ impl Session<'_, '_> {
         .fold((Clock::Run, run), |first, other| {
             if other.1 < first.1 { other } else { first }
         });
-        (Some(clock), due)
+        Some((Some(clock), due))
     }
 
     /// A clock has run out. The error is QEMU's, for not letting the machine run.

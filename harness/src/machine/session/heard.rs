@@ -42,7 +42,10 @@ impl Session<'_, '_> {
     pub(super) fn console(&mut self, bytes: &[u8]) {
         let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
         self.console_bytes += bytes.len() as u64 + LINE_COST * lines;
-        self.dir.console(bytes);
+        self.observer.console(bytes);
+        if self.console_bytes <= CONSOLE_LIMIT || self.trial.verdict().is_none() {
+            self.dir.console(bytes);
+        }
         let mut assembler = std::mem::take(&mut self.assembler);
         assembler.push(bytes, |line| self.line(&line));
         self.assembler = assembler;
@@ -84,6 +87,9 @@ impl Session<'_, '_> {
     }
 
     pub(super) fn qmp(&mut self, event: &QmpEvent) {
+        if self.attended.by_gdb && ["STOP", "RESUME"].contains(&event.name.as_str()) {
+            return; // of the debugger's making, and there may be very many
+        }
         if let Some(audit) = &mut self.audit
             && ["STOP", "RESUME"].contains(&event.name.as_str())
         {
@@ -143,7 +149,9 @@ impl Session<'_, '_> {
         self.stderr_bytes += kept.len();
         self.dir.stderr(kept);
         for line in kept.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
-            self.note("qemu", lines::normalise(line).into_owned());
+            let line = lines::normalise(line);
+            self.attended.heard_of_gdb(&line);
+            self.note("qemu", line.into_owned());
         }
     }
 
@@ -175,5 +183,6 @@ impl Session<'_, '_> {
                 self.note("typed", typed.text.escape_debug().to_string());
             }
         }
+        self.tell_whoever_stays();
     }
 }

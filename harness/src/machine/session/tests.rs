@@ -1,6 +1,7 @@
 //! Runs of a machine that is scripted here, in a time that passes only when all wait for it. So
 //! every order of data, ends, clocks and stops of the harness's own can be had, and takes no time.
 
+mod attended;
 mod orders;
 
 use super::scripted::Act::{self, *};
@@ -79,11 +80,13 @@ pub(super) fn launch() -> Launch {
         program: "qemu".into(),
         oldest: (7, 2),
         args: Vec::new(),
+        accelerator: None,
         folder: "/no/such/folder".into(),
         witness: Some(Format::RiscvTrap),
         firmware: None,
         audit: None,
         typed: Vec::new(),
+        gdb: None,
     }
 }
 
@@ -92,27 +95,44 @@ fn run_with(limits: Limits, script: Vec<Act>) -> Ran {
 }
 
 fn run_of(launch: &Launch, limits: Limits, script: Vec<Act>) -> Ran {
+    let nobody = std::future::ready(());
+    attended_run_beside(launch, limits, None, script, nobody)
+}
+
+/// The same, with a typist at the console who does what a person beside the run wants.
+fn attended_run_beside(
+    launch: &Launch,
+    limits: Limits,
+    typist: Option<Typist>,
+    script: Vec<Act>,
+    person: impl Future<Output = ()> + 'static,
+) -> Ran {
     let folder = tempfile::tempdir().unwrap();
     let story = story();
     let mut dir = RunDir::create(&Project::new(folder.path()), None, "x").unwrap();
     let finished = runtime().block_on(async {
         let (machine, qemu) = Machine::new();
         let playing = tokio::spawn(machine.play(script));
+        let beside = tokio::task::LocalSet::new();
+        beside.spawn_local(person);
         let started = Started {
             qemu,
             version: "10".into(),
+            accelerator: None,
             said: Vec::new(),
         };
         let trial = Trial::of_run(&story, "nonce");
-        let finished = go(
+        let mut nobody = |_, _: &Event<'_>| {};
+        let run = go(
             started,
             launch,
             trial,
             limits,
+            typist,
             &mut dir,
-            &mut |_, _: &Event<'_>| {},
-        )
-        .await;
+            &mut nobody,
+        );
+        let finished = beside.run_until(run).await;
         playing.abort();
         finished.unwrap()
     });
@@ -334,6 +354,9 @@ fn started(after: u64, timeout: Duration) -> (Result<String, Error>, Duration) {
             let _ = qmp.write_all(format!("{text}\n").as_bytes()).await;
             let _ = qmp.read_line(&mut String::new()).await;
             let _ = qmp.write_all(b"{\"return\": {}}\n").await;
+            let _ = qmp.read_line(&mut String::new()).await;
+            let answer = "{\"return\": {\"enabled\": false, \"present\": true}}\n";
+            let _ = qmp.write_all(answer.as_bytes()).await;
             std::future::pending::<()>().await;
         };
         let playing = tokio::spawn(greeting);
@@ -341,7 +364,11 @@ fn started(after: u64, timeout: Duration) -> (Result<String, Error>, Duration) {
         let result = start::take_over(qemu, &launch(), timeout).await;
         playing.abort();
         drop((serial, log, status));
-        (result.map(|started| started.version), start.elapsed())
+        let said = result.map(|started| {
+            assert_eq!(started.accelerator, Some(Accelerator::Tcg));
+            started.version
+        });
+        (said, start.elapsed())
     })
 }
 

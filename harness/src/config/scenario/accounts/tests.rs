@@ -194,6 +194,26 @@ fn a_machine_without_a_log_cannot_be_asked() {
 }
 
 #[test]
+fn where_nothing_is_logged_the_scenario_says_so_if_it_wanted_that() {
+    let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    let machine = Machine::load(&project, Arch::Riscv64).unwrap();
+    let with = With {
+        not_logged: Some("nobody writes"),
+        ..With::default()
+    };
+    let resolved = |middle: &str| {
+        let text = format!("{HEAD}{middle}{STEP}");
+        Scenario::from_text("s", text).resolve(&project, &machine, &with)
+    };
+    let scenario = resolved("[witness]\nnpf = 1\n").unwrap();
+    assert!(scenario.story.spec().witness.is_none());
+    assert_eq!(scenario.not_logged.as_deref(), Some("nobody writes"));
+    assert_eq!(resolved("").unwrap().not_logged, None);
+    // What is wrong with the table is wrong all the same.
+    assert!(resolved("[witness]\nnpf = 'many'\n").is_err());
+}
+
+#[test]
 fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
     let project = Project::new(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
     let machine = Machine::load(&project, Arch::Riscv64).unwrap();
@@ -201,6 +221,7 @@ fn a_hypervisor_of_somebody_elses_need_not_report_unless_it_is_asked_to() {
         let with = With {
             challenge: None,
             not_audited: None,
+            not_logged: None,
             foreign,
             ..With::default()
         };

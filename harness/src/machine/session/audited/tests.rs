@@ -108,6 +108,7 @@ fn run_by(plan: AuditPlan, peer: Peer, script: Vec<Act>, answer: &'static str) -
         let started = Started {
             qemu,
             version: "10".into(),
+            accelerator: None,
             said: Vec::new(),
         };
         let trial = Trial::of_run(&story, "nonce");
@@ -117,7 +118,7 @@ fn run_by(plan: AuditPlan, peer: Peer, script: Vec<Act>, answer: &'static str) -
         };
         let launch = launch();
         let mut nobody = |_, _: &Event<'_>| {};
-        let finished = go(started, &launch, trial, limits, &mut dir, &mut nobody).await;
+        let finished = go(started, &launch, trial, limits, None, &mut dir, &mut nobody).await;
         playing.abort();
         serving.abort();
         match finished {
