@@ -1,6 +1,7 @@
 //! `harness watch` on a project of its own, whose machine is a script that is no QEMU: what matters is which runs it
 //! starts, and after which changes.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -108,11 +109,20 @@ impl Watching {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Changes something while the harness stands still, so that it sees all of it at once however slow the computer
+    /// is: a file that is written is empty for a moment.
+    fn change(&self, change: impl FnOnce(&Path)) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        change(self.folder.path());
+        kill_process(pid, Signal::CONT).unwrap();
+    }
+
     /// Which scenarios are run after a change.
     #[track_caller]
     fn after(&mut self, change: impl FnOnce(&Path)) -> Vec<&'static str> {
         let before = self.started().len();
-        change(self.folder.path());
+        self.change(change);
         self.until("watching ");
         let started = self.started().split_off(before);
         let mut names: Vec<_> = started
@@ -195,7 +205,7 @@ fn a_mistake_is_shown_and_mending_it_runs_again() {
     let mut watching = Watching::start();
     let file = watching.at("tests/scenarios/one.toml");
     let good = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{good}patern = 1\n")).unwrap();
+    watching.change(|_| fs::write(&file, format!("{good}patern = 1\n")).unwrap());
     let said = watching.until("watching ").join("\n");
     assert!(said.contains("one.toml:4: key `patern`"), "{said}");
     assert_eq!(watching.after(|_| fs::write(&file, good).unwrap()), ["one"]);
@@ -208,14 +218,14 @@ fn a_newer_change_ends_the_run_in_progress() {
     let (wait, one) = (watching.at("wait"), watching.at("tests/scenarios/one.toml"));
     fs::write(&wait, "").unwrap();
     let before = watching.started().len();
-    append(one.clone(), "# first\n");
+    watching.change(|_| append(one.clone(), "# first\n"));
     watching.until("tests/scenarios/one.toml changed");
     let end = Instant::now() + PATIENCE;
     while watching.started().len() == before {
         assert!(Instant::now() < end, "no run began");
         std::thread::yield_now();
     }
-    append(one, "# second\n");
+    watching.change(|_| append(one, "# second\n"));
     watching.until("tests/scenarios/one.toml changed");
     fs::remove_file(wait).unwrap();
     watching.until("watching ");
@@ -243,8 +253,7 @@ fn from_save_to_start_takes_less_than_a_second() {
 #[test]
 fn an_interrupt_ends_it() {
     let mut watching = Watching::start();
-    let pid = rustix::process::Pid::from_child(&watching.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    kill_process(Pid::from_child(&watching.child), Signal::INT).unwrap();
     assert_eq!(watching.child.wait().unwrap().code(), Some(130));
 }
 
