@@ -2,6 +2,8 @@
 //! `harness watch`.
 
 mod support;
+#[path = "desk/watch.rs"]
+mod watch;
 
 use harness::judge::event::Event;
 use harness::judge::observer::{Beginning, Observer};

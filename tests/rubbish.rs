@@ -171,16 +171,21 @@ fn usual(bed: &Bed, command: &str) -> Vec<(&'static str, OsString)> {
     if command == "new" {
         usual.push(("from", bed.at("console.log").into()));
     }
-    if ["run", "build", "new"].contains(&command) {
+    if ["run", "watch", "build", "new"].contains(&command) {
         usual.push(("arch", "riscv64".into()));
     }
     if command == "judge" {
         usual.push(("arch", "riscv64".into()));
         usual.push(("log", bed.at("console.log").into()));
     }
-    if command == "run" {
+    if command == "watch" {
+        usual.push(("changes", "0".into()));
+    }
+    if ["run", "watch"].contains(&command) {
         usual.push(("hypervisor", bed.at("kernel.bin").into()));
         usual.push(("guest", bed.at("guest.bin").into()));
+    }
+    if command == "run" {
         usual.push(("records", bed.at("reports").into()));
     }
     usual

@@ -13,6 +13,7 @@ pub mod freshness;
 pub mod guard;
 pub mod image;
 mod images;
+pub mod inputs;
 mod known;
 pub mod request;
 

@@ -15,6 +15,7 @@ mod run;
 mod shell;
 mod signals;
 mod terminal;
+mod watch;
 
 use crate::arch::{Arch, UnknownArch};
 use crate::boot::build::{self, Ask, Target};
@@ -79,6 +80,8 @@ Exit codes:
 enum Command {
     /// Build, boot and judge
     Run(run::RunArgs),
+    /// Run, and run again what a change of a source, a scenario or a machine's file concerns
+    Watch(watch::WatchArgs),
     /// Build the hypervisor and its guests
     Build {
         /// The architecture, or all of them
@@ -317,6 +320,7 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     };
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
+        Command::Watch(args) => watch::watch(&project, &args, ask).await,
         Command::Build { arch } => build_all(&project, &arch.0, ask).await,
         Command::Judge(_) | Command::Explain(_) | Command::Audit(_) => {
             unreachable!("it was taken above")

@@ -6,3 +6,5 @@ pub mod doctor;
 pub mod draft;
 pub mod mutants;
 pub mod pages;
+#[cfg(feature = "cli")]
+pub mod watch;

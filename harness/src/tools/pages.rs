@@ -19,7 +19,7 @@ pub struct Page {
 }
 
 /// All pages, in the order of lookup.
-pub const PAGES: [Page; 4] = [
+pub const PAGES: [Page; 5] = [
     Page {
         name: "scenario.md",
         text: include_str!("../../docs/scenario.md"),
@@ -35,6 +35,10 @@ pub const PAGES: [Page; 4] = [
     Page {
         name: "verdict.md",
         text: include_str!("../../docs/verdict.md"),
+    },
+    Page {
+        name: "desk.md",
+        text: include_str!("../../docs/desk.md"),
     },
 ];
 

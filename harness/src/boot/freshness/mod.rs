@@ -145,6 +145,11 @@ impl Stamp {
         (stamp.form == FORM).then_some(stamp)
     }
 
+    /// The files that it was built of, and the folders whose entries' names count.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(PathBuf::as_path)
+    }
+
     /// Whether all is as it was when the artefact was built.
     pub fn holds(&self, build: &Build) -> bool {
         let arguments = self.arguments.iter().map(OsStr::new);

@@ -27,6 +27,18 @@ pub struct Layer {
     pub raw: raw::Scenario,
 }
 
+impl Layer {
+    /// Its file, and those whose tables it takes over, as far as they are there.
+    pub fn files(&self, project: &Project) -> Vec<PathBuf> {
+        let from = [&self.raw.values_from, &self.raw.audit_from];
+        let named = from.into_iter().flatten();
+        let tables = named.filter_map(|name| file(project, &self.source, name.get_ref()));
+        std::iter::once(self.source.path().to_owned())
+            .chain(tables)
+            .collect()
+    }
+}
+
 /// Reads a scenario and what it extends; the one that extends nothing comes first.
 pub fn read(project: &Project, source: Source) -> Result<Vec<Layer>, ConfigError> {
     let raw: raw::Scenario = source.parse()?;

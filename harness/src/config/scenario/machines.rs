@@ -42,6 +42,11 @@ impl Machines {
         }
     }
 
+    /// Whether it is the same one whatever architecture is asked for.
+    pub fn is_one(&self) -> bool {
+        matches!(self, Self::One(_))
+    }
+
     /// The one for an architecture, as far as the names tell.
     pub(super) fn of(self, arch: Arch) -> Option<OsString> {
         match self {

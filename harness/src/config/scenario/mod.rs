@@ -251,6 +251,24 @@ impl Definition {
         &self.name
     }
 
+    /// Where it is written; of one that was built in code this is no file.
+    pub fn file(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// The files that it is made of: its own, those that it extends, and those whose values it takes.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be read, or is no scenario.
+    pub fn files(&self, project: &Project) -> Result<Vec<PathBuf>, ConfigError> {
+        let layers = layers::read(project, self.source.clone())?;
+        Ok(layers
+            .iter()
+            .flat_map(|layer| layer.files(project))
+            .collect())
+    }
+
     /// What is known of it without a machine.
     pub fn summary(&self, project: &Project) -> Result<Summary, ConfigError> {
         let mut summary = Summary {

@@ -210,7 +210,7 @@ impl Comparison {
             let outcome = match figure.outcome {
                 Outcome::Kept => "",
                 Outcome::Regressed => "  REGRESSED",
-                Outcome::TooFew => "  too few runs to tell: --runs",
+                Outcome::TooFew => "  too few runs to tell (--runs)",
             };
             let _ = writeln!(
                 out,
