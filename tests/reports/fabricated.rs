@@ -54,6 +54,7 @@ pub fn report(verdict: Value, fault: &str, text: &str) -> Value {
         "stopped_at": [],
         "seconds": 1.5,
         "qemu": "10.0.2",
+        "accelerator": "tcg",
         "run_dir": null,
         "memory_kib": 1234,
         "notes": [text],

@@ -8,7 +8,33 @@ Examples:
       any kernel, in any folder
   harness run --arch aarch64 --mode el0 --timeout 10s
   harness run --arch riscv64 --report junit=junit.xml --report json=results.json
-      for dashboards and scripts";
+      for dashboards and scripts
+  harness run --arch riscv64 --gdb
+      the machine waits for gdb, and the line to paste is printed
+  harness run --arch riscv64 --shell
+      type on the console; Ctrl-A x ends it";
+
+pub(super) const MATRIX: &str = "\
+Examples:
+  harness matrix
+      every scenario on each of its architectures
+  harness matrix 'timer-* & !arch(x86_64)' --jobs 4
+      some of them
+  harness matrix --rerun-failed
+      those that did not pass in the newest matrix
+  harness matrix --shard 2/3 --report junit=junit.xml
+      one of three computers, and what a dashboard reads";
+
+pub(super) const PAGE: &str = "\
+Examples:
+  harness page
+      of the newest run or matrix
+  harness page target/harness/runs/20261126T135712Z-x86_64-gkernel-13318";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  harness watch --arch riscv64
+  harness watch --arch all --scenario my.toml --hypervisor kernel.elf";
 
 pub(super) const BUILD: &str = "\
 Examples:
@@ -51,7 +77,9 @@ pub(super) const BENCH: &str = "\
 Examples:
   harness bench
   harness bench --soak 200
-      boot 200 times, and show every boot that did not pass";
+      boot 200 times, and show every boot that did not pass
+  harness bench --all --save before.json
+      what is measured, to compare with it later: --baseline before.json";
 
 pub(super) const DOCTOR: &str = "\
 Examples:

@@ -22,8 +22,8 @@ mod run;
 mod shell;
 mod signals;
 mod terminal;
-mod watch;
 mod values;
+mod watch;
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Ask, Target};
@@ -90,6 +90,7 @@ enum Command {
     #[command(after_help = examples::RUN)]
     Run(run::RunArgs),
     /// Run, and run again what a change of a source, a scenario or a machine's file concerns
+    #[command(after_help = examples::WATCH)]
     Watch(watch::WatchArgs),
     /// Build the hypervisor and its guests
     #[command(after_help = examples::BUILD)]
@@ -99,6 +100,7 @@ enum Command {
         arch: Arches,
     },
     /// Build, boot and judge many cases at once: scenarios on machines
+    #[command(after_help = examples::MATRIX)]
     Matrix(matrix::MatrixArgs),
     /// Judge a recorded run or console, without a machine
     #[command(after_help = examples::JUDGE)]
@@ -107,6 +109,7 @@ enum Command {
     #[command(after_help = examples::AUDIT)]
     Audit(audit::AuditArgs),
     /// Make the page of a run or a matrix: one HTML file with the timeline, the memory map and the log
+    #[command(after_help = examples::PAGE)]
     Page(page::PageArgs),
     /// Write a scenario from the recorded console of a run that went well, to standard output
     #[command(after_help = examples::NEW)]
