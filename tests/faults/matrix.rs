@@ -519,7 +519,7 @@ fn as_json() {
     let kept = serde_json::to_value(suite.results()).expect("plain data");
     assert_eq!(ran.json(), kept);
     assert!(
-        results.command.starts_with("./x matrix --root "),
+        results.command.starts_with("harness matrix --root "),
         "{}",
         results.command
     );

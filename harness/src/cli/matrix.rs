@@ -1,5 +1,6 @@
 //! `harness matrix`.
 
+use super::github::Silence;
 use super::itself::command_line;
 use super::progress::Board;
 use super::reports::ReportArgs;
@@ -126,6 +127,11 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
     }
     let plan = plan::plan(project, cases)?;
     let mut board = Board::new(!stdout_is_taken);
+    // What guests print is shown up to the end.
+    let silence = match stdout_is_taken {
+        true => None,
+        false => Silence::in_a_job()?,
+    };
     let options = Options {
         ask,
         progress: Progress::to(board.aside()),
@@ -155,6 +161,7 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
             stdout_is_taken,
         },
     );
+    drop(silence);
     let written = reports.write(&results, project, stdout_is_taken);
     printed.and_then(|code| written.map(|()| code))
 }
