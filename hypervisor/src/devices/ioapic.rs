@@ -99,7 +99,7 @@ impl IoApic {
     }
 
     /// The local APIC says that the interrupt with this vector is over, which was of a line at the level: no other pin
-    /// has its [`REMOTE_IRR`] set.
+    /// has its remote IRR set.
     pub fn end(&mut self, vector: u8) {
         for pin in &mut self.pins {
             if pin.vector() == vector {

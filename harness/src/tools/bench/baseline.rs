@@ -1,6 +1,6 @@
 //! Measurements that are kept, and compared with later ones.
 //!
-//! A figure has *regressed* if its median is worse than the baseline's by more than [`TOLERANCE`], and the samples of
+//! A figure has *regressed* if its median is worse than the baseline's by more than `TOLERANCE`, and the samples of
 //! the two are told apart by a one-sided rank test (Mann and Whitney, 1947; exact, ties included). All figures of a
 //! comparison are tested together (Holm, 1979), so that without any change at most one comparison in a hundred fails by
 //! chance, however many figures it has. What the computer itself does differently from one day to the next is no
