@@ -248,12 +248,14 @@ fn without_symbols(arch: Arch, every: Option<Duration>) -> AuditPlan {
     }
 }
 
-/// A hypervisor that has HCR_EL2.VM set only while its guest runs, which is never for long: it is met where it
-/// exits.
+/// A hypervisor of which nothing is known is met where its guest exits. The guest goes on until its budget ends it, some
+/// 300 ms: the harness may have to wait for a processor, and one that is over by then is met by nobody.
 #[test]
 fn a_guest_of_few_exits_is_met_on_aarch64() {
     let arch = Arch::Aarch64;
-    let ran = run(arch, "gkernel", |arch, _| Some(without_symbols(arch, None)));
+    let ran = run(arch, "budget-unknown-call", |arch, _| {
+        Some(without_symbols(arch, None))
+    });
     assert_eq!(ran.verdict, Verdict::Pass);
     let in_guest: Vec<_> = ran
         .snapshots
