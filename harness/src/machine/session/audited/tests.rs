@@ -83,6 +83,8 @@ fn run_by(plan: AuditPlan, peer: Peer, script: Vec<Act>, answer: &'static str) -
             answered: None,
             runs: false,
             stops: 0,
+            watched: false,
+            at_vector: false,
         };
         qemu.auditor = Some(Auditor::start(gdb, None, &plan));
         let serving = tokio::spawn(stub.serve());
@@ -222,6 +224,24 @@ fn a_machine_that_stands_in_its_guest_is_confined_by_what_it_holds() {
         !ran.snapshots
             .iter()
             .any(|snapshot| snapshot.at_entry || snapshot.in_guest)
+    );
+}
+
+/// Of a hypervisor on Arm that sets HCR_EL2.VM for each turn, no stop at any other place shows what confines the guest.
+#[test]
+fn a_guest_whose_tables_are_loaded_for_a_turn_is_met_where_it_exits() {
+    let arm = AuditPlan {
+        arch: Arch::Aarch64,
+        ..plan(None)
+    };
+    let ran = run_by(arm, Peer::AtVectors, script(), "{\"return\": {}}\n");
+    assert_eq!(ran.outcome.as_ref().unwrap(), &Verdict::Pass);
+    let met = ran.snapshots.iter().filter(|snapshot| snapshot.at_entry);
+    let met: Vec<_> = met.collect();
+    assert!(!met.is_empty(), "{:?}", ran.snapshots);
+    assert!(
+        met.iter()
+            .all(|snapshot| snapshot.registers["HCR_EL2"] == 1)
     );
 }
 

@@ -27,7 +27,13 @@ pub(super) enum Peer {
     InGuest(usize),
     /// Has a machine that gets another device after it was stopped so often.
     NewDevice(usize),
+    /// Has an Arm machine that has HCR_EL2.VM set for a turn of its guest alone: a stop at any time finds it clear, one at
+    /// the vectors finds it set.
+    AtVectors,
 }
+
+/// VBAR_EL2 of [`Peer::AtVectors`].
+const VECTORS: u64 = 0x4000_1000;
 
 /// A gdb stub.
 pub(super) struct Stub {
@@ -41,6 +47,9 @@ pub(super) struct Stub {
     pub(super) runs: bool,
     /// How often the machine was stopped.
     pub(super) stops: usize,
+    /// Whether it stops at the vectors, and whether it stands there.
+    pub(super) watched: bool,
+    pub(super) at_vector: bool,
 }
 
 impl Stub {
@@ -109,10 +118,15 @@ impl Stub {
                 _ => {}
             }
         }
-        let register = |name| format!("<reg name=\"{name}\" bitsize=\"64\"/>");
-        let registers: String = ["pc", "hgatp", "hstatus", "sstatus", "priv"]
-            .map(register)
-            .concat();
+        if self.peer == Peer::AtVectors && self.answer_for_arm(question).await {
+            return true;
+        }
+        let register = |name: &&str| format!("<reg name=\"{name}\" bitsize=\"64\"/>");
+        let names: &[&str] = match self.peer {
+            Peer::AtVectors => &["pc", "cpsr", "VBAR_EL2", "HCR_EL2", "VTTBR_EL2", "VTCR_EL2"],
+            _ => &["pc", "hgatp", "hstatus", "sstatus", "priv"],
+        };
+        let registers: String = names.iter().map(register).collect();
         match question {
             refused if matches!(self.peer, Peer::Refuses(start) if refused.starts_with(start)) => {
                 self.reply("E22").await;
@@ -150,6 +164,43 @@ impl Stub {
             }
             _ => self.reply("OK").await,
         }
+        true
+    }
+
+    /// What an Arm machine answers otherwise; says whether it did.
+    async fn answer_for_arm(&mut self, question: &str) -> bool {
+        const EL2: u64 = 0x3C9;
+        const VM: u64 = 1;
+        let (vm, pc) = match self.at_vector {
+            true => (VM, VECTORS + 0x400),
+            false => (0, VECTORS - 0x1000),
+        };
+        let value = match question {
+            "p0" => pc,
+            "p1" => EL2,
+            "p2" => VECTORS,
+            "p3" => vm,
+            "c" => {
+                self.at_vector = self.watched;
+                if self.watched {
+                    // The guest exits at once.
+                    self.stops += 1;
+                    self.reply("T05thread:01;").await;
+                }
+                return self.watched;
+            }
+            point if point.starts_with(&format!("Z1,{:x}", VECTORS + 0x400)) => {
+                self.watched = true;
+                return false;
+            }
+            point if point.starts_with(&format!("z1,{:x}", VECTORS + 0x400)) => {
+                self.watched = false;
+                return false;
+            }
+            _ => return false,
+        };
+        let bytes = value.to_le_bytes().map(|byte| format!("{byte:02x}"));
+        self.reply(&bytes.concat()).await;
         true
     }
 
