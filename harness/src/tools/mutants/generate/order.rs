@@ -157,6 +157,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "guestvdev",
             "console-input-pl011",
             "irq-sgi",
+            "irq-sgi-reloaded",
             "timer-latency",
             "wfi-not-taken",
             "clean-start",
