@@ -7,6 +7,8 @@ use harness::config::machine::Machine;
 use harness::config::scenario::{Scenario, With};
 use harness::judge::hvlog::{self, Heard, HvEvent, Listener};
 use harness::judge::verdict::Verdict;
+use harness::tools::bench::kept::Kept;
+use harness::tools::bench::pages::{self as figures, FIGURES};
 use harness::tools::pages::{Entry, PAGES, entries, items};
 use hypervisor::error::Error;
 use hypervisor::memory::addr::{Gpa, Gva};
@@ -315,6 +317,36 @@ fn the_verdict_page_has_every_field_and_its_type() {
             "{}: {types:?}, found {found:?}",
             field.key
         );
+    }
+}
+
+/// Whoever measures again has the pages written: `./x bench --all --pages`.
+#[test]
+fn every_figure_on_a_page_is_the_one_that_was_measured() {
+    let kept = Kept::read(&root().join(FIGURES)).unwrap();
+    for page in figures::PAGES {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let filled = figures::filled(&text, &kept);
+        assert_eq!(filled.as_ref(), Ok(&text), "{page}");
+    }
+}
+
+/// A page that the command does not know would keep its figures for ever.
+#[test]
+fn no_other_page_has_figures_that_were_measured() {
+    let mut pages = vec![root().join("harness/README.md")];
+    for folder in ["", "docs", "harness/docs", "tests/foreign"] {
+        let files = fs::read_dir(root().join(folder)).unwrap();
+        pages.extend(files.map(|file| file.unwrap().path()));
+    }
+    pages.retain(|page| page.extension().is_some_and(|name| name == "md"));
+    let known: Vec<_> = figures::PAGES.map(|page| root().join(page)).into();
+    for page in pages.iter().filter(|page| !known.contains(page)) {
+        let text = fs::read_to_string(page).unwrap();
+        let has_one = text
+            .lines()
+            .any(|line| line.contains("<!-- measured: ") && !line.contains('`'));
+        assert!(!has_one, "{}", page.display());
     }
 }
 

@@ -1,5 +1,6 @@
 //! `harness matrix`.
 
+use super::boots::{Every, Jobs};
 use super::github::Silence;
 use super::itself::command_line;
 use super::progress::Board;
@@ -9,7 +10,6 @@ use crate::arch::Arch;
 use crate::boot::build::Ask;
 use crate::boot::cargo::Progress;
 use crate::boot::examine::Kind;
-use crate::config::parse_duration;
 use crate::error::Error;
 use crate::files;
 use crate::matrix::filter::Filter;
@@ -20,10 +20,8 @@ use clap::builder::OsStringValueParser;
 use clap::{Args, ValueEnum};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Its options.
 #[derive(Debug, Args)]
@@ -46,18 +44,10 @@ pub(super) struct MatrixArgs {
     /// architecture
     #[arg(long, alias = "image", value_name = "[ARCH=]FILE", value_parser = OsStringValueParser::new())]
     hypervisor: Vec<OsString>,
-    /// How long each run may take: seconds, or 500ms, 30s, 2m
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "30",
-        value_parser = parse_duration,
-        allow_hyphen_values = true
-    )]
-    timeout: Duration,
-    /// How many runs at the same time [default: one for each processor]
-    #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
-    jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    every: Every,
+    #[command(flatten)]
+    jobs: Jobs,
     /// After a failure begin no more runs; those that go on are finished
     #[arg(long)]
     fail_fast: bool,
@@ -86,9 +76,6 @@ pub(super) struct MatrixArgs {
     /// Keep the images of runs that passed, too
     #[arg(long)]
     keep_images: bool,
-    /// Leave out the audit: do not look at what the machines hold. The results say so
-    #[arg(long)]
-    no_audit: bool,
     #[command(flatten)]
     reports: ReportArgs,
     /// Show the cases, and run none
@@ -266,12 +253,12 @@ fn shown_path(path: &Path) -> String {
 fn options(args: MatrixArgs) -> Options {
     let mut options = Options::default();
     options.command = command_line();
-    options.jobs = args.jobs.unwrap_or(options.jobs);
+    options.jobs = args.jobs.or_processors();
     options.retries = args.retries;
     options.fail_fast = args.fail_fast;
     options.flaky_fails = args.flaky == Flaky::Fail;
-    options.timeout = args.timeout;
-    options.no_audit = args.no_audit;
+    options.timeout = args.every.timeout;
+    options.no_audit = args.every.no_audit;
     options.keep_images = args.keep_images;
     options.records = args.records;
     options.shard = args.shard;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod boots;
 mod doctor;
 mod examples;
 mod explain;

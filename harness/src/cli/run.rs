@@ -1,5 +1,6 @@
 //! `harness run`.
 
+use super::boots::Boot;
 use super::github::Silence;
 use super::itself::command_line;
 use super::live::Live;
@@ -8,8 +9,6 @@ use super::shell::{self, Shell};
 use super::{Format, What, machine_of, output};
 use crate::boot::Request;
 use crate::boot::build::Ask;
-use crate::config::accel::{Accel, UnknownAccel};
-use crate::config::parse_duration;
 use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::judge::event::Event;
@@ -21,8 +20,6 @@ use crate::records::report::Report;
 use crate::run::follow;
 use crate::shown;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -31,38 +28,18 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) struct RunArgs {
     #[command(flatten)]
     what: What,
-    /// How long the run may take: seconds, or 500ms, 30s, 2m
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "30",
-        value_parser = parse_duration,
-        allow_hyphen_values = true
-    )]
-    timeout: Duration,
-    /// A hypervisor (or any kernel) to boot instead of building the workspace's own
-    #[arg(long, alias = "image", value_name = "FILE")]
-    hypervisor: Option<PathBuf>,
-    /// A guest to run instead of the scenario's: a file, ELF or flat, or a guest program's name
-    #[arg(long, value_name = "FILE|NAME", value_parser = clap::builder::OsStringValueParser::new())]
-    guest: Option<OsString>,
+    #[command(flatten)]
+    boot: Boot,
     /// Where to make the run's directory [default: target/harness/runs in a workspace, harness-runs in
     /// any other folder; of the runs there the newest 40 that passed are kept, and the newest 200 that
     /// did not]
     #[arg(long, alias = "report-dir", value_name = "DIR")]
     records: Option<PathBuf>,
-    /// Leave out the audit: do not look at what the machine holds. The result says so
-    #[arg(long)]
-    no_audit: bool,
     /// Make the run's page too: page.html in the run's directory
     #[arg(long)]
     page: bool,
     #[command(flatten)]
     reports: ReportArgs,
-    /// What executes the guest's instructions: QEMU (tcg), this computer's processor (kvm), or whichever can do it
-    /// and costs no account of the run (auto) [default: what the machine's file says]
-    #[arg(long, value_name = "NAME", value_parser = accel())]
-    accel: Option<Accel>,
     /// Have the machine wait for gdb at its first instruction, and print how gdb is started. No clock runs, and
     /// nobody audits the machine
     #[arg(long)]
@@ -70,12 +47,6 @@ pub(super) struct RunArgs {
     /// Sit at the console: what is typed goes to the machine, also after the verdict. No clock runs. Ctrl-A x ends it
     #[arg(long)]
     shell: bool,
-}
-
-/// Takes an accelerator's name.
-pub(super) fn accel() -> impl TypedValueParser<Value = Accel> {
-    let names = PossibleValuesParser::new(Accel::NAMES);
-    names.try_map(|name| name.parse::<Accel>().map_err(|error: UnknownAccel| error))
 }
 
 /// Builds, boots and judges; the verdict's exit code.
@@ -99,17 +70,12 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
         reports: args.reports,
         began: (SystemTime::now(), Instant::now()),
     };
-    let mut request = Request::with_scenario(definition)
-        .timeout(args.timeout)
-        .build_progress(output::say_aside);
+    let request = Request::with_scenario(definition).build_progress(output::say_aside);
+    let mut request = args.boot.of(request);
     request.machine = args.what.machine;
     request.arch = args.what.arch;
-    request.hypervisor = args.hypervisor;
-    request.guest = args.guest;
     request.records = args.records;
     request.ask = ask;
-    request.no_audit = args.no_audit;
-    request.accel = args.accel;
     request.gdb = args.gdb;
     let request = request.observe(Aside { shell: args.shell });
     let silence = after.silence()?;

@@ -1,23 +1,24 @@
 //! `harness watch`: runs again what a change concerns.
 
-use super::run::accel;
+use super::boots::{Boot, Jobs};
 use super::{Arches, DEFAULT_SCENARIO, Format, one_or_all, output, text_of};
 use crate::arch::Arch;
 use crate::boot::Request;
 use crate::boot::build::Ask;
-use crate::config::accel::Accel;
-use crate::config::parse_duration;
 use crate::config::scenario::Definition;
 use crate::error::Error;
 use crate::project::Project;
+use crate::records::report::Report;
 use crate::run::follow;
 use crate::shown;
 use crate::tools::watch::{Burst, Changes, files_of};
 use clap::Args;
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 /// How many of the files that changed are named.
@@ -43,27 +44,10 @@ pub(super) struct WatchArgs {
     /// How the guest runs, such as el0 or emulated-flash: short for `--scenario <NAME>-<MODE>`
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
-    /// How long each run may take: seconds, or 500ms, 30s, 2m
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "30",
-        value_parser = parse_duration,
-        allow_hyphen_values = true
-    )]
-    timeout: Duration,
-    /// A hypervisor (or any kernel) to boot instead of building the workspace's own
-    #[arg(long, alias = "image", value_name = "FILE")]
-    hypervisor: Option<PathBuf>,
-    /// A guest to run instead of the scenario's: a file, ELF or flat, or a guest program's name
-    #[arg(long, value_name = "FILE|NAME", value_parser = clap::builder::OsStringValueParser::new())]
-    guest: Option<OsString>,
-    /// Leave out the audit: do not look at what the machine holds. The results say so
-    #[arg(long)]
-    no_audit: bool,
-    /// What executes the guest's instructions: tcg, kvm or auto
-    #[arg(long, value_name = "NAME", value_parser = accel())]
-    accel: Option<Accel>,
+    #[command(flatten)]
+    boot: Boot,
+    #[command(flatten)]
+    jobs: Jobs,
     /// End after the runs of so many changes, with the exit code of the worst of the last results; 0 runs everything
     /// once. Without this only an interrupt ends it
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -98,8 +82,34 @@ struct Watch<'a> {
     project: &'a Project,
     args: &'a WatchArgs,
     ask: Ask,
+    /// How many runs go on at once.
+    jobs: usize,
     cases: Vec<Case>,
     changes: Changes,
+}
+
+/// A run under way.
+type Run<'r> = Pin<Box<dyn Future<Output = Result<Report, Error>> + 'r>>;
+
+/// Runs under way, each with the number of its case.
+#[derive(Default)]
+struct Going<'r>(Vec<(usize, Run<'r>)>);
+
+impl Going<'_> {
+    /// Waits for the first that ends.
+    async fn next(&mut self) -> (usize, Result<Report, Error>) {
+        poll_fn(|context| {
+            for (at, (nth, run)) in self.0.iter_mut().enumerate() {
+                if let Poll::Ready(result) = run.as_mut().poll(context) {
+                    let nth = *nth;
+                    self.0.remove(at);
+                    return Poll::Ready((nth, result));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 /// Runs, and runs again after each change, until it is interrupted.
@@ -122,6 +132,7 @@ pub(super) async fn watch(project: &Project, args: &WatchArgs, ask: Ask) -> Resu
         project,
         args,
         ask,
+        jobs: args.jobs.or_processors().get(),
         cases,
         changes,
     };
@@ -166,39 +177,40 @@ fn arches(project: &Project, args: &WatchArgs, scenario: &str) -> Result<Vec<Opt
 }
 
 impl Watch<'_> {
-    /// Runs what is due, in turn. A change meanwhile ends a run that it concerns, and has it run again.
+    /// Runs what is due, some at a time. A change meanwhile ends the runs that it concerns, and has them run again.
     async fn run_all(&mut self, due: &mut VecDeque<usize>) -> Result<(), Error> {
-        while let Some(nth) = due.pop_front() {
-            self.look_for_files(nth)?;
-            let result = {
-                let request = self.request(nth);
-                let mut run = pin!(follow(self.project, request));
-                loop {
-                    tokio::select! {
-                        biased;
-                        burst = self.changes.next() => {
-                            let current = burst.concerns(&self.cases[nth].files);
-                            due_after(&self.cases, self.project, &burst, due);
-                            if current {
-                                break None;
-                            }
-                        }
-                        result = &mut run => break Some(result),
-                    }
-                }
-            };
-            if let Some(result) = result {
-                self.cases[nth].code = self.show(result)?;
-                // A build may have found other files than the one before.
+        let mut going = Going::default();
+        loop {
+            while going.0.len() < self.jobs
+                && let Some(nth) = due.pop_front()
+            {
                 self.look_for_files(nth)?;
+                let (project, request) = (self.project, self.request(nth));
+                let run = async move { follow(project, request).await };
+                going.0.push((nth, Box::pin(run)));
+            }
+            if going.0.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                burst = self.changes.next() => {
+                    // What is dropped here ends, its QEMU and its build included.
+                    going.0.retain(|(nth, _)| !burst.concerns(&self.cases[*nth].files));
+                    due_after(&self.cases, self.project, &burst, due);
+                }
+                (nth, result) = going.next() => {
+                    self.cases[nth].code = self.show(result)?;
+                    // A build may have found other files than the one before.
+                    self.look_for_files(nth)?;
+                }
             }
         }
-        Ok(())
     }
 
     /// Shows a result; its exit code. What is wrong with a build or a file is a result too: it is waited for somebody
     /// to mend it.
-    fn show(&self, result: Result<crate::records::report::Report, Error>) -> Result<u8, Error> {
+    fn show(&self, result: Result<Report, Error>) -> Result<u8, Error> {
         match result {
             Ok(report) => super::run::publish(&report, self.args.format),
             Err(error) => {
@@ -210,15 +222,10 @@ impl Watch<'_> {
 
     fn request(&self, nth: usize) -> Request {
         let case = &self.cases[nth];
-        let mut request = Request::new(case.scenario.clone())
-            .timeout(self.args.timeout)
-            .build_progress(output::say_aside);
+        let request = Request::new(case.scenario.clone()).build_progress(output::say_aside);
+        let mut request = self.args.boot.of(request);
         request.machine = self.args.machine.clone();
         request.arch = case.arch;
-        request.hypervisor = self.args.hypervisor.clone();
-        request.guest = self.args.guest.clone();
-        request.no_audit = self.args.no_audit;
-        request.accel = self.args.accel;
         request.ask = self.ask;
         request
     }

@@ -93,7 +93,11 @@ impl Audits {
                 (many, _) => format!("{many} BREACHES"),
             };
             let (at, took) = (&snapshot.at, snapshot.took_ms);
-            let _ = writeln!(text, "{at}: {mappings} mappings, {found} ({took:.1} ms)");
+            let mappings = match mappings {
+                1 => "1 mapping".into(),
+                count => format!("{count} mappings"),
+            };
+            let _ = writeln!(text, "{at}: {mappings}, {found} ({took:.1} ms)");
         }
         let shown = self.audits.iter().find(|audit| !audit.breaches.is_empty());
         let shown = shown.or_else(|| self.audits.iter().max_by_key(|audit| audit.weight()));

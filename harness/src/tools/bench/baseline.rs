@@ -6,12 +6,11 @@
 //! chance, however many figures it has. What the computer itself does differently from one day to the next is no
 //! chance: measure both on the same one, when it has nothing else to do.
 
+use super::kept::{Better, Series};
 use crate::error::Error;
-use crate::files;
 use crate::shown;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::fmt::Write;
-use std::path::Path;
 
 /// By how much of itself a median may get worse.
 const TOLERANCE: f64 = 0.05;
@@ -19,110 +18,8 @@ const TOLERANCE: f64 = 0.05;
 /// How often a comparison without a difference may find one.
 const LEVEL: f64 = 0.01;
 
-/// The version of the file. It grows with a change that an older harness would misunderstand.
-const VERSION: u32 = 1;
-
 /// How many samples of a figure are compared at most.
 const SAMPLES: usize = 50;
-
-/// Which values of a figure are better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Better {
-    /// A time, a size, a cost.
-    Lower,
-    /// A speed.
-    Higher,
-}
-
-/// A figure, with everything that was measured of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// Its name: `riscv64: ./x run over QEMU`.
-    pub name: String,
-    /// Its unit.
-    pub unit: String,
-    /// Which values are better.
-    pub better: Better,
-    /// What was measured, in the order of time.
-    pub samples: Vec<f64>,
-}
-
-impl Series {
-    /// A figure of which less is better.
-    pub fn new(name: impl Into<String>, unit: &str, samples: Vec<f64>) -> Self {
-        Self {
-            name: name.into(),
-            unit: unit.into(),
-            better: Better::Lower,
-            samples,
-        }
-    }
-
-    /// The same, where more is better.
-    pub fn more_is_better(mut self) -> Self {
-        self.better = Better::Higher;
-        self
-    }
-
-    fn median(&self) -> f64 {
-        super::median(self.samples.clone())
-    }
-}
-
-/// A file with measurements.
-#[derive(Debug, Serialize, Deserialize)]
-struct Kept {
-    version: u32,
-    /// The harness that measured.
-    harness: String,
-    figures: Vec<Series>,
-}
-
-/// Keeps measurements in a file.
-pub fn save(file: &Path, figures: &[Series]) -> Result<(), Error> {
-    let kept = Kept {
-        version: VERSION,
-        harness: env!("CARGO_PKG_VERSION").into(),
-        figures: figures.to_vec(),
-    };
-    let text = serde_json::to_string_pretty(&kept).expect("plain data");
-    std::fs::write(file, text + "\n").map_err(|e| Error::io("write", file, &e))
-}
-
-/// Reads what was kept.
-///
-/// # Errors
-///
-/// The file is none of `--save`, or of a later version.
-pub fn read(file: &Path) -> Result<Vec<Series>, Error> {
-    let shown = file.display();
-    let unusable = |why: String| {
-        Error::Usage(format!(
-            "{shown} is no baseline: {why}; make one by --save FILE"
-        ))
-    };
-    let text = files::read_text(file).map_err(|e| unusable(e.to_string()))?;
-    let kept: Kept = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
-    if kept.version > VERSION {
-        let version = kept.version;
-        return Err(Error::Usage(format!(
-            "{shown} is of version {version}, and this harness knows them up to {VERSION}: compare with a later harness"
-        )));
-    }
-    let mut names: Vec<_> = kept.figures.iter().map(|figure| &figure.name).collect();
-    names.sort();
-    names.dedup();
-    let sound = |figure: &Series| {
-        !figure.samples.is_empty() && figure.samples.iter().all(|value| value.is_finite())
-    };
-    if names.len() != kept.figures.len() || !kept.figures.iter().all(sound) {
-        return Err(unusable(
-            "a figure is there twice, or was never measured".into(),
-        ));
-    }
-    Ok(kept.figures)
-}
 
 /// What came of comparing a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -166,33 +63,53 @@ pub struct Comparison {
 
 impl Comparison {
     /// Compares what was measured now with what was kept.
-    pub fn of(baseline: &[Series], now: &[Series]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// They have no figure in common, or one that is not the same kind of figure.
+    pub fn of(baseline: &[Series], now: &[Series]) -> Result<Self, Error> {
         let named =
             |all: &[Series], name: &str| all.iter().find(|figure| figure.name == name).cloned();
-        let pairs = now
+        let compared = now.iter().filter(|figure| figure.compared);
+        let pairs = compared.filter_map(|now| Some((named(baseline, &now.name)?, now)));
+        let pairs: Vec<_> = pairs.collect();
+        if let Some((_, now)) = pairs
             .iter()
-            .filter_map(|now| Some((named(baseline, &now.name)?, now)));
-        let mut figures: Vec<_> = pairs.map(|(then, now)| compare(&then, now)).collect();
+            .find(|(then, now)| (&then.unit, then.better) != (&now.unit, now.better))
+        {
+            return Err(Error::Usage(format!(
+                "the baseline has another unit for `{}`: make a new one by --save FILE",
+                now.name
+            )));
+        }
+        if pairs.is_empty() {
+            return Err(Error::Usage(
+                "the baseline has none of what was measured: measure what it was made of, with the same options".into(),
+            ));
+        }
+        let mut figures: Vec<_> = pairs
+            .into_iter()
+            .map(|(then, now)| compare(&then, now))
+            .collect();
         judge(&mut figures);
         let figures = figures.into_iter().map(|(figure, _)| figure).collect();
         let without = |some: &[Series], others: &[Series]| -> Vec<String> {
             let lacking = some
                 .iter()
-                .filter(|figure| named(others, &figure.name).is_none());
+                .filter(|figure| figure.compared && named(others, &figure.name).is_none());
             lacking.map(|figure| figure.name.clone()).collect()
         };
-        Self {
+        Ok(Self {
             figures,
             not_measured: without(baseline, now),
             new: without(now, baseline),
-        }
+        })
     }
 
-    /// Whether no figure regressed.
+    /// Whether no figure regressed. What cannot be told is no success.
     pub fn is_kept(&self) -> bool {
-        self.figures
-            .iter()
-            .all(|figure| figure.outcome != Outcome::Regressed)
+        let mut figures = self.figures.iter();
+        self.not_measured.is_empty() && figures.all(|figure| figure.outcome == Outcome::Kept)
     }
 
     /// Prints a table.
@@ -210,7 +127,7 @@ impl Comparison {
             let outcome = match figure.outcome {
                 Outcome::Kept => "",
                 Outcome::Regressed => "  REGRESSED",
-                Outcome::TooFew => "  too few runs to tell (--runs)",
+                Outcome::TooFew => "  TOO FEW runs to tell (--runs)",
             };
             let _ = writeln!(
                 out,
@@ -219,7 +136,7 @@ impl Comparison {
             );
         }
         for (names, what) in [
-            (&self.not_measured, "not measured now"),
+            (&self.not_measured, "NOT MEASURED now: use the same options"),
             (&self.new, "not in the baseline"),
         ] {
             for name in names {

@@ -5,7 +5,7 @@
 
 mod lines;
 
-use super::baseline::Series;
+use super::kept::Series;
 use super::{HarnessRun, median, timed};
 use crate::arch::Arch;
 use crate::boot::{Request, prepare};
@@ -85,15 +85,15 @@ pub struct Late {
 
 impl Exits {
     /// Puts together what each boot measured, which has to be the same things in the same order.
-    fn of(arch: Arch, boots: &[Vec<Line>], idle: f64) -> Result<Self, String> {
+    fn of(arch: Arch, boots: &[Vec<Line>], idle: Vec<f64>) -> Result<Self, String> {
         let mut results = Self {
             arch,
             boots: boots.len(),
             floors: Vec::new(),
             exits: Vec::new(),
             late: Vec::new(),
-            idle,
-            series: Vec::new(),
+            idle: idle.iter().sum::<f64>() / idle.len() as f64,
+            series: vec![Series::new(format!("{arch}: idle"), "of 1", idle).not_compared()],
         };
         let first = boots.first().ok_or("there was no boot")?;
         let same = |boot: &Vec<Line>| boot.iter().map(Line::key).eq(first.iter().map(Line::key));
@@ -118,6 +118,9 @@ impl Exits {
                     Series::new(format!("{arch}: exit {name}"), "ns", over(Measured::nanos))
                 }
                 Measured::Late { .. } => {
+                    let latest = over(Measured::most_nanos);
+                    let latest = Series::new(format!("{arch}: latest {name}"), "ns", latest);
+                    results.series.push(latest);
                     Series::new(format!("{arch}: late {name}"), "ns", over(Measured::nanos))
                 }
             });
@@ -206,16 +209,17 @@ pub async fn measure(
     }
     let waits = Guest::prepare(&harness, WAITS).await?;
     let ends = scenario_that_does_not_wait(&harness)?;
-    let (mut waiting, mut ending) = (0.0, 0.0);
-    let idle_boots = boots.min(WAITS_BOOTS);
-    for _ in 0..idle_boots {
-        for (scenario, used) in [(None, &mut waiting), (Some(&ends), &mut ending)] {
+    let mut idle = Vec::new();
+    for _ in 0..boots.min(WAITS_BOOTS) {
+        let mut used = [0.0; 2];
+        for (scenario, used) in [None, Some(&ends)].into_iter().zip(&mut used) {
             let before = seconds_of_children()?;
             waits.boot(&harness, scenario).await?;
-            *used += seconds_of_children()? - before;
+            *used = seconds_of_children()? - before;
         }
+        let [waiting, ending] = used;
+        idle.push((waiting - ending) / SECONDS);
     }
-    let idle = (waiting - ending) / (SECONDS * idle_boots as f64);
     Exits::of(arch, &measured, idle).map_err(|why| {
         Error::infrastructure(
             format!("the guest {MEASURES} on {arch}: {why}"),
@@ -280,7 +284,12 @@ fn scenario_that_does_not_wait(harness: &HarnessRun) -> Result<PathBuf, Error> {
     let usual = harness.project.scenario(WAITS);
     let text = files::read_text(&usual).map_err(|e| Error::io("read", &usual, &e))?;
     let changed = text.replace(WAITING, NOT_WAITING);
-    assert_ne!(text, changed, "{WAITS} waits for two seconds");
+    if text == changed {
+        return Err(Error::Usage(format!(
+            "{}: there is no line `{WAITING}`, which this measurement takes away: write it so",
+            usual.display()
+        )));
+    }
     let file = harness.records.join("ends-at-once.toml");
     std::fs::write(&file, changed).map_err(|e| Error::io("write", &file, &e))?;
     Ok(file)

@@ -21,9 +21,9 @@ pub struct Freshness {
     pub stamps: f64,
     /// By starting cargo for both.
     pub cargo: f64,
-    /// What the first of them is the median of.
+    /// What they are the medians of.
     #[serde(skip)]
-    pub(super) samples: Vec<f64>,
+    pub(super) samples: [Vec<f64>; 2],
 }
 
 /// Measures both, of programs that were built before.
@@ -38,10 +38,10 @@ pub(super) async fn measure(project: &Project, arch: Arch) -> Result<Freshness, 
             times.push(start.elapsed().as_secs_f64());
         }
     }
-    let [stamps, cargo] = times;
+    let [stamps, cargo] = times.clone().map(median);
     Ok(Freshness {
-        stamps: median(stamps.clone()),
-        cargo: median(cargo),
-        samples: stamps,
+        stamps,
+        cargo,
+        samples: times,
     })
 }

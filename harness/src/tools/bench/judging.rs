@@ -6,8 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::io::{self, Read};
 
 /// How much is judged at a time, and how often.
-const LENGTH: usize = 200 << 20;
-const TIMES: usize = 5;
+const LENGTH: usize = 128 << 20;
+const TIMES: usize = 9;
 
 /// MB per second on one core, whatever else the computer does, each time. The console is one that a talkative
 /// kernel might print, with colours; it is generated while it is read, so the disk does not count.

@@ -1,9 +1,10 @@
 //! Measures `harness matrix`: how long the main scenario takes on all architectures, and how busy the processors are kept by
 //! all cases.
 
-use super::{median, timed};
+use super::kept::Series;
+use super::{median, timed, transcripts, without_job};
 use crate::error::Error;
-use crate::matrix::{Outcome, Results};
+use crate::matrix::{Outcome, Results, folder};
 use crate::project::Project;
 use serde::Serialize;
 use std::path::Path;
@@ -15,6 +16,13 @@ const MAIN_BUDGET: f64 = 1.0;
 
 /// How much longer all cases may take, the whole program, than their boots did, shared out to the processors without a gap.
 const WHOLE_BUDGET: f64 = 1.1;
+
+/// How the line begins that says where the results are.
+const RESULTS: &str = "  results: ";
+
+/// How much longer all cases may take than their boots one by one, shared out likewise: boots slow one another down, as each
+/// has more than one busy thread, and this says by how much at most.
+const ALONE_BUDGET: f64 = 1.5;
 
 /// The measurements, in seconds.
 #[derive(Debug, Clone, Serialize)]
@@ -37,12 +45,26 @@ pub struct MatrixFigures {
     pub alone: f64,
     /// Cases that did not pass.
     pub failures: usize,
+    /// What the whole printed, for the pages of this project.
+    #[serde(skip)]
+    pub printed: String,
+    /// Everything that was measured, to be compared with other measurements.
+    #[serde(skip)]
+    pub series: Vec<Series>,
 }
 
 impl MatrixFigures {
     /// Whether all values are within the promised limits.
     pub fn within_budget(&self) -> bool {
-        self.failures == 0 && self.main <= MAIN_BUDGET && self.ratio <= WHOLE_BUDGET
+        self.failures == 0
+            && self.main <= MAIN_BUDGET
+            && self.ratio <= WHOLE_BUDGET
+            && self.over_alone() <= ALONE_BUDGET
+    }
+
+    /// How many times longer the whole took than the boots one by one, shared out to the processors.
+    fn over_alone(&self) -> f64 {
+        self.whole / (self.alone / self.processors as f64)
     }
 
     /// Prints a short table.
@@ -52,7 +74,7 @@ impl MatrixFigures {
             "matrix, on {} processors\n\
              \x20 the main scenario {:>8.3} s     on all architectures, median of {} (at most {MAIN_BUDGET:.1})\n\
              \x20 all {:>4} cases    {:>8.2} s,    {:>+4.1} % over {:.2} s of boots on as many processors (at most {:+.0})\n\
-             \x20 one by one       {:>8.2} s     of boots\n\
+             \x20 the same          {:>+8.1} % over {:.2} s of boots that run one by one (at most {:+.0})\n\
              \x20 cases not passed  {:>8}\n",
             self.processors,
             self.main,
@@ -62,7 +84,9 @@ impl MatrixFigures {
             percent(self.ratio),
             self.boots,
             percent(WHOLE_BUDGET),
+            percent(self.over_alone()),
             self.alone,
+            percent(ALONE_BUDGET),
             self.failures,
         )
     }
@@ -77,9 +101,10 @@ pub async fn measure(
     let records = tempfile::tempdir().map_err(|e| Error::io("use", &std::env::temp_dir(), &e))?;
     let matrix = |args: &[&str]| {
         let mut command = Command::new(program);
-        command.args(["matrix", "--format", "json", "--root"]);
-        command.arg(project.folder());
+        command.args(["matrix", "--root"]).arg(project.folder());
         command.arg("--records").arg(records.path()).args(args);
+        command.env("NO_COLOR", "1");
+        without_job(&mut command);
         command.stdin(Stdio::null()).stderr(Stdio::inherit());
         command.kill_on_drop(true);
         command
@@ -89,40 +114,79 @@ pub async fn measure(
     ran(matrix(&main)).await?;
     let (mut times, mut failures) = (Vec::new(), 0);
     for _ in 0..runs {
-        let (seconds, results) = ran(matrix(&main)).await?;
-        times.push(seconds);
-        failures += not_passed(&results);
+        let main = ran(matrix(&main)).await?;
+        times.push(main.seconds);
+        failures += not_passed(&main.results);
     }
     // One by one first: that is also how long the cases take is learnt.
-    let (_, alone) = ran(matrix(&["--jobs", "1"])).await?;
-    let (took, whole) = ran(matrix(&[])).await?;
-    let boots = seconds_of_boots(&whole);
+    let alone = ran(matrix(&["--jobs", "1"])).await?;
+    let whole = ran(matrix(&[])).await?;
+    let jobs = whole.results.jobs;
+    let [alone_boots, boots] = [&alone, &whole].map(|ran| seconds_of_boots(&ran.results));
+    let over = |boots: f64| whole.seconds / (boots / jobs as f64);
+    let series = [
+        ("the main scenario", "s", times.clone()),
+        ("all cases", "s", vec![whole.seconds]),
+        ("all cases, over their boots", "times", vec![over(boots)]),
+        (
+            "all cases, over boots one by one",
+            "times",
+            vec![over(alone_boots)],
+        ),
+    ];
+    let series = series.map(|(name, unit, samples)| {
+        let figure = Series::new(format!("matrix: {name}"), unit, samples);
+        match figure.samples.len() {
+            1 => figure.not_compared(),
+            _ => figure,
+        }
+    });
+    let usual = project.matrices();
+    let usual = usual.strip_prefix(project.folder()).unwrap_or(&usual);
+    // It stands where the matrices of people do, but for these here.
+    let printed = whole
+        .printed
+        .replace(&*records.path().to_string_lossy(), &usual.to_string_lossy());
     Ok(MatrixFigures {
-        processors: whole.jobs,
+        processors: jobs,
         runs,
         main: median(times),
-        cases: whole.cases.len(),
-        whole: took,
+        cases: whole.results.cases.len(),
+        whole: whole.seconds,
         boots,
-        ratio: took / (boots / whole.jobs as f64),
-        alone: seconds_of_boots(&alone),
-        failures: failures + not_passed(&alone) + not_passed(&whole),
+        ratio: over(boots),
+        alone: alone_boots,
+        failures: failures + not_passed(&alone.results) + not_passed(&whole.results),
+        printed: transcripts::matrix(&printed),
+        series: series.into(),
     })
 }
 
-/// Runs a matrix; how long the whole program took, and what came of it.
-async fn ran(mut command: Command) -> Result<(f64, Results), Error> {
+/// A matrix that was run.
+struct Ran {
+    /// How long the whole program took.
+    seconds: f64,
+    printed: String,
+    results: Results,
+}
+
+async fn ran(mut command: Command) -> Result<Ran, Error> {
     let (seconds, output) = timed(&mut command).await?;
-    let results = serde_json::from_slice(&output.stdout).map_err(|error| {
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let file = printed.lines().find_map(|line| line.strip_prefix(RESULTS));
+    let folder = file.and_then(|file| Path::new(file).parent());
+    let folder = folder.ok_or_else(|| {
         Error::infrastructure(
-            format!(
-                "harness matrix gave no results ({}): {error}",
-                output.status
-            ),
+            format!("harness matrix gave no results ({})", output.status),
             "run it by itself, and see what it says",
         )
     })?;
-    Ok((seconds, results))
+    let results = folder::read(folder)?;
+    Ok(Ran {
+        seconds,
+        printed,
+        results,
+    })
 }
 
 /// The sum over all its boots, each with all that belongs to it.

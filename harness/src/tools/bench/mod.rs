@@ -11,25 +11,29 @@ pub mod exits;
 mod failing;
 mod freshness;
 mod judging;
+pub mod kept;
 mod logging;
 pub mod matrix;
+pub mod pages;
 pub mod soak;
+pub mod transcripts;
 
 use crate::arch::Arch;
 use crate::boot::image;
 use crate::boot::{Prepared, Request, prepare};
 use crate::error::Error;
+use crate::machine::ask;
 use crate::project::Project;
 use crate::records::whereabouts::Programs;
 use auditing::Auditing;
-use baseline::Series;
 use failing::Failing;
 use freshness::Freshness;
+use kept::Series;
 use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 use tokio::process::Command;
 
 /// The most time that a warm `./x run` may add to QEMU's own, in seconds.
@@ -96,12 +100,28 @@ impl Figures {
         let slowest = self.failing.as_ref().map_or(0.0, Failing::slowest);
         let audit = self.auditing.as_ref();
         let standstill = audit.map_or(0.0, |audit| audit.longest_ms);
-        self.failures == 0
+        self.is_sound()
             && standstill <= STANDSTILL_BUDGET
             && self.x_overhead <= OVERHEAD_BUDGET
             && self.memory_kib <= MEMORY_BUDGET
             && slowest <= FAILING_BUDGET
             && self.judging >= JUDGING_TARGET
+    }
+
+    /// Whether every run came out as it was meant to.
+    pub fn is_sound(&self) -> bool {
+        self.failures == 0 && self.not_measured().is_empty()
+    }
+
+    /// What could not be measured.
+    fn not_measured(&self) -> Vec<&'static str> {
+        let all = [
+            (self.failing.is_some(), "how fast a failure is told"),
+            (self.logging.is_some(), "QEMU's log"),
+            (self.auditing.is_some(), "the audit"),
+        ];
+        let missing = all.into_iter().filter(|(measured, _)| !measured);
+        missing.map(|(_, what)| what).collect()
     }
 
     /// Prints a short table.
@@ -130,6 +150,10 @@ impl Figures {
                 audit.snapshots, audit.longest_ms
             )
         });
+        let missing = self.not_measured().into_iter().map(|what| {
+            format!("\x20 not measured     {what}: a run for it did not end as it was meant to\n")
+        });
+        let missing: String = missing.collect();
         format!(
             "{arch}, {runs} runs of each in turn, medians\n\
              \x20 QEMU alone       {:>8.3} s\n\
@@ -141,6 +165,7 @@ impl Figures {
              {failing}\
              {logging}\
              {auditing}\
+             {missing}\
              \x20 judging a log    {:>8.0} MB/s  (at least {JUDGING_TARGET:.0})\n\
              \x20 nothing to build {:>8.1} ms by the stamps, {:.0} ms by cargo\n",
             self.qemu_alone,
@@ -202,12 +227,15 @@ pub async fn measure(
         Series::new("the harness's memory", "KiB", harness.memory.clone()),
         Series::new("a disk image", "s", disk_image.clone()),
         Series::new("judging a log", "MB/s", judging.clone()).more_is_better(),
-        Series::new(
-            "nothing to build, by the stamps",
-            "s",
-            freshness.samples.clone(),
-        ),
     ];
+    let found = ["by the stamps", "by cargo"]
+        .into_iter()
+        .zip(&freshness.samples);
+    series.extend(
+        found.map(|(how, times)| {
+            Series::new(format!("nothing to build, {how}"), "s", times.clone())
+        }),
+    );
     if let Some(Failing {
         samples: [line, death],
         ..
@@ -253,6 +281,25 @@ pub async fn measure(
     })
 }
 
+/// How and where is measured, for people: the QEMU, the processors, how many runs, and the day.
+pub async fn circumstances(project: &Project, runs: usize) -> Result<String, Error> {
+    let qemu = Arch::X86_64.name();
+    let qemu = ask::ask(
+        Path::new(&format!("qemu-system-{qemu}")),
+        &["--version"],
+        project.folder(),
+        ask::PATIENCE,
+    );
+    let version = qemu.await?.first_line().unwrap_or_default();
+    let version = version.split_whitespace().nth(3).unwrap_or("?").to_owned();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let today = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let (day, _) = today.split_once('T').unwrap_or((&today, ""));
+    Ok(format!(
+        "QEMU {version} (TCG) with {processors} processors and nothing else to do, medians of {runs} runs, {day}"
+    ))
+}
+
 async fn qemu_alone(prepared: &Prepared) -> Result<f64, Error> {
     let mut command = prepared.launch.command(&prepared.by_hand);
     command
@@ -294,6 +341,7 @@ impl HarnessRun {
         command.arg(self.project.folder());
         command.arg("--records").arg(&self.records);
         command.stdin(Stdio::null()).kill_on_drop(true);
+        without_job(&mut command);
         command
     }
 
@@ -316,6 +364,13 @@ impl HarnessRun {
         self.failures += usize::from(!output.status.success());
         Ok(seconds)
     }
+}
+
+/// Keeps a harness that is measured from telling GitHub of its runs.
+fn without_job(command: &mut Command) {
+    command
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY");
 }
 
 async fn timed(command: &mut Command) -> Result<(f64, std::process::Output), Error> {

@@ -1,5 +1,9 @@
 use super::*;
 
+fn compared(then: &[Series], now: &[Series]) -> Comparison {
+    Comparison::of(then, now).unwrap()
+}
+
 fn series(samples: &[f64]) -> Series {
     Series::new("figure", "ms", samples.to_vec())
 }
@@ -11,7 +15,7 @@ fn around(value: f64) -> Series {
 }
 
 fn outcome(then: &Series, now: &Series) -> Outcome {
-    let comparison = Comparison::of(std::slice::from_ref(then), std::slice::from_ref(now));
+    let comparison = compared(std::slice::from_ref(then), std::slice::from_ref(now));
     comparison.figures[0].outcome
 }
 
@@ -72,7 +76,7 @@ fn many_figures_do_not_fail_by_chance_and_one_among_them_still_does() {
     let then: Vec<_> = (0..60).map(|nth| named(nth, around(100.0))).collect();
     let mut now = then.clone();
     now[17] = named(17, around(120.0));
-    let comparison = Comparison::of(&then, &now);
+    let comparison = compared(&then, &now);
     let regressed = comparison
         .figures
         .iter()
@@ -84,47 +88,50 @@ fn many_figures_do_not_fail_by_chance_and_one_among_them_still_does() {
         ["figure 17"]
     );
     assert!(!comparison.is_kept() && comparison.human().contains("REGRESSED"));
-    // So unlikely a figure alone would be one; among sixty it is chance.
+    // So unlikely a figure alone would be one; among sixty it may be chance, and more runs have to tell.
     let unlikely = series(&[100., 101., 102., 103., 104.]);
     now[17] = named(17, series(&[110., 111., 112., 113., 114.]));
     let mut base = then;
     base[17] = named(17, unlikely);
-    assert!(Comparison::of(&base, &now).is_kept());
-    assert!(!Comparison::of(&base[17..18], &now[17..18]).is_kept());
+    assert_eq!(compared(&base, &now).figures[17].outcome, Outcome::TooFew);
+    assert!(!compared(&base, &now).is_kept());
+    let alone = compared(&base[17..18], &now[17..18]);
+    assert_eq!(alone.figures[0].outcome, Outcome::Regressed);
 }
 
+/// Each would otherwise be a comparison that cannot fail.
 #[test]
-fn figures_that_only_one_has_are_told() {
+fn what_is_missing_or_cannot_be_told_is_no_success() {
     let named = |name: &str| Series::new(name, "s", vec![1.0]);
-    let comparison = Comparison::of(&[named("a"), named("b")], &[named("b"), named("c")]);
+    let comparison = compared(&[named("a"), named("b")], &[named("b"), named("c")]);
     assert_eq!(comparison.not_measured, ["a"]);
     assert_eq!(comparison.new, ["c"]);
     let human = comparison.human();
-    assert!(human.contains("a: not measured now") && human.contains("c: not in the baseline"));
+    assert!(human.contains("a: NOT MEASURED now") && human.contains("c: not in the baseline"));
+    assert!(!comparison.is_kept());
+    assert!(compared(&[named("b")], &[named("b"), named("c")]).is_kept());
+    let slower = Series::new("b", "s", vec![2.0]);
+    assert!(!compared(&[named("b")], &[slower]).is_kept());
+
+    let refused = |then: &[Series], now: &[Series], why: &str| {
+        let error = Comparison::of(then, now).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    refused(&[named("a")], &[named("b")], "none of what was measured");
+    let in_ms = Series::new("a", "ms", vec![1.0]);
+    refused(&[named("a")], &[in_ms], "another unit");
+    refused(
+        &[named("a")],
+        &[named("a").more_is_better()],
+        "another unit",
+    );
 }
 
 #[test]
-fn what_was_kept_is_read_back_and_what_is_none_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("baseline.json");
-    let figures = [
-        around(1.0),
-        Series::new("other", "s", vec![2.0]).more_is_better(),
-    ];
-    save(&file, &figures).unwrap();
-    assert_eq!(read(&file).unwrap(), figures);
-    let twice = [around(1.0), around(1.0)];
-    save(&file, &twice).unwrap();
-    assert!(read(&file).unwrap_err().to_string().contains("there twice"));
-    save(&file, &[series(&[])]).unwrap();
-    assert!(read(&file).is_err());
-    std::fs::write(&file, "{}").unwrap();
-    assert!(read(&file).unwrap_err().to_string().contains("--save FILE"));
-    std::fs::write(&file, r#"{"version": 2, "harness": "9", "figures": []}"#).unwrap();
-    assert!(
-        read(&file)
-            .unwrap_err()
-            .to_string()
-            .contains("later harness")
-    );
+fn what_is_measured_too_seldom_is_not_compared() {
+    let seldom = |value| Series::new("seldom", "s", vec![value]).not_compared();
+    let base = [around(1.0), seldom(1.0)];
+    let comparison = compared(&base, &[around(1.0), seldom(9.0)]);
+    assert_eq!(comparison.figures.len(), 1);
+    assert!(compared(&base, &[around(1.0)]).is_kept());
 }

@@ -69,7 +69,7 @@ fn results_are_medians_and_ratios_those_of_a_boot() {
         .replace(" 400000000 ", " 1200000000 ")
         .replace(" 100000000 ", " 300000000 ");
     let boots = [parsed(CONSOLE), parsed(&slow), parsed(CONSOLE)];
-    let results = Exits::of(Arch::Aarch64, &boots, 0.0123).unwrap();
+    let results = Exits::of(Arch::Aarch64, &boots, vec![0.0123]).unwrap();
     assert_eq!(results.exits[0].ratio, 4.0);
     assert_eq!(results.exits[0].nanos, 16_000.0);
     insta::assert_snapshot!(results.human(), @r"
@@ -90,16 +90,16 @@ fn boots_that_did_not_measure_the_same_give_no_figures() {
     let one_less = CONSOLE.replace("BENCH floor svc 100000 3500000 62500000\n", "");
     for other in [another, one_less] {
         let boots = [parsed(CONSOLE), parsed(&other)];
-        let error = Exits::of(Arch::Aarch64, &boots, 0.0).unwrap_err();
+        let error = Exits::of(Arch::Aarch64, &boots, vec![0.0]).unwrap_err();
         assert_eq!(error, "two boots did not measure the same");
     }
-    let nothing = Exits::of(Arch::Aarch64, &[Vec::new()], 0.0).unwrap_err();
+    let nothing = Exits::of(Arch::Aarch64, &[Vec::new()], vec![0.0]).unwrap_err();
     assert_eq!(nothing, "nothing was measured");
 }
 
 #[test]
 fn the_json_has_a_name_for_everything() {
-    let results = Exits::of(Arch::Aarch64, &[parsed(CONSOLE)], 0.0123).unwrap();
+    let results = Exits::of(Arch::Aarch64, &[parsed(CONSOLE)], vec![0.0123]).unwrap();
     let json = serde_json::to_value(&results).unwrap();
     assert_eq!(
         json["floors"][1],
