@@ -7,7 +7,7 @@ use harness::config::machine::Machine;
 use harness::config::scenario::{Scenario, With};
 use harness::judge::hvlog::{self, Heard, HvEvent, Listener};
 use harness::judge::verdict::Verdict;
-use harness::tools::bench::kept::Kept;
+use harness::tools::bench::kept::Kept as Measured;
 use harness::tools::bench::pages::{self as figures, FIGURES};
 use harness::tools::pages::{Entry, PAGES, entries, items};
 use hypervisor::error::Error;
@@ -323,7 +323,7 @@ fn the_verdict_page_has_every_field_and_its_type() {
 /// Whoever measures again has the pages written: `./x bench --all --pages`.
 #[test]
 fn every_figure_on_a_page_is_the_one_that_was_measured() {
-    let kept = Kept::read(&root().join(FIGURES)).unwrap();
+    let kept = Measured::read(&root().join(FIGURES)).unwrap();
     for page in figures::PAGES {
         let text = fs::read_to_string(root().join(page)).unwrap();
         let filled = figures::filled(&text, &kept);

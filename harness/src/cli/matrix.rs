@@ -251,18 +251,19 @@ fn shown_path(path: &Path) -> String {
 }
 
 fn options(args: MatrixArgs) -> Options {
-    let mut options = Options::default();
-    options.command = command_line();
-    options.jobs = args.jobs.or_processors();
-    options.retries = args.retries;
-    options.fail_fast = args.fail_fast;
-    options.flaky_fails = args.flaky == Flaky::Fail;
-    options.timeout = args.every.timeout;
-    options.no_audit = args.every.no_audit;
-    options.keep_images = args.keep_images;
-    options.records = args.records;
-    options.shard = args.shard;
-    options
+    Options {
+        command: command_line(),
+        jobs: args.jobs.or_processors(),
+        retries: args.retries,
+        fail_fast: args.fail_fast,
+        flaky_fails: args.flaky == Flaky::Fail,
+        timeout: args.every.timeout,
+        no_audit: args.every.no_audit,
+        keep_images: args.keep_images,
+        records: args.records,
+        shard: args.shard,
+        ..Options::default()
+    }
 }
 
 fn selection(project: &Project, args: &MatrixArgs) -> Result<Selection, Error> {

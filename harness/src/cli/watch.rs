@@ -102,7 +102,7 @@ impl Going<'_> {
             for (at, (nth, run)) in self.0.iter_mut().enumerate() {
                 if let Poll::Ready(result) = run.as_mut().poll(context) {
                     let nth = *nth;
-                    self.0.remove(at);
+                    drop(self.0.remove(at));
                     return Poll::Ready((nth, result));
                 }
             }

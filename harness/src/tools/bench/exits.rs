@@ -110,20 +110,10 @@ impl Exits {
                 values.collect::<Vec<_>>()
             };
             let name = line.name.clone();
-            results.series.push(match line.measured {
-                Measured::Floor { .. } => {
-                    Series::new(format!("{arch}: floor {name}"), "ns", over(Measured::nanos))
-                }
-                Measured::Exit { .. } => {
-                    Series::new(format!("{arch}: exit {name}"), "ns", over(Measured::nanos))
-                }
-                Measured::Late { .. } => {
-                    let latest = over(Measured::most_nanos);
-                    let latest = Series::new(format!("{arch}: latest {name}"), "ns", latest);
-                    results.series.push(latest);
-                    Series::new(format!("{arch}: late {name}"), "ns", over(Measured::nanos))
-                }
-            });
+            results.note(line, "", over(Measured::nanos));
+            if let Measured::Late { .. } = line.measured {
+                results.note(line, ", the latest", over(Measured::most_nanos));
+            }
             match line.measured {
                 Measured::Floor { .. } => results.floors.push(Floor {
                     name,
@@ -147,6 +137,17 @@ impl Exits {
             }
         }
         Ok(results)
+    }
+
+    /// Notes what each boot measured, in nanoseconds.
+    fn note(&mut self, line: &Line, which: &str, nanos: Vec<f64>) {
+        let kind = match line.measured {
+            Measured::Floor { .. } => "floor",
+            Measured::Exit { .. } => "exit",
+            Measured::Late { .. } => "late",
+        };
+        let name = format!("{}: {kind} {}{which}", self.arch, line.name);
+        self.series.push(Series::new(name, "ns", nanos));
     }
 
     /// Prints a table.

@@ -35,17 +35,12 @@ pub struct Series {
     /// What was measured, in the order of time.
     pub samples: Vec<f64>,
     /// Whether it is compared with a baseline. What takes too long to be measured often enough is not.
-    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    #[serde(default = "yes")]
     pub compared: bool,
 }
 
 fn yes() -> bool {
     true
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's
-fn is_true(value: &bool) -> bool {
-    *value
 }
 
 impl Series {

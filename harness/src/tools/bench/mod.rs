@@ -283,14 +283,9 @@ pub async fn measure(
 
 /// How and where is measured, for people: the QEMU, the processors, how many runs, and the day.
 pub async fn circumstances(project: &Project, runs: usize) -> Result<String, Error> {
-    let qemu = Arch::X86_64.name();
-    let qemu = ask::ask(
-        Path::new(&format!("qemu-system-{qemu}")),
-        &["--version"],
-        project.folder(),
-        ask::PATIENCE,
-    );
-    let version = qemu.await?.first_line().unwrap_or_default();
+    let qemu = Path::new("qemu-system-x86_64");
+    let answer = ask::ask(qemu, &["--version"], project.folder(), ask::PATIENCE).await?;
+    let version = answer.first_line().unwrap_or_default();
     let version = version.split_whitespace().nth(3).unwrap_or("?").to_owned();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let today = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();

@@ -75,12 +75,12 @@ const LATE: [(&str, &str, &str); 2] = [
     (
         "from a deadline to the handler, the guest computing: median, and the worst of 1,000",
         "late computing",
-        "latest computing",
+        "late computing, the latest",
     ),
     (
         "from a deadline to behind its wait: median, and the worst of 1,000",
         "late waiting",
-        "latest waiting",
+        "late waiting, the latest",
     ),
 ];
 
