@@ -67,3 +67,25 @@ impl Fifo {
         self.bytes.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_lost() {
+        for on in [false, true] {
+            let mut fifo = Fifo::default();
+            fifo.turn(on);
+            let size = if on { SIZE } else { 1 };
+            for byte in 1..=SIZE as u8 + 1 {
+                fifo.put(byte);
+            }
+            assert_eq!((fifo.len(), fifo.room()), (size, 0));
+            for byte in 1..=size as u8 {
+                assert_eq!(fifo.take(), byte);
+            }
+            assert_eq!((fifo.take(), fifo.is_empty()), (0, true));
+        }
+    }
+}

@@ -114,6 +114,7 @@ late! {
     "apgakeylo_el1" "s3_0_c2_c3_0";
     "apgakeyhi_el1" "s3_0_c2_c3_1";
     "disr_el1" "s3_0_c12_c1_1";
+    "isr_el1" "s3_0_c12_c1_0"; // no interrupt is pending
     "actlr_el1" "actlr_el1";
     "scxtnum_el1" "s3_0_c13_c0_7";
     "scxtnum_el0" "s3_3_c13_c0_7";

@@ -1,10 +1,36 @@
 //! The guest's own translation (APM vol. 2 §5.3), for an instruction of its that is looked at.
 
-use super::{format::NestedPaging, instruction::LONGEST};
+use super::{
+    access::{Access, GeneralRegisters},
+    decode,
+    event::Event,
+    format::NestedPaging,
+    instruction::{self, LONGEST},
+    vmcb::Vmcb,
+};
 use crate::memory::{
     addr::{Gpa, Gva, PAGE},
     guest_memory::Ram,
 };
+
+/// The access at `gpa` that the instruction at RIP made before this exit, a nested page fault, if it is one that can be
+/// carried out. None is where an event was being delivered, as then it is the processor's own; or where the guest was
+/// not in 64-bit mode, as its instructions mean something else there.
+pub fn access(vmcb: &Vmcb, registers: GeneralRegisters, gpa: Gpa, ram: &dyn Ram) -> Option<Access> {
+    let Vmcb { control, state } = vmcb;
+    if Event::was_under_way(control.exit_int_info) || !state.is_64_bit() {
+        return None;
+    }
+    let (bytes, there) = fetch(state.cr3, Gva::new(state.rip), ram);
+    let is_write = decode::is_write(control.exit_info1);
+    let state = instruction::State {
+        registers,
+        rip: state.rip,
+        fs_base: state.fs.base,
+        gs_base: state.gs.base,
+    };
+    instruction::made(&bytes[..there], &state, gpa, is_write)
+}
 
 /// Copies what is at `pc`, as far as it is in the guest's RAM, up to the longest instruction. `cr3` leads to tables of
 /// four levels. Returns the bytes, and how many of them there are.
@@ -58,7 +84,10 @@ fn translate(cr3: u64, address: Gva, ram: &dyn Ram) -> Option<Gpa> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::guest_memory::NotRam;
+    use crate::{
+        memory::guest_memory::NotRam,
+        vm::exit::{Size, Transfer},
+    };
 
     /// RAM of 64 KiB from 0 on.
     struct Memory(Vec<u8>);
@@ -145,6 +174,52 @@ mod tests {
         assert_eq!(fetch(u64::MAX, Gva::new(AT), &memory).1, 0);
         // The low bits of CR3 are no part of the address.
         assert_eq!(fetch(CR3 | 0x18, Gva::new(AT), &memory).1, LONGEST);
+    }
+
+    /// `mov [rax], ecx`, in 64-bit mode and with 32 bits.
+    const STORE: [u8; 2] = [0x89, 0x08];
+    const DEVICE: u64 = 0xFEC0_0010;
+
+    /// A guest that has just stored at the device, which was a nested page fault.
+    fn stored() -> (Box<Vmcb>, GeneralRegisters, Memory) {
+        let mut memory = Memory::with_page(AT, 0x7000);
+        memory.0[0x7000..0x7002].copy_from_slice(&STORE);
+        let mut vmcb = Vmcb::nothing();
+        vmcb.control.exit_info1 = 1 << 1;
+        vmcb.state.cr3 = CR3;
+        vmcb.state.rip = AT;
+        vmcb.state.efer = 1 << 10;
+        vmcb.state.cs.attributes = 1 << 9;
+        let mut registers = [0; 16];
+        (registers[0], registers[1]) = (DEVICE, 7);
+        (vmcb, registers, memory)
+    }
+
+    #[test]
+    fn the_instruction_at_rip_made_the_access() {
+        let (mut vmcb, registers, memory) = stored();
+        let made = |vmcb: &Vmcb| access(vmcb, registers, Gpa::new(DEVICE), &memory);
+        let size = Size::Word;
+        let access = made(&vmcb).unwrap();
+        assert_eq!(access.transfer, Transfer::Store { size, value: 7 });
+        assert_eq!(access.next, AT + 2);
+        vmcb.control.exit_info1 = 0;
+        assert_eq!(made(&vmcb), None, "it was a load");
+    }
+
+    /// An interrupt may push what it interrupts just where the next instruction would store.
+    #[test]
+    fn what_an_event_stores_is_no_access_of_the_instruction() {
+        let (mut vmcb, registers, memory) = stored();
+        vmcb.control.exit_int_info = 1 << 31 | 0x40;
+        assert_eq!(access(&vmcb, registers, Gpa::new(DEVICE), &memory), None);
+    }
+
+    #[test]
+    fn the_instructions_of_other_modes_are_not_read_as_those_of_64_bits() {
+        let (mut vmcb, registers, memory) = stored();
+        vmcb.state.cs.attributes = 0;
+        assert_eq!(access(&vmcb, registers, Gpa::new(DEVICE), &memory), None);
     }
 
     #[test]

@@ -18,9 +18,7 @@ use super::{
     msr, reenter,
     regs::{self, GuestRegs, Unswitched},
     start,
-    vmcb::{
-        INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, SHADOW, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb,
-    },
+    vmcb::{INTERCEPT_EXCEPTIONS, INTERCEPT1, INTERCEPT2, TLB_FLUSH_ALL, V_INTR_MASKING, Vmcb},
 };
 use crate::{
     error::Error,
@@ -64,13 +62,6 @@ const ASID: u32 = 1;
 
 /// RFLAGS: interrupts are taken.
 const RFLAGS_IF: u64 = 1 << 9;
-
-/// RFLAGS: a debug exception follows each instruction; and none comes before the next one.
-const RFLAGS_TF: u64 = 1 << 8;
-const RFLAGS_RF: u64 = 1 << 16;
-
-/// DR6: the debug exception is that of RFLAGS.TF.
-const DR6_BS: u64 = 1 << 14;
 
 /// The lengths in bytes of the instructions that RIP is moved past, where the CPU does not say. A prefix,
 /// which would be ignored, makes them longer: then the guest goes on inside its own instruction.
@@ -349,16 +340,10 @@ impl Vcpu {
         self.go_on_at(next);
     }
 
-    /// Ends an instruction that was carried out, with what comes with that: no interrupt shadow, no RFLAGS.RF, and
-    /// the debug exception of RFLAGS.TF (APM vol. 2 §13.1.4).
+    /// Ends an instruction that was carried out.
     fn go_on_at(&mut self, next: u64) {
-        let Vmcb { control, state } = self.vmcb_mut();
-        state.rip = next;
-        control.interrupt_shadow &= !SHADOW;
-        state.rflags &= !RFLAGS_RF;
-        if state.rflags & RFLAGS_TF != 0 {
-            state.dr6 |= DR6_BS;
-            self.pending = Some(Event::exception(event::DEBUG, None));
+        if let Some(debug) = self.vmcb_mut().go_on_at(next) {
+            self.pending = Some(debug);
         }
     }
 }

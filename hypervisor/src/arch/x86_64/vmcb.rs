@@ -3,7 +3,10 @@
 
 use core::mem::{offset_of, size_of};
 
-use super::msr::LMA;
+use super::{
+    event::{self, Event},
+    msr::LMA,
+};
 
 /// The control area (table B-1). Only the fields in use have names.
 #[repr(C)]
@@ -151,7 +154,14 @@ pub const fn offer(priority_class: u8, vector: Option<u8>) -> u64 {
 }
 
 /// `interrupt_shadow`: the guest is behind STI or MOV SS, and takes no interrupt yet.
-pub const SHADOW: u64 = 1 << 0;
+const SHADOW: u64 = 1 << 0;
+
+/// RFLAGS: a debug exception follows each instruction; and none comes before the next one.
+const RFLAGS_TF: u64 = 1 << 8;
+const RFLAGS_RF: u64 = 1 << 16;
+
+/// DR6: the debug exception is that of RFLAGS.TF.
+const DR6_BS: u64 = 1 << 14;
 
 /// `intercept_exceptions`: #DB and #AC, the delivery of which can cause the same again without end, and
 /// #MC, which is the machine's.
@@ -206,6 +216,30 @@ impl State {
     }
 }
 
+impl Vmcb {
+    /// Ends an instruction that was carried out, with what comes with that: no interrupt shadow, no RFLAGS.RF, and
+    /// the debug exception of RFLAGS.TF, which is returned (APM vol. 2 §13.1.4). The guest goes on at `next`.
+    pub fn go_on_at(&mut self, next: u64) -> Option<Event> {
+        let Self { control, state } = self;
+        state.rip = next;
+        control.interrupt_shadow &= !SHADOW;
+        state.rflags &= !RFLAGS_RF;
+        if state.rflags & RFLAGS_TF == 0 {
+            return None;
+        }
+        state.dr6 |= DR6_BS;
+        Some(Event::exception(event::DEBUG, None))
+    }
+
+    /// With nothing in it.
+    #[cfg(test)]
+    pub fn nothing() -> Box<Self> {
+        let vmcb = Box::new(core::mem::MaybeUninit::<Self>::zeroed());
+        // SAFETY: it has integers alone, for which all zeros are a value.
+        unsafe { vmcb.assume_init() }
+    }
+}
+
 impl Segment {
     /// A segment over everything, with these attributes.
     pub const fn flat(selector: u16, attributes: u16) -> Self {
@@ -240,6 +274,24 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// STI's shadow is over with the instruction behind it, whoever carries that out.
+    #[test]
+    fn an_instruction_that_is_carried_out_ends_the_shadow_and_is_stepped_over() {
+        let mut vmcb = Vmcb::nothing();
+        vmcb.control.interrupt_shadow = 0b11;
+        vmcb.state.rflags = 0x1_0202;
+        assert_eq!(vmcb.go_on_at(0x1234), None);
+        assert_eq!((vmcb.state.rip, vmcb.state.rflags), (0x1234, 0x202));
+        // Bit 1 is the guest's RFLAGS.IF on some processors, and not the shadow.
+        assert_eq!(vmcb.control.interrupt_shadow, 0b10);
+        assert_eq!(vmcb.state.dr6, 0);
+        vmcb.state.rflags = 0x1_0302;
+        vmcb.state.dr6 = 0xFFFF_0FF0;
+        let debug = Event::exception(event::DEBUG, None);
+        assert_eq!(vmcb.go_on_at(0x1236), Some(debug));
+        assert_eq!((vmcb.state.rflags, vmcb.state.dr6), (0x302, 0xFFFF_4FF0));
+    }
 
     #[test]
     fn an_interrupt_is_offered_with_its_class_as_its_priority() {

@@ -97,7 +97,8 @@ impl Timer {
         };
         let period = self.nanos(self.initial);
         self.deadline_tsc = 0;
-        self.ends_ns = (is_periodic && period != 0).then(|| {
+        // What counts down counts from something; a deadline is no period, since another mode stops the timer.
+        self.ends_ns = is_periodic.then(|| {
             let passed = (now_ns - end) / period + 1;
             end.saturating_add(passed.saturating_mul(period))
         });

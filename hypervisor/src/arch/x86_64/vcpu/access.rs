@@ -3,35 +3,17 @@
 use super::{
     super::{
         access::{Access, GeneralRegisters},
-        decode,
-        event::{self, Event},
-        fetch::fetch,
-        instruction,
-        vmcb::{State, Vmcb},
+        event, fetch,
+        vmcb::State,
     },
     Vcpu,
 };
-use crate::memory::{
-    addr::{Gpa, Gva},
-    guest_memory::Ram,
-};
+use crate::memory::{addr::Gpa, guest_memory::Ram};
 
 impl Vcpu {
     /// The access at `gpa` that the instruction at RIP made, if it is one that can be carried out.
     pub(super) fn instruction(&self, gpa: Gpa, ram: &dyn Ram) -> Option<Access> {
-        let Vmcb { control, state } = self.vmcb();
-        if Event::was_under_way(control.exit_int_info) || !state.is_64_bit() {
-            return None;
-        }
-        let (bytes, there) = fetch(state.cr3, Gva::new(state.rip), ram);
-        let is_write = decode::is_write(control.exit_info1);
-        let state = instruction::State {
-            registers: self.registers(),
-            rip: state.rip,
-            fs_base: state.fs.base,
-            gs_base: state.gs.base,
-        };
-        instruction::made(&bytes[..there], &state, gpa, is_write)
+        fetch::access(self.vmcb(), self.registers(), gpa, ram)
     }
 
     /// Has the CPU shut down on the next entry: by an exception for which it finds no handler, however often.

@@ -124,6 +124,29 @@ fn a_new_division_goes_for_what_is_left() {
 }
 
 #[test]
+fn a_deadline_is_not_divided() {
+    let mut apic = with_timer(TO_DEADLINE);
+    assert!(apic.write(TSC_DEADLINE, at(100).tsc, at(0)));
+    let deadline = apic.deadline();
+    assert!(apic.write(TDCR, 0b1011, at(40)));
+    assert_eq!(apic.deadline(), deadline);
+}
+
+/// Whatever the guest writes, nothing is divided by a period of 0.
+#[test]
+fn a_deadline_that_comes_in_another_mode_is_none() {
+    let mut apic = with_timer(TO_DEADLINE);
+    assert!(apic.write(TSC_DEADLINE, at(100).tsc, at(0)));
+    for mode in [PERIODICALLY, ONE_SHOT] {
+        assert!(apic.write(LVT_TIMER, mode, at(10)));
+        assert_eq!(apic.deadline(), None);
+        assert!(apic.write(TMICT, 0, at(10)));
+        apic.poll(1000);
+        assert_eq!(apic.deadline(), None);
+    }
+}
+
+#[test]
 fn a_deadline_comes_once_and_not_early() {
     let mut apic = with_timer(TO_DEADLINE);
     let deadline = at(100).tsc;
