@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::project::Project;
 use crate::tools::bench::baseline::Comparison;
 use crate::tools::bench::kept::{self, Kept};
-use crate::tools::bench::{self, exits, matrix, pages, soak, transcripts};
+use crate::tools::bench::{self, costs, exits, matrix, pages, soak, transcripts};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +113,7 @@ async fn measure(project: &Project, program: &Path, args: &BenchArgs) -> Result<
     };
     for &arch in arches {
         if !args.exits {
-            let figures = bench::measure(project, program, arch, runs).await?;
+            let figures = costs::measure(project, program, arch, runs).await?;
             report(args.format, &figures.human(), &figures)?;
             all_well &= figures.within_budget();
             sound &= figures.is_sound();

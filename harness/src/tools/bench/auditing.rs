@@ -1,6 +1,8 @@
 //! Measures the cost of the audit: the same run with and without it.
 
-use super::{HarnessRun, median, timed};
+use super::kept::Series;
+use super::median;
+use super::runs::{HarnessRun, timed};
 use crate::error::Error;
 use crate::records::whereabouts::Programs;
 use serde::Serialize;
@@ -17,7 +19,18 @@ pub struct Auditing {
     pub longest_ms: f64,
     /// The ratios, and the longest of each run.
     #[serde(skip)]
-    pub(super) samples: [Vec<f64>; 2],
+    samples: [Vec<f64>; 2],
+}
+
+impl Auditing {
+    /// The ratios and the longest, of every run.
+    pub(super) fn series(&self) -> [Series; 2] {
+        let [ratios, longest] = self.samples.clone();
+        [
+            Series::new("a run with the audit", "times", ratios),
+            Series::new("the longest standstill", "ms", longest),
+        ]
+    }
 }
 
 /// A run: its seconds, and of the audit how often and how long.

@@ -6,7 +6,8 @@
 mod lines;
 
 use super::kept::Series;
-use super::{HarnessRun, median, timed};
+use super::median;
+use super::runs::{HarnessRun, timed};
 use crate::arch::Arch;
 use crate::boot::{Request, prepare};
 use crate::error::Error;

@@ -1,6 +1,8 @@
 //! Measures how fast a failure is reported, on a real QEMU: from its cause to the end of the harness.
 
-use super::{HarnessRun, median};
+use super::kept::Series;
+use super::median;
+use super::runs::HarnessRun;
 use crate::error::Error;
 use crate::records::whereabouts::Programs;
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,13 +29,22 @@ pub struct Failing {
     pub death: f64,
     /// What both are the medians of.
     #[serde(skip)]
-    pub(super) samples: [Vec<f64>; 2],
+    samples: [Vec<f64>; 2],
 }
 
 impl Failing {
     /// The slower of the two.
     pub fn slowest(&self) -> f64 {
         self.forbidden_line.max(self.death)
+    }
+
+    /// Both, with every sample.
+    pub(super) fn series(&self) -> [Series; 2] {
+        let [line, death] = self.samples.clone();
+        [
+            Series::new("forbidden line to the end", "s", line),
+            Series::new("QEMU's death to the end", "s", death),
+        ]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Measures what it takes to find that nothing has to be built: by the stamps, and by cargo, which they keep from
 //! being started.
 
+use super::kept::Series;
 use super::median;
 use crate::arch::Arch;
 use crate::boot::build::{Ask, Target, build};
@@ -23,7 +24,18 @@ pub struct Freshness {
     pub cargo: f64,
     /// What they are the medians of.
     #[serde(skip)]
-    pub(super) samples: [Vec<f64>; 2],
+    samples: [Vec<f64>; 2],
+}
+
+impl Freshness {
+    /// Both, with every sample.
+    pub(super) fn series(&self) -> [Series; 2] {
+        let [stamps, cargo] = self.samples.clone();
+        [
+            Series::new("nothing to build, by the stamps", "s", stamps),
+            Series::new("nothing to build, by cargo", "s", cargo),
+        ]
+    }
 }
 
 /// Measures both, of programs that were built before.

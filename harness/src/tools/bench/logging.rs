@@ -1,6 +1,6 @@
 //! Measures the cost of QEMU's log of the guest's exits: the same run with and without it.
 
-use super::{HarnessRun, timed};
+use super::runs::{HarnessRun, timed};
 use crate::error::Error;
 use crate::records::whereabouts::Programs;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,8 @@
 //! all cases.
 
 use super::kept::Series;
-use super::{median, timed, transcripts, without_job};
+use super::runs::{timed, without_job};
+use super::{median, transcripts};
 use crate::error::Error;
 use crate::matrix::{Outcome, Results, folder};
 use crate::project::Project;

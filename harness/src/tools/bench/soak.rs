@@ -1,7 +1,8 @@
 //! Boots the same scenario many times: any boot that does not pass is a flake, and its records are
 //! kept.
 
-use super::{HarnessRun, median};
+use super::median;
+use super::runs::{HarnessRun, timed};
 use crate::arch::Arch;
 use crate::boot::{Request, prepare};
 use crate::error::Error;
@@ -75,7 +76,7 @@ pub async fn soak(
     for _ in 0..boots {
         let mut command = harness.command_that_boots(&prepared.programs);
         command.args(["--format", "json"]);
-        let (seconds, output) = super::timed(&mut command).await?;
+        let (seconds, output) = timed(&mut command).await?;
         processes.push(seconds);
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
         verdicts.push(report["seconds"].as_f64().unwrap_or_default());

@@ -1,6 +1,6 @@
 //! What commands print, for the pages that show it: with the beginning and what is repeated left out, and marked so.
 
-use super::{timed, without_job};
+use super::runs::{timed, without_job};
 use crate::error::Error;
 use crate::project::Project;
 use std::collections::BTreeMap;
