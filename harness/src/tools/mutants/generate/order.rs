@@ -85,6 +85,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "wfi-input",
             "wfi-input-not-enabled",
             "console-input-ns16550a",
+            "mmio-forms",
         ],
     ),
     (
@@ -224,6 +225,7 @@ const BY_FILE: &[(&str, &[&str])] = &[
             "wfi-idle",
             "wfi-not-enabled",
             "wfi-not-taken",
+            "wfi-not-armed",
             "wfi-input",
             "wfi-input-not-enabled",
             "wfi-input-not-asked",
