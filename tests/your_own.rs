@@ -79,13 +79,17 @@ fn executable(path: &Path, script: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The target of the page's kernel.
-const TARGET: &str = "riscv64gc-unknown-none-elf";
+/// The targets of the page's kernels.
+const TARGETS: [&str; 2] = ["riscv64gc-unknown-none-elf", "x86_64-unknown-none"];
 
-/// Gives the page's `rustc` the library `core`, built from its source, where the set-up could not install the target;
+/// Gives the page's `rustc` the library `core`, built from its source, where the set-up could not install a target;
 /// the page's reader has it from rustup.
 fn core_from_its_source(bin: &Path) {
-    if Path::new(&rustc(&["--print", "target-libdir", "--target", TARGET])).is_dir() {
+    let is_there = |target: &&str| {
+        Path::new(&rustc(&["--print", "target-libdir", "--target", target])).is_dir()
+    };
+    let missing: Vec<_> = TARGETS.into_iter().filter(|t| !is_there(t)).collect();
+    if missing.is_empty() {
         return;
     }
     let package = bin.join("core");
@@ -96,23 +100,22 @@ fn core_from_its_source(bin: &Path) {
     )
     .unwrap();
     fs::write(package.join("src/lib.rs"), "#![no_std]\n").unwrap();
-    let built = Command::new("cargo")
-        .args(["build", "--release", "-Zbuild-std=core", "--target", TARGET])
-        .current_dir(&package)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTUP_TOOLCHAIN", toolchain())
-        .env_remove("CARGO_TARGET_DIR")
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{built:?}");
     let compiler = Path::new(&rustc(&["--print", "sysroot"])).join("bin/rustc");
-    let built = package.join("target").join(TARGET).join("release/deps");
-    let script = format!(
-        "#!/bin/sh\nexec '{}' -L '{}' \"$@\"\n",
-        compiler.display(),
-        built.display()
-    );
-    executable(&bin.join("rustc"), &script);
+    let mut script = format!("#!/bin/sh\nexec '{}'", compiler.display());
+    for target in missing {
+        let built = Command::new("cargo")
+            .args(["build", "--release", "-Zbuild-std=core", "--target", target])
+            .current_dir(&package)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTUP_TOOLCHAIN", toolchain())
+            .env_remove("CARGO_TARGET_DIR")
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{built:?}");
+        let built = package.join("target").join(target).join("release/deps");
+        script += &format!(" -L '{}'", built.display());
+    }
+    executable(&bin.join("rustc"), &(script + " \"$@\"\n"));
 }
 
 /// Puts the programs into a folder that the page has installed: a harness that is in no workspace.
