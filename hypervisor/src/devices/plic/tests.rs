@@ -211,7 +211,14 @@ fn what_claims_and_completes_is_a_word() {
         assert_eq!(plic.read(offset, size, &mut Silent), None);
         assert_eq!(plic.write(offset, size, 0, &mut Silent), None);
     }
-    for (offset, size) in [(0x20_1000, Size::Byte), (0x20_1008, Size::Double)] {
+    // The registers in front of it and behind it, up to their ends.
+    for (offset, size) in [
+        (0x20_1000, Size::Byte),
+        (0x20_1002, Size::Half),
+        (0x20_1003, Size::Byte),
+        (0x20_1008, Size::Byte),
+        (0x20_1008, Size::Double),
+    ] {
         assert_eq!(plic.read(offset, size, &mut Silent), Some(0));
     }
     assert_eq!(read(&mut plic, CLAIM), u64::from(UART));
