@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
-//! | `run.json` | versions, and hashes of what was booted |
+//! | `run.json` | versions, what was asked for, and hashes of what was booted |
 //! | `story.json` | the story, and its time limits |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
@@ -27,7 +27,9 @@ use crate::judge::event::{Event, Record};
 use crate::judge::observer::Observer;
 use crate::judge::witness;
 use crate::project::Project;
+use crate::records::asked::Asked;
 use crate::records::head_and_tail::HeadAndTail;
+use crate::records::report::Report;
 use crate::records::retention;
 use crate::records::version::{Versioned, lossy};
 use serde::de::DeserializeOwned;
@@ -73,6 +75,9 @@ pub struct Booted {
     pub accelerator: Option<Accelerator>,
     /// The scenario.
     pub scenario: String,
+    /// What the run was asked to be; none in records of earlier harnesses.
+    #[serde(default)]
+    pub asked: Option<Asked>,
     /// The nonce that only the hypervisor could know.
     pub nonce: String,
     /// The hypervisor.
@@ -87,6 +92,37 @@ pub struct Booted {
     /// The firmware, if the machine file names candidates; otherwise QEMU chose its own.
     #[serde(default)]
     pub firmware: Option<Hashed>,
+}
+
+impl Booted {
+    /// The command that boots the same again in its project, if one can.
+    pub fn again(&self, project: &Project) -> Option<String> {
+        self.asked.as_ref()?.command(project.program())
+    }
+}
+
+/// A run that has no verdict of its own.
+#[derive(Debug)]
+pub struct Unjudged {
+    /// Why.
+    pub error: Error,
+    /// What the records say of it, if there are any and the set-up is to blame.
+    pub report: Option<Box<Report>>,
+}
+
+impl From<Error> for Unjudged {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            report: None,
+        }
+    }
+}
+
+impl From<Unjudged> for Error {
+    fn from(stopped: Unjudged) -> Self {
+        stopped.error
+    }
 }
 
 /// Which machine it was.
@@ -264,13 +300,18 @@ impl RunDir {
         }
     }
 
-    /// Records that the set-up stopped the run.
-    pub fn stopped(&mut self, error: &Error) {
-        if let Error::Infrastructure { what, hint } = error {
+    /// Records that the set-up stopped the run, if it did, and returns what the records say of it then.
+    pub fn stopped(&mut self, booted: &Booted, project: &Project, error: Error) -> Unjudged {
+        let mut report = Report::of_error(booted.arch, &booted.scenario, &error).map(Box::new);
+        if let (Error::Infrastructure { what, hint }, Some(report)) = (&error, &mut report) {
             let (what, hint) = (what.clone(), hint.clone());
             self.event(Duration::ZERO, &Event::Stopped { what, hint });
             self.flush();
+            report.run_dir = Some(self.path.clone());
+            report.again = booted.again(project);
+            self.write(VERDICT, report.json());
         }
+        Unjudged { error, report }
     }
 
     fn note(&mut self, result: std::io::Result<()>) {

@@ -2,10 +2,12 @@
 //!
 //! This folder starts no process and waits for nothing.
 
+pub mod asked;
 pub mod audits;
 pub mod dir;
 mod head_and_tail;
 pub mod memory;
+pub mod packed;
 pub mod replay;
 pub mod report;
 pub mod retention;
@@ -13,6 +15,7 @@ pub mod version;
 pub mod whereabouts;
 
 pub use dir::{
-    BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, VERDICT, read_json,
+    BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, Unjudged, VERDICT,
+    read_json,
 };
 pub use head_and_tail::left_out;
