@@ -11,6 +11,7 @@ fn results(outcome: Outcome) -> Results {
         jobs: 1,
         command: String::new(),
         shard: None,
+        chosen: None,
         flaky_fails: false,
         cases: vec![CaseResult {
             name: "a::riscv64".into(),
