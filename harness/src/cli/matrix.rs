@@ -49,7 +49,7 @@ pub(super) struct MatrixArgs {
     /// After a failure begin no more runs; those that go on are finished
     #[arg(long)]
     fail_fast: bool,
-    /// Only the cases that did not pass in the newest matrix
+    /// Only the cases that did not pass in the newest matrix, with its scenarios, machines and hypervisors
     #[arg(long)]
     rerun_failed: bool,
     /// Only part K of N: the same cases on every computer, each in exactly one part

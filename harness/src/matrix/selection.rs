@@ -156,8 +156,12 @@ impl Selection {
         agree("--machine", &chosen.machines, &had.machines)?;
         for (arch, file) in &chosen.hypervisors {
             if had.hypervisors.get(arch) != Some(file) {
-                let files = had.hypervisors.values().map(String::as_str);
-                return Err(contradicts("--hypervisor", file, &words(files)));
+                let files = words(had.hypervisors.values().map(String::as_str));
+                let had = match files.is_empty() {
+                    true => "the workspace's own",
+                    false => &files,
+                };
+                return Err(contradicts("--hypervisor", file, had));
             }
         }
         if again.scenarios.is_empty() {
@@ -231,25 +235,21 @@ impl Selection {
 /// Checks that what is chosen by hand was there in the earlier matrix.
 fn agree(option: &str, chosen: &[String], had: &[String]) -> Result<(), Error> {
     let was_there = |word: &&String| match had {
-        [] => !is_path(word.as_ref()), // it was of all that have a name
+        [] => !is_path(word.as_ref()), // it was of names alone
         had => had.contains(word),
     };
+    let had = || match had {
+        [] => "those that have a name".to_owned(),
+        had => words(had.iter().map(String::as_str)),
+    };
     match chosen.iter().find(|word| !was_there(word)) {
-        Some(word) => Err(contradicts(
-            option,
-            word,
-            &words(had.iter().map(String::as_str)),
-        )),
+        Some(word) => Err(contradicts(option, word, &had())),
         None => Ok(()),
     }
 }
 
 /// The error for something that is chosen by hand and that the earlier matrix was not of.
 fn contradicts(option: &str, chosen: impl std::fmt::Display, had: &str) -> Error {
-    let had = match had {
-        "" => "the workspace's own",
-        had => had,
-    };
     Error::Usage(format!(
         "{option} {chosen}: the newest matrix was of {had}, and what failed there can be run again only as it was. \
          Leave out {option}; or leave out --rerun-failed and failed()"

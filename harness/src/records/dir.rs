@@ -18,22 +18,19 @@
 //! the records cannot be written, for example because the disk is full, the run is stopped: it could
 //! not be judged again.
 
-use crate::arch::Arch;
-use crate::config::accel::Accelerator;
-use crate::config::machine::{Machine, Origin};
 use crate::error::Error;
 use crate::files;
 use crate::judge::event::{Event, Record};
 use crate::judge::observer::Observer;
 use crate::judge::witness;
 use crate::project::Project;
-use crate::records::asked::Asked;
+use crate::records::Booted;
 use crate::records::head_and_tail::HeadAndTail;
 use crate::records::report::Report;
 use crate::records::retention;
-use crate::records::version::{Versioned, lossy};
+use crate::records::version::Versioned;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -57,48 +54,19 @@ pub const ROOM: &str =
 /// How much of QEMU's log is kept, at its beginning and at its end.
 const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
 
-/// What was booted, for [`BOOTED`].
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Booted {
-    /// The version of the records.
-    #[serde(default)]
-    pub version: u32,
-    /// The harness's version.
-    pub harness: String,
-    /// The architecture.
-    pub arch: Arch,
-    /// The machine.
-    #[serde(default)]
-    pub machine: Option<MachineUsed>,
-    /// What the machine ran with, once QEMU has said so.
-    #[serde(default)]
-    pub accelerator: Option<Accelerator>,
-    /// The scenario.
-    pub scenario: String,
-    /// What the run was asked to be; none in records of earlier harnesses.
-    #[serde(default)]
-    pub asked: Option<Asked>,
-    /// The nonce that only the hypervisor could know.
-    pub nonce: String,
-    /// The hypervisor.
-    pub hypervisor: Hashed,
-    /// The guest, if there was one.
-    pub guest: Option<Hashed>,
-    /// The guest after it, if there was one.
-    pub second: Option<Hashed>,
-    /// The contents of the flash, if there was one.
-    #[serde(default)]
-    pub flash: Option<Hashed>,
-    /// The firmware, if the machine file names candidates; otherwise QEMU chose its own.
-    #[serde(default)]
-    pub firmware: Option<Hashed>,
-}
-
-impl Booted {
-    /// The command that boots the same again in its project, if one can.
-    pub fn again(&self, project: &Project) -> Option<String> {
-        self.asked.as_ref()?.command(project.program())
+/// Reads one of the JSON files in a run's directory.
+pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error> {
+    let path = dir.join(name);
+    let unusable = |why: String| {
+        let path = path.display();
+        Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
+    };
+    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
+    let version: Versioned = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
+    if let Some(why) = version.objection() {
+        return Err(Error::Usage(format!("{}: {why}", path.display())));
     }
+    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
 }
 
 /// A run that has no verdict of its own.
@@ -123,57 +91,6 @@ impl From<Unjudged> for Error {
     fn from(stopped: Unjudged) -> Self {
         stopped.error
     }
-}
-
-/// Which machine it was.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct MachineUsed {
-    /// Its name.
-    pub name: String,
-    /// Where it is defined, followed by what it extends: files, or names of built-in machines.
-    pub files: Vec<String>,
-}
-
-impl MachineUsed {
-    /// Of a machine.
-    pub fn of(machine: &Machine) -> Self {
-        let whole = |origin: &Origin| match origin {
-            Origin::File(path) => std::path::absolute(path).map_or_else(
-                |_| path.display().to_string(),
-                |path| path.display().to_string(),
-            ),
-            Origin::BuiltIn(_) => origin.to_string(),
-        };
-        Self {
-            name: machine.name.clone(),
-            files: machine.origins.iter().map(whole).collect(),
-        }
-    }
-}
-
-/// A file, and the hash of its contents.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Hashed {
-    /// The file.
-    #[serde(serialize_with = "lossy")]
-    pub file: PathBuf,
-    /// The hash.
-    pub sha256: String,
-}
-
-/// Reads one of the JSON files in a run's directory.
-pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error> {
-    let path = dir.join(name);
-    let unusable = |why: String| {
-        let path = path.display();
-        Error::Usage(format!("this is not the directory of a run: {path}: {why}"))
-    };
-    let text = files::read_text(&path).map_err(|e| unusable(e.to_string()))?;
-    let version: Versioned = serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))?;
-    if let Some(why) = version.objection() {
-        return Err(Error::Usage(format!("{}: {why}", path.display())));
-    }
-    serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
 }
 
 /// The directory of one run.

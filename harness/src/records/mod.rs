@@ -4,6 +4,7 @@
 
 pub mod asked;
 pub mod audits;
+mod booted;
 pub mod dir;
 mod head_and_tail;
 pub mod memory;
@@ -14,8 +15,6 @@ pub mod retention;
 pub mod version;
 pub mod whereabouts;
 
-pub use dir::{
-    BOOTED, Booted, EVENTS, Hashed, MachineUsed, REGISTERS, ROOM, RunDir, STORY, Unjudged, VERDICT,
-    read_json,
-};
+pub use booted::{Booted, Hashed, MachineUsed};
+pub use dir::{BOOTED, EVENTS, REGISTERS, ROOM, RunDir, STORY, Unjudged, VERDICT, read_json};
 pub use head_and_tail::left_out;

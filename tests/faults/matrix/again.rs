@@ -220,12 +220,9 @@ fn booted(run: &Path) -> [Value; 4] {
     };
     let (run, story) = (read("run.json"), read("story.json"));
     let (hypervisor, machine) = (run["hypervisor"].clone(), run["machine"].clone());
-    [
-        hypervisor,
-        machine,
-        run["asked"].clone(),
-        story["timeout"].clone(),
-    ]
+    let mut asked = run["asked"].clone();
+    asked["arch"] = Value::Null; // where a machine is named, that tells nothing more
+    [hypervisor, machine, asked, story["timeout"].clone()]
 }
 
 pub fn same_command() {
