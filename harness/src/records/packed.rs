@@ -21,13 +21,17 @@ const LIMIT: u64 = files::IMAGE_LIMIT;
 /// It cannot be packed; then it stays as it is.
 pub fn pack(run: &Path, name: &str) -> io::Result<()> {
     let plain = run.join(name);
-    let bytes = match files::read(&plain, LIMIT) {
-        Ok(bytes) => bytes,
+    let mut file = match files::open(&plain) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
+    if file.metadata()?.len() > LIMIT {
+        return Err(too_large(LIMIT));
+    }
+    // Only what is packed is held in memory.
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-    io::copy(&mut &bytes[..], &mut packer)?;
+    io::copy(&mut file, &mut packer)?;
     files::write_whole(&packed(run, name), &packer.finish()?)?;
     fs::remove_file(plain)
 }

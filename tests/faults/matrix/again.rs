@@ -219,7 +219,7 @@ fn booted(run: &Path) -> [Value; 4] {
         serde_json::from_str(&text).expect("it is JSON")
     };
     let (run, story) = (read("run.json"), read("story.json"));
-    let (hypervisor, machine) = (run["hypervisor"].clone(), run["machine"].clone());
+    let (hypervisor, machine) = (run["hypervisor"]["sha256"].clone(), run["machine"].clone());
     let mut asked = run["asked"].clone();
     asked["arch"] = Value::Null; // where a machine is named, that tells nothing more
     [hypervisor, machine, asked, story["timeout"].clone()]

@@ -107,7 +107,7 @@ pub fn flaky() {
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert_eq!(outcomes(&suite.results()), "a flaky, b passed");
     // It is one of those that are run again then.
-    let ran = suite.run(&["--rerun-failed", "--list"]);
+    let ran = suite.run(&["--rerun-failed", "--flaky", "fail", "--list"]);
     assert_eq!(ran.stdout, "a::broken_once\n");
     // Without a second try it is the set-up's failure.
     let suite = Suite::new(&[("a", "broken_once"), ("b", "good")]);
