@@ -3,6 +3,7 @@
 mod support;
 
 use harness::matrix::{Outcome, Results, folder, results};
+use harness::records::packed;
 use harness::tools::pages::{self, PAGES};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -46,7 +47,7 @@ fn three_architectures_boot_at_once() {
         "{ran:#?}"
     );
     // The next one knows how long they take.
-    let times = fs::read_to_string(folder.path().join("times.json")).unwrap();
+    let times = fs::read_to_string(folder.path().join(".harness-times.json")).unwrap();
     assert!(names.iter().all(|name| times.contains(name)), "{times}");
 }
 
@@ -133,6 +134,36 @@ fn every_case_of_the_workspace_is_in_one_of_its_shards() {
     let together: BTreeSet<_> = parts.concat().into_iter().collect();
     assert_eq!(together.len(), parts.concat().len());
     assert_eq!(together, all.into_iter().collect());
+}
+
+#[test]
+fn what_is_packed_is_judged_and_shown_as_before() {
+    for name in ["x86_64-gkernel", "aarch64-isolation-broken"] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join(name);
+        fs::create_dir(&run).unwrap();
+        for entry in fs::read_dir(root().join("fixtures/runs").join(name)).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), run.join(entry.file_name())).unwrap();
+        }
+        let at = run.to_str().unwrap();
+        let seen = || {
+            let mut judged = harness(&["judge", at, "--format", "json"]).json();
+            judged["memory_kib"] = Value::Null;
+            judged["seconds"] = Value::Null;
+            let audit = harness(&["audit", at, "--format", "json"]);
+            assert_eq!(harness(&["page", at]).code, Some(0));
+            let page = fs::read_to_string(run.join("page.html")).unwrap();
+            (judged, audit.code, audit.stdout, page)
+        };
+        let before = seen();
+        assert!(before.3.contains("witness.log"), "it has QEMU's log");
+        for record in ["events.jsonl", "witness.log"] {
+            packed::pack(&run, record).unwrap();
+            assert!(!run.join(record).exists());
+        }
+        assert!(seen() == before, "{name} is another run now");
+    }
 }
 
 fn page() -> &'static str {

@@ -4,8 +4,8 @@
 //! size is limited: a larger file cannot be of the expected kind.
 
 use std::fs::{self, File, FileType};
-use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 /// The largest text (a scenario, a machine, a patch, a record in JSON), in bytes.
@@ -46,6 +46,26 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         let at = error.utf8_error().valid_up_to();
         io::Error::other(format!("it is not text: byte {at} is not UTF-8"))
     })
+}
+
+/// Writes a file, completely or not at all. It replaces one that is there, and has the permissions of a new one.
+///
+/// # Errors
+///
+/// It cannot be written; then the folder is as before.
+pub fn write_whole(file: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    // As of any new file, less what the user's umask forbids.
+    let mode = fs::Permissions::from_mode(0o666);
+    let mut unfinished = tempfile::Builder::new()
+        .permissions(mode)
+        .tempfile_in(folder)?;
+    unfinished.write_all(contents)?;
+    unfinished.persist(file)?;
+    Ok(())
 }
 
 fn too_large(limit: u64) -> io::Error {
@@ -90,6 +110,25 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         assert!(made.unwrap().success());
         assert!(refused(&pipe).contains("it is a named pipe"));
+    }
+
+    #[test]
+    fn a_file_is_written_completely_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "old").unwrap();
+        write_whole(&file, b"new").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        fs::write(folder.path().join("usual"), "").unwrap();
+        let mode = |name: &str| {
+            fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+        };
+        assert_eq!(mode("file"), mode("usual"));
+        fs::create_dir_all(folder.path().join("in-the-way/x")).unwrap();
+        write_whole(&folder.path().join("in-the-way"), b"new").unwrap_err();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
     #[test]

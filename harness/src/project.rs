@@ -73,6 +73,14 @@ impl Project {
         self.workspace
     }
 
+    /// What is typed to start the harness there.
+    pub fn program(&self) -> &'static str {
+        match self.workspace {
+            true => "./x",
+            false => "harness",
+        }
+    }
+
     /// The project's folder, absolute.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -10,6 +10,7 @@ use crate::machine::session::{self, Limits};
 use crate::machine::start;
 use crate::project::Project;
 use crate::records;
+use crate::records::Unjudged;
 use crate::records::report::Report;
 use crate::records::whereabouts;
 use std::convert::Infallible;
@@ -105,9 +106,17 @@ pub(crate) fn no_thread(error: &io::Error) -> Error {
 }
 
 /// Does the whole run, on this thread's event loop. Dropping the future ends QEMU.
-pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
+pub(crate) async fn follow(project: &Project, request: Request) -> Result<Report, Error> {
+    let followed = follow_to_the_end(project, request).await;
+    followed.map_err(|stopped| stopped.error)
+}
+
+/// The same. If the set-up stops the run, what its records say of it is returned too.
+pub(crate) async fn follow_to_the_end(
+    project: &Project,
+    mut request: Request,
+) -> Result<Report, Unjudged> {
     let mut observers = std::mem::take(&mut request.observers);
-    let typist = request.typist.take();
     let Prepared {
         machine,
         notes,
@@ -119,6 +128,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
         mut booted,
         ..
     } = prepare(project, &request).await?;
+    let typist = request.typist.take();
     let limits = Limits {
         timeout: request.timeout,
         silence: scenario.silence,
@@ -147,13 +157,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     };
     let finished = match finished.await {
         Ok(finished) => finished,
-        Err(error) => {
-            dir.stopped(&error);
-            if let Some(report) = Report::of_error(machine.arch, &scenario.name, &error) {
-                dir.write(records::VERDICT, report.json());
-            }
-            return Err(error);
-        }
+        Err(error) => return Err(dir.stopped(&booted, project, error)),
     };
     let mut report = Report::new(
         machine.arch,
@@ -167,6 +171,7 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     report.qemu = Some(finished.qemu);
     report.accelerator = finished.accelerator;
     report.run_dir = Some(dir.path().to_owned());
+    report.again = booted.again(project);
     report.notes.extend(notes);
     report.notes.extend(finished.notes);
     dir.write(records::VERDICT, report.json());

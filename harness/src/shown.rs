@@ -26,6 +26,16 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     lines::normalise(text.as_bytes())
 }
 
+/// A word as a POSIX shell reads it.
+pub fn quoted(word: &[u8]) -> Vec<u8> {
+    let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=./,:+@".contains(c);
+    if !word.is_empty() && word.iter().all(plain) {
+        return word.to_owned();
+    }
+    let parts: Vec<_> = word.split(|&byte| byte == b'\'').collect();
+    [b"'", &parts.join(&br"'\''"[..])[..], b"'"].concat()
+}
+
 /// Makes a text of several lines safe: the lines after the first are indented.
 pub fn paragraph(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(4096));

@@ -88,6 +88,10 @@ fn check(case: &Case) -> Result<(), Failed> {
             problems.push(format!("{pointer} is {found:?}, which lacks {expected:?}"));
         }
     }
+    let told = report["run_dir"].as_str().map(Path::new);
+    if !told.is_some_and(|run| run.join("verdict.json").is_file()) {
+        problems.push(format!("{told:?} is not the folder of its records"));
+    }
     problems.extend(bed.judged_again(&ran));
     problems.extend(bed.left_overs());
     if problems.is_empty() {

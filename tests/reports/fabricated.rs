@@ -56,6 +56,7 @@ pub fn report(verdict: Value, fault: &str, text: &str) -> Value {
         "qemu": "10.0.2",
         "accelerator": "tcg",
         "run_dir": null,
+        "again": null,
         "memory_kib": 1234,
         "notes": [text],
     })
@@ -116,6 +117,7 @@ pub fn matrix(cases: Vec<Value>) -> Value {
         "jobs": 2,
         "command": "./x matrix --jobs 2",
         "shard": { "k": 1, "n": 2 },
+        "chosen": { "scenarios": [], "machines": ["riscv64"], "hypervisors": { "riscv64": "/kernel" } },
         "flaky_fails": false,
         "cases": cases,
     })

@@ -60,6 +60,11 @@ fn each_format_is_written_to_its_file_and_the_verdict_is_printed_all_the_same() 
         json["command"].as_str().unwrap().starts_with(&typed),
         "{json}"
     );
+    // Whatever the reports are, the command in them judges the console again.
+    let again = format!("again: harness judge --arch riscv64 {bad} --report");
+    assert!(junit.contains(&again) && github.contains(&again), "{junit}");
+    let started = json["started"].as_str().unwrap();
+    assert_eq!(started.len(), "2026-11-26T13:57:12.345Z".len(), "{started}");
     let junit = Document::parse(&junit).unwrap();
     assert_eq!(junit.root_element().attribute("failures"), Some("1"));
     assert!(tap.contains("\nnot ok 1 - gkernel::riscv64\n"), "{tap}");

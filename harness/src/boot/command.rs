@@ -4,6 +4,7 @@
 use crate::machine::Launch;
 use crate::machine::audit::{AuditPlan, RAM_ID};
 use crate::machine::process::{ENVIRONMENT, GDB_FD, QMP_FD, RAM_FD, SERIAL_FD};
+pub use crate::shown::quoted;
 use std::os::unix::ffi::OsStrExt;
 
 /// How the harness holds on to QEMU: it starts stopped, and its control connection and its first serial
@@ -109,16 +110,6 @@ pub(super) fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
         b"\n",
     ]
     .concat()
-}
-
-/// A word as a POSIX shell reads it.
-pub fn quoted(word: &[u8]) -> Vec<u8> {
-    let plain = |c: &u8| c.is_ascii_alphanumeric() || b"-_=./,:+@".contains(c);
-    if !word.is_empty() && word.iter().all(plain) {
-        return word.to_owned();
-    }
-    let parts: Vec<_> = word.split(|&byte| byte == b'\'').collect();
-    [b"'", &parts.join(&br"'\''"[..])[..], b"'"].concat()
 }
 
 #[cfg(test)]

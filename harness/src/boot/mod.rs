@@ -16,27 +16,26 @@ mod images;
 pub mod inputs;
 mod known;
 mod planned;
+mod ready;
 pub mod request;
 
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
-use crate::config::scenario::{GuestSource, Scenario, Send, plain_name};
-use crate::config::template::{self, Values};
+use crate::config::scenario::{GuestSource, Scenario, plain_name};
 use crate::error::Error;
 use crate::machine::Launch;
-use crate::machine::process::Typed;
 use crate::project::Project;
-use crate::records::version::{StoryFile, VERSION};
+use crate::records::version::VERSION;
 use crate::records::whereabouts::Programs;
-use crate::records::{self, Booted, MachineUsed, RunDir};
+use crate::records::{self, Booted, MachineUsed, RunDir, Unjudged};
 use build::Target;
 pub use command::{audited, quoted};
 pub use images::IMAGES;
-use images::{Part, Parts};
+use images::Part;
 use planned::random;
 pub use planned::{Planned, plan};
+use ready::Ready;
 pub use request::Request;
-use std::path::Path;
 
 /// A machine that can be started.
 #[derive(Debug)]
@@ -62,147 +61,55 @@ pub struct Prepared {
 }
 
 /// Builds and writes everything that a run needs.
-pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Error> {
+///
+/// # Errors
+///
+/// There is no run. If its records have been begun, they say so, and so does the report in the error.
+pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Unjudged> {
     let planned = plan(project, request)?;
     let targets = planned.targets(project, request);
-    let Planned {
-        machine,
-        mut scenario,
-        guest,
-        own,
-        challenge,
-        accel,
-    } = planned;
-    let second = scenario.second.as_ref();
-    let disk = images::disk(&machine, &scenario, guest.is_some())?;
-    let flash = Part::of_flash(&machine, &scenario, challenge)?;
-    let (kernel, program, second_program) = programs(
-        project,
-        &machine,
-        request,
-        &targets?,
-        [guest.as_ref(), second],
-    )
-    .await?;
-
-    let firmware = firmware::of(project, &machine, own, request.timeout).await?;
+    let (machine, scenario) = (&planned.machine, &planned.scenario);
+    let disk = images::disk(machine, scenario, planned.guest.is_some())?;
+    let flash = Part::of_flash(machine, scenario, planned.challenge)?;
+    let guests = [planned.guest.as_ref(), scenario.second.as_ref()];
+    let (kernel, program, second) = programs(project, machine, request, &targets?, guests).await?;
+    let firmware = firmware::of(project, machine, planned.own, request.timeout).await?;
     let firmware = firmware.map(Part::read).transpose()?;
-
     let label = format!(
         "{}-{}",
         plain_name(&machine.name),
         plain_name(&scenario.name)
     );
-    let mut dir = RunDir::create(project, request.records.as_deref(), &label)?;
     let nonce = nonce()?;
+    let mut dir = RunDir::create(project, request.records.as_deref(), &label)?;
     let booted = Booted {
         version: VERSION,
         harness: env!("CARGO_PKG_VERSION").into(),
         arch: machine.arch,
-        machine: Some(MachineUsed::of(&machine)),
+        machine: Some(MachineUsed::of(machine)),
         scenario: scenario.name.clone(),
-        nonce: nonce.clone(),
+        asked: Some(request.asked(project)),
+        nonce,
         accelerator: None,
         hypervisor: kernel.hashed(),
         guest: program.as_ref().map(Part::hashed),
-        second: second_program.as_ref().map(Part::hashed),
+        second: second.as_ref().map(Part::hashed),
         flash: flash.as_ref().map(Part::hashed),
         firmware: firmware.as_ref().map(Part::hashed),
     };
     dir.write_json(records::BOOTED, &booted);
-    let mut programs = Programs {
-        hypervisor: kernel.file.clone(),
-        guests: Vec::new(),
+    let ready = Ready {
+        planned,
+        disk,
+        flash,
+        kernel,
+        guests: [program, second],
+        firmware,
     };
-    // A guest given by hand takes the place of the scenario's, under the name its story uses.
-    let guest_name = scenario
-        .guest
-        .as_ref()
-        .or(guest.as_ref())
-        .map(GuestSource::name);
-    let mut guests = Vec::new();
-    for (name, program) in [
-        (guest_name.clone(), program),
-        (second.map(GuestSource::name), second_program),
-    ] {
-        if let Some((name, program)) = name.zip(program) {
-            programs.guests.push((name.clone(), program.file.clone()));
-            let flat = program.flat()?;
-            guests.push(known::Guest {
-                name,
-                program,
-                flat,
-            });
-        }
+    match ready.write(project, request, &booted.nonce, &mut dir) {
+        Ok(written) => Ok(written.prepared(booted, dir)),
+        Err(error) => Err(dir.stopped(&booted, project, error)),
     }
-    let known = known::known(&scenario, &kernel, &guests);
-    scenario.story.know(known);
-    let mut notes: Vec<_> = note(project, &machine).into_iter().collect();
-    notes.extend(accel.note);
-    let not_logged = scenario.not_logged.iter();
-    notes.extend(not_logged.map(|why| format!("not compared with QEMU's log: {why}")));
-    let audit = audited::of_run(
-        &mut scenario,
-        machine.arch,
-        own,
-        &kernel,
-        &guests,
-        &mut notes,
-    )?;
-    let story_file = StoryFile::of(machine.arch, &scenario, request.timeout);
-    dir.write_json(records::STORY, &story_file);
-    let parts = Parts {
-        kernel: &kernel,
-        guests: &guests,
-        cmdline: cmdline::cmdline(&nonce, guest_name.as_deref(), &scenario)?,
-        flash: flash.as_ref(),
-        firmware: firmware.as_ref(),
-    };
-    let values = images::write(&machine, disk.as_ref(), &dir, parts)?;
-    if let Some(fault) = scenario.disk_fault {
-        let disk = dir.path().join("disk.img");
-        image::break_disk(&disk, fault).map_err(|e| Error::io("write", &disk, &e))?;
-    }
-    let mut launch = launch(&machine, &scenario, &values, dir.path());
-    launch.accelerator = accel.accelerator;
-    launch.args.extend(accel.args.iter().cloned());
-    if let Some(plan) = audit {
-        command::audited(&mut launch, plan);
-    }
-    if request.gdb {
-        let debugged = debug::Debugged {
-            arch: machine.arch,
-            hypervisor: &kernel,
-            guests: &guests,
-            guest_at: scenario.guest_at,
-        };
-        notes.push(debug::NO_CLOCK.into());
-        dir.write(debug::SCRIPT, debugged.script());
-        debug::wait(&mut launch, debugged.arch);
-    }
-    let by_hand = command::BY_HAND.map(str::to_owned).into_iter();
-    let by_hand: Vec<_> = by_hand
-        .chain(filled(&machine.qemu.machine, &values))
-        .chain(accel.args)
-        .collect();
-    dir.write("command.txt", command::commands(&launch, &by_hand));
-    Ok(Prepared {
-        notes,
-        machine,
-        scenario,
-        launch,
-        by_hand,
-        nonce,
-        dir,
-        booted,
-        programs,
-    })
-}
-
-/// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
-fn note(project: &Project, machine: &Machine) -> Option<String> {
-    let usual = machine.name == machine.arch.name() && project.is_workspace();
-    (!usual).then(|| format!("the machine is {}: {}", machine.name, machine.origin()))
 }
 
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
@@ -233,42 +140,4 @@ async fn programs(
 /// A token that the guest cannot know.
 pub(crate) fn nonce() -> Result<String, Error> {
     Ok(format!("{:016x}{:016x}", random()?, random()?))
-}
-
-fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {
-    let witness = machine
-        .witness
-        .as_ref()
-        .filter(|_| scenario.story.spec().witness.is_some());
-    let mut args = command::control();
-    args.extend(filled(&machine.qemu.machine, values));
-    if let Some(witness) = witness {
-        args.extend(filled(&witness.args, values));
-    }
-    Launch {
-        program: machine.qemu.program.clone(),
-        oldest: machine.qemu.oldest,
-        args,
-        accelerator: None,
-        folder: dir.to_owned(),
-        witness: witness.map(|witness| witness.format),
-        firmware: machine.firmware_lines.clone(),
-        audit: None,
-        typed: scenario.sends.iter().map(typed).collect(),
-        gdb: None,
-    }
-}
-
-fn typed(send: &Send) -> Typed {
-    Typed {
-        after: send.after.clone(),
-        text: send.text.clone(),
-    }
-}
-
-fn filled(args: &[String], values: &Values) -> Vec<String> {
-    let fill = |argument: &String| {
-        template::fill_argument(argument, values).expect("the machine file was checked for these")
-    };
-    args.iter().map(fill).collect()
 }

@@ -5,15 +5,16 @@ use super::cargo::Progress;
 use crate::arch::Arch;
 use crate::config::accel::Accel;
 use crate::config::machine::{self, Machine};
-use crate::config::scenario::Definition;
+use crate::config::scenario::{Definition, GuestSource};
 use crate::error::Error;
 use crate::judge::observer::Observer;
 use crate::machine::keyboard::Typist;
 use crate::project::Project;
+use crate::records::asked::{Asked, whole, whole_file};
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a run may take if nothing else is asked for.
@@ -191,6 +192,37 @@ impl Request {
     pub fn observe(mut self, observer: impl Observer + Send + 'static) -> Self {
         self.observers.push(Box::new(observer));
         self
+    }
+
+    /// What it asks for, in words.
+    pub(crate) fn asked(&self, project: &Project) -> Asked {
+        let scenario = match &self.scenario {
+            Wanted::Named(word) => Some(whole(word.as_ref())),
+            Wanted::Defined(definition) => {
+                let file = definition.is_in_file().then(|| definition.file());
+                let is_named = |file: &&Path| **file == project.scenario(definition.name());
+                file.map(|file| match is_named(&file) {
+                    true => definition.name().to_owned(),
+                    false => whole_file(file),
+                })
+            }
+        };
+        let guest = self.guest.as_deref();
+        Asked {
+            scenario,
+            machine: self.machine.as_deref().map(whole),
+            arch: self.arch,
+            hypervisor: self.hypervisor.as_deref().map(whole_file),
+            guest: guest.map(|word| match GuestSource::named(project, word) {
+                Ok(GuestSource::File(file)) => whole_file(&file),
+                Ok(GuestSource::Program(_)) | Err(_) => word.to_string_lossy().into_owned(),
+            }),
+            timeout: Some(self.timeout).filter(|timeout| *timeout != TIMEOUT),
+            no_audit: self.no_audit,
+            accel: self.accel.map(|accel| accel.name().to_owned()),
+            gdb: self.gdb,
+            shell: self.typist.is_some(),
+        }
     }
 
     /// The machine that is asked for, by hand or by the scenario.

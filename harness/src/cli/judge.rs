@@ -1,5 +1,6 @@
 //! `harness judge`.
 
+use super::itself::command_line;
 use super::reports::ReportArgs;
 use super::run::After;
 use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, text_of};
@@ -52,7 +53,8 @@ pub(super) fn judge(root: Option<&Path>, args: JudgeArgs) -> Result<u8, Error> {
             let message = "a run's directory tells by itself what it is of: leave out the options";
             return Err(Error::Usage(message.into()));
         }
-        let report = replay::run_again(&args.log)?;
+        let mut report = replay::run_again(&args.log)?;
+        report.again = Some(command_line());
         let after = After {
             project: match root {
                 Some(root) => Project::new(root),
@@ -78,7 +80,8 @@ pub(super) fn judge(root: Option<&Path>, args: JudgeArgs) -> Result<u8, Error> {
         let message = "a recorded console does not tell its architecture: add --arch, or --machine";
         return Err(Error::Usage(message.into()));
     };
-    let report = replay::console(&project, &machine, &definition, console, &args.log)?;
+    let mut report = replay::console(&project, &machine, &definition, console, &args.log)?;
+    report.again = Some(command_line());
     let after = After {
         project,
         machine: machine.name,

@@ -9,18 +9,16 @@ use super::{Format, arch, output, page, say, text_of};
 use crate::arch::Arch;
 use crate::boot::build::Ask;
 use crate::boot::cargo::Progress;
-use crate::boot::examine::Kind;
+use crate::boot::request::TIMEOUT;
 use crate::error::Error;
-use crate::files;
-use crate::matrix::filter::Filter;
-use crate::matrix::results::{Outcome, Results, Shard};
-use crate::matrix::{self, Matrix, Options, Plan, Selection, folder, plan, summary};
+use crate::matrix::results::{Results, Shard};
+use crate::matrix::selection::is_to_be_repeated;
+use crate::matrix::{self, Earlier, Matrix, Options, Plan, Selection, folder, plan, summary};
 use crate::project::Project;
+use crate::records::asked::{self, typed};
 use clap::builder::OsStringValueParser;
 use clap::{Args, ValueEnum};
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Its options.
@@ -51,7 +49,7 @@ pub(super) struct MatrixArgs {
     /// After a failure begin no more runs; those that go on are finished
     #[arg(long)]
     fail_fast: bool,
-    /// Only the cases that did not pass in the newest matrix
+    /// Only the cases that did not pass in the newest matrix, with its scenarios, machines and hypervisors
     #[arg(long)]
     rerun_failed: bool,
     /// Only part K of N: the same cases on every computer, each in exactly one part
@@ -103,7 +101,8 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
     let (format, table, reports) = (args.format, args.table, args.reports.clone());
     reports.check(format == Format::Json)?;
     let stdout_is_taken = format == Format::Json || reports.take_stdout();
-    let cases = plan::cases(project, &selection(project, &args)?)?;
+    let selection = selection(project, &args)?;
+    let cases = plan::cases(project, &selection)?;
     if args.list {
         let names: Vec<_> = cases.iter().map(|case| &*case.name).collect();
         match format {
@@ -119,48 +118,72 @@ pub(super) async fn matrix(project: &Project, args: MatrixArgs, ask: Ask) -> Res
         true => None,
         false => Silence::in_a_job()?,
     };
+    let again = again(project, &args);
     let options = Options {
         ask,
         progress: Progress::to(board.aside()),
+        shard: selection.shard,
+        chosen: Some(selection.chosen()),
         ..options(args)
     };
     build(project, &plan, &options, &board).await?;
     let names = plan.cases.iter().map(|case| case.name.clone()).collect();
     // Dropped after the matrix, which writes its results even if it is given up.
-    let mut interrupted = Interrupted(None);
+    let mut interrupted = Interrupted {
+        project,
+        reports: &reports,
+        stdout_is_taken,
+        silence,
+        folder: None,
+    };
     let matrix = Matrix::start(project, plan, options)?;
     let folder = matrix.folder().to_owned();
-    interrupted.0 = Some(folder.clone());
+    interrupted.folder = Some(folder.clone());
     let mut shown = board.cases(names, matrix.outlook().clone());
-    let results = matrix.finish(|news| shown.heed(news)).await;
-    interrupted.0 = None;
+    let (results, kept) = matrix.finish(|news| shown.heed(news)).await;
+    interrupted.folder = None;
     drop(shown);
-    board.finish().await?;
-    let results = results?;
-    // What cannot be printed is written all the same.
-    let printed = publish(
-        project,
-        &results,
-        &folder,
-        &Shown {
-            format,
-            table,
-            stdout_is_taken,
-        },
-    );
-    drop(silence);
+    let said = board.finish().await;
+    // What cannot be kept is told all the same, and what cannot be printed is written.
+    let page = kept.and_then(|()| page::write(project, &folder));
+    let shown = Shown {
+        format,
+        table,
+        stdout_is_taken,
+        again,
+    };
+    let printed = said.and_then(|()| publish(&results, &folder, page.as_deref().ok(), &shown));
+    drop(interrupted.silence.take());
     let written = reports.write(&results, project, stdout_is_taken);
-    printed.and_then(|code| written.map(|()| code))
+    page.and(printed).and(written)?;
+    Ok(results.exit_code())
 }
 
-/// Says where the results of a matrix are that was given up.
-struct Interrupted(Option<PathBuf>);
+/// Reports a matrix that was given up: what was over by then.
+struct Interrupted<'m> {
+    project: &'m Project,
+    reports: &'m ReportArgs,
+    stdout_is_taken: bool,
+    /// While guests may print.
+    silence: Option<Silence>,
+    /// The matrix's folder, while it goes on.
+    folder: Option<PathBuf>,
+}
 
-impl Drop for Interrupted {
+impl Drop for Interrupted<'_> {
     fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
-            let file = shown_path(&folder.join(folder::RESULTS));
-            output::say_aside(&format!("what was over by then is in {file}"));
+        drop(self.silence.take()); // the reports may have commands for the runner
+        let Some(folder) = &self.folder else { return };
+        let file = shown_path(&folder.join(folder::RESULTS));
+        output::say_aside(&format!("what was over by then is in {file}"));
+        let reported = folder::read(folder).and_then(|results| {
+            let written = self
+                .reports
+                .write(&results, self.project, self.stdout_is_taken);
+            page::write(self.project, folder).and(written)
+        });
+        if let Err(error) = reported {
+            output::say_aside(&error.to_string());
         }
     }
 }
@@ -188,58 +211,37 @@ struct Shown {
     table: bool,
     /// Standard output belongs to a program.
     stdout_is_taken: bool,
+    /// The command that runs again what did not pass.
+    again: String,
 }
 
-/// Makes the page, and shows the results.
+/// Shows the results.
 fn publish(
-    project: &Project,
     results: &Results,
     folder: &Path,
+    page: Option<&Path>,
     shown: &Shown,
-) -> Result<u8, Error> {
-    let page = page::write(project, folder);
-    match shown.format {
-        Format::Json => output::json(results)?,
-        Format::Human => {
-            let mut text = summary::summary(results, shown.table);
-            if let Ok(page) = &page {
-                text += &format!("  page:    {}\n", shown_path(page));
-            }
-            let file = shown_path(&folder.join(folder::RESULTS));
-            text += &format!("  results: {file}\n");
-            let cases = results.cases.iter();
-            if cases
-                .clone()
-                .any(|case| is_to_be_repeated(results, case.outcome))
-            {
-                let program = program(project);
-                text += &format!("  again:   {program} matrix --rerun-failed\n");
-            }
-            match shown.stdout_is_taken {
-                true => output::paint_aside(&text),
-                false => output::paint(&text)?,
-            }
-        }
+) -> Result<(), Error> {
+    let Format::Human = shown.format else {
+        return output::json(results);
+    };
+    let mut text = summary::summary(results, shown.table);
+    if let Some(page) = page {
+        text += &format!("  page:    {}\n", shown_path(page));
     }
-    page?;
-    Ok(results.exit_code())
-}
-
-/// Whether `--rerun-failed` runs a case with this outcome.
-fn is_to_be_repeated(results: &Results, outcome: Outcome) -> bool {
-    match outcome {
-        Outcome::Passed => false,
-        Outcome::Flaky => results.flaky_fails,
-        Outcome::Failed | Outcome::SetUp | Outcome::NotRun => true,
+    let file = folder.join(folder::RESULTS);
+    if file.is_file() {
+        text += &format!("  results: {}\n", shown_path(&file));
     }
-}
-
-/// What is typed to start this program.
-fn program(project: &Project) -> &'static str {
-    match project.is_workspace() {
-        true => "./x",
-        false => "harness",
+    let mut cases = results.cases.iter();
+    if cases.any(|case| is_to_be_repeated(case.outcome, results.flaky_fails)) {
+        text += &format!("  again:   {}\n", shown.again);
     }
+    match shown.stdout_is_taken {
+        true => output::paint_aside(&text),
+        false => output::paint(&text)?,
+    }
+    Ok(())
 }
 
 /// A path as it is typed from the current folder, and safe.
@@ -261,72 +263,54 @@ fn options(args: MatrixArgs) -> Options {
         no_audit: args.every.no_audit,
         keep_images: args.keep_images,
         records: args.records,
-        shard: args.shard,
         ..Options::default()
     }
 }
 
+/// What is to be run; and again what did not pass, if that is asked for.
 fn selection(project: &Project, args: &MatrixArgs) -> Result<Selection, Error> {
     let filters = args.filters.iter().map(|text| text.parse());
-    let filters: Vec<Filter> = filters.collect::<Result<_, Error>>()?;
     let scenarios = args.scenario.iter();
     let scenarios = scenarios.map(|word| text_of("--scenario", word).map(str::to_owned));
-    // The results may be large: they are read only if somebody asks.
-    let usual = project.matrices();
-    let asked = args.rerun_failed || filters.iter().any(Filter::asks_what_failed);
-    let folder = args.records.as_deref().unwrap_or(&usual);
-    let newest = asked.then(|| folder::newest(folder)).flatten();
-    Ok(Selection {
+    let mut selection = Selection {
         scenarios: scenarios.collect::<Result<_, _>>()?,
         machines: args.machine.clone(),
         arches: args.arch.clone(),
-        hypervisors: hypervisors(&args.hypervisor)?,
-        filters,
+        filters: filters.collect::<Result<_, Error>>()?,
         only_failed: args.rerun_failed,
-        failed: newest.map(|(_, results)| failed(&results)),
         shard: args.shard,
-    })
-}
-
-/// The names of the cases that are to be run again.
-fn failed(results: &Results) -> BTreeSet<String> {
-    let cases = results.cases.iter();
-    let failed = cases.filter(|case| is_to_be_repeated(results, case.outcome));
-    failed.map(|case| case.name.clone()).collect()
-}
-
-/// What is booted on which architecture: `ARCH=FILE`, or a file that tells by itself what it is for, or one that is booted on
-/// all.
-fn hypervisors(words: &[OsString]) -> Result<BTreeMap<Arch, PathBuf>, Error> {
-    let mut files = BTreeMap::new();
-    for word in words {
-        let (arches, file) = match with_arch(word) {
-            Some((arch, file)) => (vec![arch], file),
-            None => (arches_of(Path::new(word)), word.into()),
-        };
-        for arch in arches {
-            if files.insert(arch, file.clone()).is_some() {
-                return Err(Error::Usage(format!(
-                    "two files are to be booted on {arch}: say which is for which architecture, --hypervisor ARCH=FILE"
-                )));
-            }
-        }
+        ..Selection::default()
+    };
+    for word in &args.hypervisor {
+        selection.hypervisor(word)?;
     }
-    Ok(files)
-}
-
-fn with_arch(word: &OsStr) -> Option<(Arch, PathBuf)> {
-    let bytes = word.as_bytes();
-    let at = bytes.iter().position(|&byte| byte == b'=')?;
-    let arch = std::str::from_utf8(&bytes[..at]).ok()?.parse().ok()?;
-    Some((arch, OsStr::from_bytes(&bytes[at + 1..]).into()))
-}
-
-/// The architectures that a file may be for. What is wrong with one is said when it is to be booted.
-fn arches_of(file: &Path) -> Vec<Arch> {
-    let bytes = files::read(file, files::IMAGE_LIMIT).unwrap_or_default();
-    match Kind::of(&bytes).ok().and_then(Kind::arch) {
-        Some(arch) => vec![arch],
-        None => Arch::ALL.to_vec(),
+    // The results may be large: they are read only if somebody asks.
+    if selection.asks_what_failed() {
+        let usual = project.matrices();
+        let newest = folder::newest(args.records.as_deref().unwrap_or(&usual));
+        let flaky_fails = args.flaky == Flaky::Fail;
+        selection.earlier = newest.map(|(_, results)| Earlier::of(&results, flaky_fails));
     }
+    Ok(selection.repeated()?.into_owned())
+}
+
+/// The command that runs again what did not pass. What it was of is in the results.
+fn again(project: &Project, args: &MatrixArgs) -> String {
+    let mut words = vec![project.program().to_owned(), "matrix --rerun-failed".into()];
+    if let Some(folder) = &args.records {
+        words.push(format!("--records {}", typed(folder.as_os_str())));
+    }
+    if args.every.timeout != TIMEOUT {
+        words.push(format!("--timeout {}", asked::time(args.every.timeout)));
+    }
+    if args.every.no_audit {
+        words.push("--no-audit".into());
+    }
+    if args.retries > 0 {
+        words.push(format!("--retries {}", args.retries));
+    }
+    if args.flaky == Flaky::Fail {
+        words.push("--flaky fail".into());
+    }
+    words.join(" ")
 }

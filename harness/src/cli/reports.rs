@@ -3,6 +3,7 @@
 use super::github::Job;
 use super::output;
 use crate::error::Error;
+use crate::files;
 use crate::matrix::Results;
 use crate::project::Project;
 use crate::reports::{github, json, junit, markdown, tap};
@@ -109,10 +110,10 @@ impl ReportArgs {
         }
         for (nth, to) in self.destinations.iter().enumerate() {
             let place = to.file.as_deref().unwrap_or(Path::new("-"));
-            if self.destinations[..nth]
-                .iter()
-                .any(|other| other.file == to.file)
-            {
+            let same = |other: &Destination| {
+                other.file.as_deref().map(self::place) == to.file.as_deref().map(self::place)
+            };
+            if self.destinations[..nth].iter().any(same) {
                 return Err(Error::Usage(format!(
                     "two reports would be written to {}: give each its own file",
                     place.display()
@@ -173,17 +174,35 @@ fn is_possible(file: &Path) -> Result<(), Error> {
 /// Writes a file completely or not at all, unless it is no regular file, such as a pipe.
 fn write(file: &Path, text: &str) -> io::Result<()> {
     // Through a link, which stays one.
-    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let file = behind_links(file);
     if file.exists() && !file.is_file() {
         return fs::write(file, text);
     }
-    let mut unfinished = file.clone().into_os_string();
-    unfinished.push(".unfinished");
-    let result = fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &file));
-    if result.is_err() {
-        let _ = fs::remove_file(&unfinished);
+    files::write_whole(&file, text.as_bytes())
+}
+
+/// What a file's name leads to, whether that is there or not.
+fn behind_links(file: &Path) -> PathBuf {
+    let mut file = file.to_owned();
+    // As many as Linux follows.
+    for _ in 0..40 {
+        match fs::read_link(&file) {
+            Ok(to) => file = file.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => break,
+        }
     }
-    result
+    file
+}
+
+/// A file's place, by which two names of one file are the same.
+fn place(file: &Path) -> PathBuf {
+    let file = behind_links(file);
+    let file = std::path::absolute(&file).unwrap_or(file);
+    let folder = file.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, file.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => file,
+    }
 }
 
 #[cfg(test)]
@@ -221,5 +240,42 @@ mod tests {
         write(Path::new("/dev/full"), "three").unwrap_err();
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn no_other_file_is_touched_and_a_link_that_leads_nowhere_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("report.unfinished"), "mine").unwrap();
+        write(&at("report"), "one").unwrap();
+        assert_eq!(fs::read_to_string(at("report.unfinished")).unwrap(), "mine");
+        std::os::unix::fs::symlink("later", at("link")).unwrap();
+        write(&at("link"), "two").unwrap();
+        assert!(fs::symlink_metadata(at("link")).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(at("later")).unwrap(), "two");
+        // A link to itself is no place for a report.
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        write(&at("loop"), "three").unwrap_err();
+    }
+
+    #[test]
+    fn two_names_of_one_file_are_one_destination() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink("a.xml", at("link")).unwrap();
+        fs::create_dir(at("sub")).unwrap();
+        let check = |other: &str| {
+            let to = |format: &str, name: &str| {
+                Destination::parse(format!("{format}={}", at(name).display()).into()).unwrap()
+            };
+            let destinations = vec![to("junit", "a.xml"), to("tap", other)];
+            ReportArgs { destinations }.check(false)
+        };
+        for other in ["a.xml", "./a.xml", "sub/../a.xml", "link"] {
+            let error = check(other).unwrap_err().to_string();
+            assert!(error.contains("give each its own file"), "{other}: {error}");
+        }
+        check("b.xml").unwrap();
+        check("sub/a.xml").unwrap();
     }
 }

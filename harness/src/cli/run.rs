@@ -16,8 +16,9 @@ use crate::judge::observer::Observer;
 use crate::judge::verdict::Verdict;
 use crate::matrix::Results;
 use crate::project::Project;
+use crate::records::Unjudged;
 use crate::records::report::Report;
-use crate::run::follow;
+use crate::run::follow_to_the_end;
 use crate::shown;
 use clap::Args;
 use std::path::PathBuf;
@@ -82,17 +83,20 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     let result = if args.shell {
         interactive(project, request).await
     } else if after.stdout_is_taken() {
-        follow(project, request).await
+        follow_to_the_end(project, request).await
     } else {
         shown(project, request).await
     };
     let (report, error) = match result {
         Ok(report) => (report, None),
         // Who asked for JSON or a report gets it for everything that is a verdict, and this is one.
-        Err(error) => match Report::of_error(machine.arch, &scenario, &error) {
-            Some(report) => (report, Some(error)),
-            None => return Err(error),
-        },
+        Err(Unjudged { error, report }) => {
+            let report = report.map(|report| *report);
+            match report.or_else(|| Report::of_error(machine.arch, &scenario, &error)) {
+                Some(report) => (report, Some(error)),
+                None => return Err(error),
+            }
+        }
     };
     let page_of = match (args.page, &report.run_dir) {
         (true, Some(dir)) => Some((project.clone(), dir.clone())),
@@ -168,7 +172,7 @@ impl After {
             return Ok(());
         }
         let (at, since) = self.began;
-        let started = humantime::format_rfc3339_seconds(at).to_string();
+        let started = humantime::format_rfc3339_millis(at).to_string();
         let seconds = since.elapsed().as_secs_f64();
         let results = Results::of_run(report, &self.machine, started, seconds, command_line());
         self.reports.write(&results, &self.project, stdout_is_taken)
@@ -176,9 +180,9 @@ impl After {
 }
 
 /// Runs, and shows the console as it comes.
-async fn shown(project: &Project, request: Request) -> Result<Report, Error> {
+async fn shown(project: &Project, request: Request) -> Result<Report, Unjudged> {
     let live = Live::start(std::io::stdout());
-    let result = follow(project, request.observe(live.console())).await;
+    let result = follow_to_the_end(project, request.observe(live.console())).await;
     let printed = live.finish().await;
     let report = result?; // which is worse than what could not be printed
     output::written(printed)?;
@@ -186,13 +190,13 @@ async fn shown(project: &Project, request: Request) -> Result<Report, Error> {
 }
 
 /// Runs while somebody sits at the console.
-async fn interactive(project: &Project, request: Request) -> Result<Report, Error> {
+async fn interactive(project: &Project, request: Request) -> Result<Report, Unjudged> {
     let live = Live::start(std::io::stdout());
     let (shell, typist) = Shell::open()?;
     let request = request
         .typist(typist)
         .observe(shell::Console::new(live.bytes()));
-    let result = follow(project, request).await;
+    let result = follow_to_the_end(project, request).await;
     let printed = live.finish().await;
     drop(shell);
     let report = result?; // which is worse than what could not be printed

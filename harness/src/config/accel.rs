@@ -37,6 +37,15 @@ pub enum Accel {
 impl Accel {
     /// The words for them.
     pub const NAMES: [&str; 3] = ["tcg", "kvm", "auto"];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed(Accelerator::Tcg) => "tcg",
+            Self::Fixed(Accelerator::Kvm) => "kvm",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// The error for a word that is no accelerator's.

@@ -12,11 +12,11 @@ use crate::judge::event::Event;
 use crate::judge::observer::{Beginning, Observer};
 use crate::judge::trial::StepReached;
 use crate::project::Project;
+use crate::records::Unjudged;
 use crate::records::report::Report;
-use crate::run::{event_loop, follow};
+use crate::run::{event_loop, follow_to_the_end};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Builds what a plan needs, one after the other, so that afterwards no run starts cargo. `tell` is told what comes next, and
@@ -62,7 +62,6 @@ pub(super) struct Boots {
 impl Job for Boots {
     fn run(&self, task: Task, tell: &Teller, stopped: &mut Stopped) -> Option<Report> {
         let case = &self.cases[task.case];
-        let records = Arc::new(OnceLock::new());
         let mut request = case
             .request()
             .timeout(self.timeout)
@@ -70,7 +69,6 @@ impl Job for Boots {
             .observe(Follower {
                 task,
                 tell: tell.clone(),
-                records: Arc::clone(&records),
             });
         request.ask = Ask::Never;
         request.no_audit = self.no_audit;
@@ -79,24 +77,25 @@ impl Job for Boots {
                 tokio::select! {
                     biased;
                     _ = stopped.wait_for(|stopped| *stopped) => None,
-                    result = follow(&self.project, request) => Some(result),
+                    result = follow_to_the_end(&self.project, request) => Some(result),
                 }
             }),
-            Err(error) => Some(Err(error)),
+            Err(error) => Some(Err(error.into())),
         };
         let result = result?;
-        Some(result.unwrap_or_else(|error| {
-            let mut report = report_of(case, &error);
-            report.run_dir = records.get().cloned();
-            report
-        }))
+        Some(
+            result.unwrap_or_else(|Unjudged { error, report }| match report {
+                Some(report) => *report,
+                None => report_of(case, &error),
+            }),
+        )
     }
 
-    fn tidy(&self, task: Task, report: &Report) {
+    fn tidy(&self, _: Task, report: &Report) {
         if let Some(run) = report.run_dir.as_ref().filter(|_| report.passed())
             && !self.keep_images
         {
-            folder::slim(run, &self.cases[task.case].name);
+            folder::slim(run, self.project.program());
         }
     }
 }
@@ -118,12 +117,10 @@ fn report_of(case: &Case, error: &Error) -> Report {
 struct Follower {
     task: Task,
     tell: Teller,
-    records: Arc<OnceLock<PathBuf>>,
 }
 
 impl Observer for Follower {
     fn begins(&mut self, run: &Beginning<'_>) {
-        let _ = self.records.set(run.records.to_owned());
         let (task, steps) = (self.task, run.steps);
         let _ = self.tell.send(News::Booted { task, steps });
     }

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `matrix.json` | what came of it; missing while it goes on, and when it was killed |
+//! | `index.html` | its page |
 //! | `runs/` | the folders of its runs |
 //! | `kept.json` | its exit code and its size, by which is decided how long it is kept |
 //! | `going-on` | an empty file that is locked while the matrix goes on; gone afterwards |
@@ -11,12 +12,14 @@ use super::results::{Results, VERSION};
 use crate::boot::IMAGES;
 use crate::error::Error;
 use crate::files;
+use crate::judge::witness;
 use crate::project::Project;
 use crate::records::retention::{self, Kept};
+use crate::records::{self, BOOTED, Booted, EVENTS, packed};
 use crate::shown;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +36,7 @@ const KEPT: &str = "kept.json";
 const GOING_ON: &str = "going-on";
 
 /// How long cases took here, beside the matrices.
-const TIMES: &str = "times.json";
+const TIMES: &str = ".harness-times.json";
 
 /// How many matrices are kept that passed, and how many that did not.
 pub const PASSED_KEPT: usize = 10;
@@ -55,17 +58,18 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes one: in `parent`, where all are kept, or in the usual folder, where old ones are removed.
+    /// Makes one: in `parent`, where all are kept, or else in the usual folder, where old ones are removed.
     ///
     /// # Errors
     ///
     /// It cannot be made.
     pub fn create(project: &Project, parent: Option<&Path>) -> Result<Self, Error> {
         let usual = project.matrices();
+        let is_named = parent.is_some();
         let parent = parent.unwrap_or(&usual);
         let parent = &std::path::absolute(parent).map_err(|e| cannot_make(parent, &e))?;
         fs::create_dir_all(parent).map_err(|e| cannot_make(parent, &e))?;
-        if *parent == usual {
+        if !is_named {
             prune(
                 parent,
                 std::env::var(retention::SINCE).ok().as_deref(),
@@ -122,46 +126,45 @@ impl Folder {
     /// It cannot be written.
     pub fn conclude(&mut self, results: &Results) -> Result<(), Error> {
         let file = self.path.join(RESULTS);
-        write_whole(&file, &shown::json(results)).map_err(|e| Error::io("write", &file, &e))?;
+        write_line(&file, shown::json(results)).map_err(|e| Error::io("write", &file, &e))?;
         let brief = Brief {
             exit_code: results.exit_code(),
             bytes: size(&self.path),
         };
-        let _ = write_whole(&self.path.join(KEPT), &shown::json(&brief)); // it can be found out again
+        let _ = write_line(&self.path.join(KEPT), shown::json(&brief)); // it can be found out again
         let _ = fs::remove_file(self.path.join(GOING_ON)); // a mark that is left means nothing beside the results
         self._going_on = None;
         Ok(())
     }
 }
 
-/// Writes a file, completely or not at all.
-fn write_whole(file: &Path, text: &str) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
-    writeln!(unfinished, "{text}")?;
-    // A temporary file is its owner's alone; this one is like the others of the folder.
-    let mode = fs::Permissions::from_mode(0o644);
-    unfinished.as_file().set_permissions(mode)?;
-    unfinished.persist(file)?;
-    Ok(())
+/// Writes a text into the folder, with a new line at its end.
+fn write_line(file: &Path, mut text: String) -> io::Result<()> {
+    text.push('\n');
+    files::write_whole(file, text.as_bytes())
 }
 
-/// Removes what a run booted from its folder, and says there how to get it back. What was judged stays.
-pub fn slim(run: &Path, case: &str) {
+/// Removes what a run booted from its folder, says there how to get it back, and packs what was seen and judged. `program`
+/// is what is typed to start the harness.
+pub fn slim(run: &Path, program: &str) {
     for image in IMAGES {
         let _ = fs::remove_file(run.join(image)); // most runs lack some of them
+    }
+    for record in [EVENTS, witness::FILE] {
+        let _ = packed::pack(run, record); // it stays as it is then
     }
     let command = run.join("command.txt");
     let Ok(text) = files::read(&command, files::TEXT_LIMIT) else {
         return;
     };
-    let case = shown::line(case);
-    let note = format!(
-        "# This run passed, and so its images were removed. To get them again, with a folder like this one:\n\
-         #   harness matrix --keep-images 'case({case})'\n\n"
-    );
-    let _ = fs::write(&command, [note.as_bytes(), &text].concat());
+    let booted = records::read_json::<Booted>(run, BOOTED).ok();
+    let again = booted.and_then(|booted| booted.asked?.command(program));
+    let again = again.map_or(String::new(), |again| {
+        format!(" To get them again, in a folder of their own:\n#   {again}")
+    });
+    let note = format!("# This run passed, and so its images were removed.{again}\n\n");
+    // The command is worth more than the note.
+    let _ = files::write_whole(&command, &[note.as_bytes(), &text].concat());
 }
 
 /// Reads what came of a matrix.
@@ -211,18 +214,21 @@ struct Named {
     path: PathBuf,
 }
 
+/// When a matrix began whose folder has this name, and which it was in that second; none of any other folder.
+pub fn began(name: &str) -> Option<(String, u32)> {
+    let (stamp, nth) = name.split_once('-')?;
+    let nth = nth.parse().ok()?;
+    retention::is_stamp(stamp).then(|| (stamp.to_owned(), nth))
+}
+
 /// The folders that are named like those of matrices, the oldest first.
 fn matrices(parent: &Path) -> Vec<Named> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let named = folders.filter_map(|entry| {
-        let name = entry.file_name();
-        let (stamp, nth) = name.to_str()?.split_once('-')?;
-        let began = (stamp.to_owned(), nth.parse().ok()?);
-        retention::is_stamp(stamp).then(|| Named {
-            began,
-            path: entry.path(),
-        })
+        let began = began(entry.file_name().to_str()?)?;
+        let path = entry.path();
+        Some(Named { began, path })
     });
     let mut all: Vec<_> = named.collect();
     all.sort_by(|a, b| a.began.cmp(&b.began));

@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::results::{CaseResult, Outcome, Results, Shard, VERSION};
 use super::runner::{News, Workers, rounded};
 use super::schedule::Schedule;
+use super::selection::Chosen;
 use super::times::{Times, longest_first};
 use crate::boot::build::Ask;
 use crate::boot::cargo::Progress;
@@ -16,6 +17,9 @@ use crate::project::Project;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
+
+/// How many page faults of QEMU's log are kept of each run in the results.
+pub const FAULTS_KEPT: usize = 32;
 
 /// How a matrix is run.
 #[derive(Debug, Clone)]
@@ -43,6 +47,8 @@ pub struct Options {
     pub progress: Progress,
     /// The part of the cases that the plan has, to be noted in the results.
     pub shard: Option<Shard>,
+    /// What the plan is of, to be noted in the results, so that what did not pass can be run again.
+    pub chosen: Option<Chosen>,
     /// The command line, to be noted in the results.
     pub command: String,
 }
@@ -61,6 +67,7 @@ impl Default for Options {
             ask: Ask::IfChanged,
             progress: Progress::nobody(),
             shard: None,
+            chosen: None,
             command: String::new(),
         }
     }
@@ -100,7 +107,7 @@ impl Matrix {
             options.flaky_fails,
         );
         let outlook = Outlook::new(estimates, order, jobs);
-        let results = nothing_yet(&plan, &options);
+        let results = nothing_yet(&plan, &options, jobs);
         let job = Boots {
             project: project.clone(),
             cases: plan.cases,
@@ -126,44 +133,47 @@ impl Matrix {
         self.folder.path()
     }
 
-    /// What has come of it so far; what is not over counts as not run.
+    /// What is to come of it, before any of it has: all cases, of which none was run yet. [`finish`](Self::finish) returns
+    /// what came of it, and tells of it as it comes.
     pub fn results(&self) -> &Results {
         &self.results
     }
 
-    /// How long it will probably take.
+    /// How long it will probably take, as seen from its beginning. Whoever wants to know it while the matrix goes on has a
+    /// copy [heed](Outlook::heed) the news that [`finish`](Self::finish) tells.
     pub fn outlook(&self) -> &Outlook {
         &self.outlook
     }
 
-    /// Waits until it is over, and writes what came of it. `tell` is told all news.
-    ///
-    /// # Errors
-    ///
-    /// `matrix.json` cannot be written.
+    /// Waits until it is over, and writes what came of it. `tell` is told all news. Returns what came of it, and whether that
+    /// could be written to `matrix.json`.
     ///
     /// # Panics
     ///
     /// If a run panics.
-    pub async fn finish(mut self, mut tell: impl FnMut(&News)) -> Result<Results, Error> {
+    pub async fn finish(mut self, mut tell: impl FnMut(&News)) -> (Results, Result<(), Error>) {
         while let Some(news) = self.workers.next().await {
             tell(&news);
             self.take(news);
         }
         self.workers.stop();
-        self.conclude()?;
-        Ok(self.results.clone())
+        let kept = self.conclude();
+        (self.results.clone(), kept)
     }
 
     fn take(&mut self, news: News) {
         let News::Over {
             task,
-            attempt,
+            mut attempt,
             outcome,
         } = news
         else {
             return;
         };
+        // The run's own verdict has all.
+        if let Some(account) = &mut attempt.report.witness {
+            account.shorten(FAULTS_KEPT);
+        }
         let case = &mut self.results.cases[task.case];
         if attempt.report.exit_code != 4 {
             self.times.took(&case.name, attempt.seconds);
@@ -194,7 +204,7 @@ impl Drop for Matrix {
 }
 
 /// The results of a plan of which no case was run.
-fn nothing_yet(plan: &Plan, options: &Options) -> Results {
+fn nothing_yet(plan: &Plan, options: &Options, jobs: usize) -> Results {
     let cases = plan.cases.iter().map(|case| CaseResult {
         name: case.name.clone(),
         scenario: case.scenario.clone(),
@@ -208,9 +218,10 @@ fn nothing_yet(plan: &Plan, options: &Options) -> Results {
         harness: env!("CARGO_PKG_VERSION").into(),
         started: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         seconds: 0.0,
-        jobs: options.jobs.get(),
+        jobs,
         command: options.command.clone(),
         shard: options.shard,
+        chosen: options.chosen.clone(),
         flaky_fails: options.flaky_fails,
         cases: cases.collect(),
     }

@@ -13,7 +13,8 @@
 //! let plan = plan::plan(&project, cases)?;
 //! matrix::build(&project, &plan, &Options::default(), |_, _| {}).await?;
 //! let matrix = Matrix::start(&project, plan, Options::default())?;
-//! let results = matrix.finish(|_| {}).await?;
+//! let (results, kept) = matrix.finish(|_| {}).await;
+//! kept?;
 //! assert_eq!(results.exit_code(), 0);
 //! # Ok(())
 //! # }
@@ -28,6 +29,7 @@ pub mod plan;
 pub mod results;
 pub mod runner;
 pub mod schedule;
+pub mod selection;
 pub mod shard;
 mod single;
 pub mod summary;
@@ -35,6 +37,7 @@ pub mod times;
 
 pub use boots::build;
 pub use going::{Matrix, Options};
-pub use plan::{Case, Plan, Selection};
+pub use plan::{Case, Plan};
 pub use results::{Attempt, CaseResult, Outcome, Results, Shard};
 pub use runner::News;
+pub use selection::{Chosen, Earlier, Selection};

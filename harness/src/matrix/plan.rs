@@ -4,7 +4,7 @@
 //! so it is run on no other, unless both are named by hand.
 
 use super::filter::Filter;
-use super::results::Shard;
+pub use super::selection::Selection;
 use super::shard;
 use crate::arch::Arch;
 use crate::boot::build::Target;
@@ -63,29 +63,6 @@ impl Case {
     }
 }
 
-/// What a matrix is to be of. By default it is of every scenario that has a name, on each of its architectures.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Scenarios: names in `tests/scenarios`, or files. If there are none, all that have a name, but for those that want to
-    /// be named.
-    pub scenarios: Vec<String>,
-    /// Machines: names, or files. If there are none, a scenario is run on the machine that it asks for, or else on the one
-    /// that is named after the architecture.
-    pub machines: Vec<OsString>,
-    /// Architectures. All of them, if there are none.
-    pub arches: Vec<Arch>,
-    /// What is booted instead of the workspace's own hypervisor. If there is one, the matrix is of these architectures.
-    pub hypervisors: BTreeMap<Arch, PathBuf>,
-    /// Which of the cases; those that any of the expressions takes. All of them, if there are none.
-    pub filters: Vec<Filter>,
-    /// Only the cases that did not pass in the newest matrix.
-    pub only_failed: bool,
-    /// The names of the cases that did not pass in the newest matrix, if there is one.
-    pub failed: Option<BTreeSet<String>>,
-    /// Only this part of the cases.
-    pub shard: Option<Shard>,
-}
-
 /// The cases of a matrix, sorted by name, and what has to be built for them.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -99,44 +76,62 @@ pub struct Plan {
 
 /// The cases that a selection has, sorted by name.
 ///
+/// Where what failed is asked for, the selection is [repeated](Selection::repeated).
+///
 /// # Errors
 ///
-/// A scenario or a machine is missing or not right; two cases have the same name; or there is no case.
+/// A scenario or a machine is missing or not right; two cases have the same name; a case that is to be run again is no case
+/// any more; what is chosen by hand contradicts what is to be repeated; or there is no case.
 pub fn cases(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
+    let selection = &selection.repeated()?;
     let all = all(project, selection)?;
-    let mut chosen: BTreeSet<_> = match &selection.filters[..] {
-        [] => all.iter().map(|case| case.name.clone()).collect(),
-        filters => {
-            let mut chosen = BTreeSet::new();
-            for filter in filters {
-                chosen.extend(filter.choose(&all, selection.failed.as_ref())?);
-            }
-            chosen
-        }
-    };
-    if selection.only_failed {
-        let failed = selection.failed.as_ref().ok_or_else(|| {
-            Error::Usage("there is no earlier matrix whose failed cases could be run again".into())
-        })?;
-        chosen.retain(|name| failed.contains(name));
+    let failed = selection.failed(project, &all)?;
+    let mut chosen = BTreeSet::new();
+    for filter in &selection.filters {
+        chosen.extend(filter.choose(&all, failed)?);
     }
+    let is_chosen = |case: &Case| selection.filters.is_empty() || chosen.contains(&case.name);
     let arches = &selection.arches;
     let mut cases = all;
-    cases.retain(|case| {
-        let of_arch = arches.is_empty() || arches.contains(&case.arch);
-        of_arch && chosen.contains(&case.name)
-    });
+    cases.retain(|case| arches.is_empty() || arches.contains(&case.arch));
+    // What failed differs between computers. They have to deal out the same cases, so that none is lost.
+    if !selection.filters.iter().any(Filter::asks_what_failed) {
+        cases.retain(is_chosen);
+    }
     if cases.is_empty() {
         return Err(Error::Usage(none_left(selection)));
     }
-    let Some(part) = selection.shard else {
+    let mut cases = dealt(cases, selection)?;
+    cases.retain(is_chosen);
+    if selection.only_failed {
+        cases.retain(|case| failed.is_some_and(|failed| failed.contains(&case.name)));
+    }
+    if cases.is_empty() {
+        return Err(Error::Usage(none_left(selection)));
+    }
+    Ok(cases)
+}
+
+/// Those of the cases that are in the part that is asked for, if there is one.
+fn dealt(mut cases: Vec<Case>, selection: &Selection) -> Result<Vec<Case>, Error> {
+    let Some(shard) = selection.shard else {
         return Ok(cases);
     };
     let count = cases.len();
-    match shard::part(cases, part) {
-        part if !part.is_empty() => Ok(part),
-        _ => Err(Error::Usage(format!(
-            "part {part} is empty, since there are {count} cases: deal them out to at most as many"
+    let mut own: BTreeSet<_> = shard::part(cases.clone(), shard)
+        .into_iter()
+        .map(|case| case.name)
+        .collect();
+    // What failed in this part is in it, whichever cases were dealt out then.
+    let same = selection.earlier.as_ref();
+    if let Some(earlier) = same.filter(|earlier| earlier.shard == Some(shard)) {
+        own.extend(earlier.failed.iter().cloned());
+    }
+    cases.retain(|case| own.contains(&case.name));
+    match cases.is_empty() {
+        false => Ok(cases),
+        true => Err(Error::Usage(format!(
+            "part {shard} is empty, since there are {count} cases: deal them out to at most as many"
         ))),
     }
 }
@@ -153,7 +148,7 @@ fn none_left(selection: &Selection) -> String {
 }
 
 /// All cases of some scenarios and machines.
-fn all(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
+pub(super) fn all(project: &Project, selection: &Selection) -> Result<Vec<Case>, Error> {
     let mut cases = BTreeMap::new();
     for definition in definitions(project, &selection.scenarios)? {
         let summary = definition.summary(project)?;

@@ -1,5 +1,6 @@
 //! What came of a matrix, as plain data: `matrix.json` in its folder, from which every report is made.
 
+use super::selection::Chosen;
 use crate::arch::Arch;
 use crate::records::report::Report;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,9 @@ use std::fmt;
 
 /// The version of `matrix.json`. It grows with a change that an older reader would misunderstand.
 pub const VERSION: u32 = 1;
+
+/// The exit code of a run that timed out.
+const TIMED_OUT: u8 = 3;
 
 /// A matrix, complete or cut short.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,6 +30,9 @@ pub struct Results {
     pub command: String,
     /// The part of the cases that it had, if it was not all of them.
     pub shard: Option<Shard>,
+    /// What it was of, by which what did not pass is run again; none in results of earlier harnesses, and of a single run.
+    #[serde(default)]
+    pub chosen: Option<Chosen>,
     /// Whether flaky cases fail it.
     pub flaky_fails: bool,
     /// The cases, sorted by name.
@@ -103,18 +110,23 @@ impl fmt::Display for Outcome {
 }
 
 impl Results {
-    /// The exit code: 4 if the set-up failed a case, 1 if a guest or a hypervisor did (3 if all of these were
-    /// timeouts), and 1 for a case that was not run, or a flaky one where these fail; else 0.
+    /// The exit code, of what is worst: 1 if a guest or a hypervisor failed a case (3 if all of these were timeouts, and all
+    /// cases were run); else 4 if the set-up failed one; else 1 for a case that was not run, or a flaky one where these
+    /// fail; else 0.
+    ///
+    /// Whoever runs all again after a 4 so never runs a guest again that has failed.
     pub fn exit_code(&self) -> u8 {
         let any = |outcome| self.cases.iter().any(|case| case.outcome == outcome);
-        let codes = self.cases.iter().filter_map(|case| {
-            let last = case.attempts.last()?;
-            (case.outcome == Outcome::Failed).then_some(last.report.exit_code)
-        });
-        if any(Outcome::SetUp) {
+        let failed = self
+            .cases
+            .iter()
+            .filter(|case| case.outcome == Outcome::Failed);
+        let mut codes = failed.map(|case| case.attempts.last().map(|last| last.report.exit_code));
+        if any(Outcome::Failed) {
+            let timeouts = codes.all(|code| code == Some(TIMED_OUT)) && !any(Outcome::NotRun);
+            if timeouts { TIMED_OUT } else { 1 }
+        } else if any(Outcome::SetUp) {
             4
-        } else if any(Outcome::Failed) {
-            codes.min().unwrap_or(1)
         } else {
             let fails = any(Outcome::NotRun) || (self.flaky_fails && any(Outcome::Flaky));
             u8::from(fails)

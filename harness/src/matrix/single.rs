@@ -46,6 +46,7 @@ impl Results {
             jobs: 1,
             command: command.into(),
             shard: None,
+            chosen: None,
             flaky_fails: false,
             cases: vec![case],
         }

@@ -8,7 +8,6 @@ use crate::files;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 /// How many cases are remembered, and how large the file may be that is read, in bytes.
@@ -39,15 +38,17 @@ impl Times {
         times
     }
 
-    /// Writes a file, completely or not at all. That it cannot be written is no failure of what was run.
+    /// Writes a file, completely or not at all, unless there is one of somebody else. That it cannot be written is no failure
+    /// of what was run.
     pub fn write(&self, file: &Path) {
-        let Some(folder) = file.parent() else { return };
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        if let Ok(mut unfinished) = tempfile::NamedTempFile::new_in(folder)
-            && unfinished.write_all(&text).is_ok()
-        {
-            let _ = unfinished.persist(file);
+        if file.symlink_metadata().is_ok() {
+            let bytes = files::read(file, LIMIT).unwrap_or_default();
+            if serde_json::from_slice::<Self>(&bytes).is_err() {
+                return;
+            }
         }
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let _ = files::write_whole(file, &text);
     }
 
     /// Remembers how long a case took. Of very many, those that are new are forgotten.
@@ -160,6 +161,11 @@ mod tests {
             fs::write(&file, rubbish).unwrap();
             assert_eq!(Times::read(&file), Times::default(), "{rubbish}");
         }
+        // What is no file of the harness stays.
+        fs::write(&file, "[1, 2]").unwrap();
+        Times::default().write(&file);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "[1, 2]");
+        fs::remove_file(&file).unwrap();
         let mut times = Times::default();
         (0..3 * REMEMBERED).for_each(|nth| times.took(&format!("case-{nth}::riscv64"), 1.0));
         times.took("case-0::riscv64", 2.0);

@@ -13,9 +13,10 @@ use crate::judge::trial::each_event;
 use crate::judge::verdict::{Blame, Verdict};
 use crate::judge::witness::{self, Format};
 use crate::judge::{By, StorySpec};
+use crate::records::asked::{Asked, typed};
 use crate::records::report::Report;
 use crate::records::version::StoryFile;
-use crate::records::{self, Booted, EVENTS, REGISTERS, STORY, VERDICT, replay};
+use crate::records::{self, Booted, EVENTS, REGISTERS, STORY, VERDICT, packed, replay};
 use std::io::BufReader;
 use std::path::Path;
 
@@ -80,7 +81,7 @@ pub fn read(
     run.cause = cause(report, seen.cause, &run.audits, texts);
     run.registers = small(&dir.join(REGISTERS)).map(|text| texts.block(&text));
     run.facts.extend(booted_facts(&booted, texts));
-    run.commands = commands(dir, page, &run, texts);
+    run.commands = commands(dir, page, &booted, &run, texts);
     Ok(run)
 }
 
@@ -166,12 +167,12 @@ fn follow(
         cause: cause_line(report),
         expected,
     };
-    let log = files::read(&dir.join(witness::FILE), LOG).unwrap_or_default();
+    let log = packed::read(dir, witness::FILE, LOG).unwrap_or_default();
     let placing = Placing::read(format(booted.arch), &log);
     let mut follower = Follower::new(wanted, placing);
     let path = dir.join(EVENTS);
     let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", path.display()));
-    let events = BufReader::new(files::open(&path).map_err(unusable)?);
+    let events = BufReader::new(packed::open(dir, EVENTS).map_err(unusable)?);
     each_event(events, |at, event| follower.event(at, event, texts, page)).map_err(unusable)?;
     Ok(follower.finish())
 }
@@ -325,20 +326,20 @@ fn booted_facts(booted: &Booted, texts: &mut Texts) -> Vec<[Id; 2]> {
         .collect()
 }
 
-fn commands(dir: &Path, page: &Page, run: &Run, texts: &mut Texts) -> Vec<[Id; 2]> {
+fn commands(
+    dir: &Path,
+    page: &Page,
+    booted: &Booted,
+    run: &Run,
+    texts: &mut Texts,
+) -> Vec<[Id; 2]> {
     let program = &page.program;
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let folder = quoted(&dir.display().to_string());
+    let folder = typed(dir.as_os_str());
     let mut commands = Vec::new();
-    let id = texts.text(run.id).to_owned();
-    if let Some((scenario, _)) = id.split_once("::") {
-        let machine = quoted(texts.text(run.machine));
-        let again = format!(
-            "{program} run --scenario {} --machine {machine}",
-            quoted(scenario)
-        );
-        commands.push(("run it again", again));
-    }
+    let usual = Asked::of(&booted.scenario, texts.text(run.machine));
+    let again = booted.asked.as_ref().unwrap_or(&usual).command(program);
+    commands.extend(again.map(|again| ("run it again", again)));
     commands.push((
         "judge the records again",
         format!("{program} judge {folder}"),
@@ -363,15 +364,6 @@ fn commands(dir: &Path, page: &Page, run: &Run, texts: &mut Texts) -> Vec<[Id; 2
     commands
         .map(|(what, command)| [texts.line(what), texts.command(&command)])
         .collect()
-}
-
-/// An argument as a shell takes it.
-fn quoted(argument: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
-    if !argument.is_empty() && argument.chars().all(plain) {
-        return argument.to_owned();
-    }
-    format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
 /// A small file's text, if there is one.

@@ -1,12 +1,11 @@
 //! The audits of a recorded run: each snapshot, and what in it was not declared.
 
 use crate::error::Error;
-use crate::files;
 use crate::judge::audit::{Breach, Expected, Regions, Snapshot, table};
 use crate::judge::event::Event;
 use crate::judge::trial::each_event;
 use crate::records::version::StoryFile;
-use crate::records::{self, EVENTS, STORY};
+use crate::records::{self, EVENTS, STORY, packed};
 use serde::Serialize;
 use std::fmt::Write;
 use std::io::BufReader;
@@ -43,7 +42,7 @@ impl Audits {
         let expected = story.spec.audit;
         let events = dir.join(EVENTS);
         let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", events.display()));
-        let file = files::open(&events).map_err(unusable)?;
+        let file = packed::open(dir, EVENTS).map_err(unusable)?;
         let mut regions = Regions::default();
         let mut audits = Vec::new();
         let read = each_event(BufReader::new(file), |_, event| {

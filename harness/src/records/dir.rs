@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `command.txt` | the QEMU command, and the one to paste into a shell |
-//! | `run.json` | versions, and hashes of what was booted |
+//! | `run.json` | versions, what was asked for, and hashes of what was booted |
 //! | `story.json` | the story, and its time limits |
 //! | `console.raw` | the serial line, byte for byte |
 //! | `firmware.log`, `console.log` | its lines, normalised: the firmware's, and those that are judged |
@@ -18,20 +18,19 @@
 //! the records cannot be written, for example because the disk is full, the run is stopped: it could
 //! not be judged again.
 
-use crate::arch::Arch;
-use crate::config::accel::Accelerator;
-use crate::config::machine::{Machine, Origin};
 use crate::error::Error;
 use crate::files;
 use crate::judge::event::{Event, Record};
 use crate::judge::observer::Observer;
 use crate::judge::witness;
 use crate::project::Project;
+use crate::records::Booted;
 use crate::records::head_and_tail::HeadAndTail;
+use crate::records::report::Report;
 use crate::records::retention;
-use crate::records::version::{Versioned, lossy};
+use crate::records::version::Versioned;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,76 +54,6 @@ pub const ROOM: &str =
 /// How much of QEMU's log is kept, at its beginning and at its end.
 const LOG_KEPT: [usize; 2] = [4 << 20, 1 << 20];
 
-/// What was booted, for [`BOOTED`].
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Booted {
-    /// The version of the records.
-    #[serde(default)]
-    pub version: u32,
-    /// The harness's version.
-    pub harness: String,
-    /// The architecture.
-    pub arch: Arch,
-    /// The machine.
-    #[serde(default)]
-    pub machine: Option<MachineUsed>,
-    /// What the machine ran with, once QEMU has said so.
-    #[serde(default)]
-    pub accelerator: Option<Accelerator>,
-    /// The scenario.
-    pub scenario: String,
-    /// The nonce that only the hypervisor could know.
-    pub nonce: String,
-    /// The hypervisor.
-    pub hypervisor: Hashed,
-    /// The guest, if there was one.
-    pub guest: Option<Hashed>,
-    /// The guest after it, if there was one.
-    pub second: Option<Hashed>,
-    /// The contents of the flash, if there was one.
-    #[serde(default)]
-    pub flash: Option<Hashed>,
-    /// The firmware, if the machine file names candidates; otherwise QEMU chose its own.
-    #[serde(default)]
-    pub firmware: Option<Hashed>,
-}
-
-/// Which machine it was.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct MachineUsed {
-    /// Its name.
-    pub name: String,
-    /// Where it is defined, followed by what it extends: files, or names of built-in machines.
-    pub files: Vec<String>,
-}
-
-impl MachineUsed {
-    /// Of a machine.
-    pub fn of(machine: &Machine) -> Self {
-        let whole = |origin: &Origin| match origin {
-            Origin::File(path) => std::path::absolute(path).map_or_else(
-                |_| path.display().to_string(),
-                |path| path.display().to_string(),
-            ),
-            Origin::BuiltIn(_) => origin.to_string(),
-        };
-        Self {
-            name: machine.name.clone(),
-            files: machine.origins.iter().map(whole).collect(),
-        }
-    }
-}
-
-/// A file, and the hash of its contents.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Hashed {
-    /// The file.
-    #[serde(serialize_with = "lossy")]
-    pub file: PathBuf,
-    /// The hash.
-    pub sha256: String,
-}
-
 /// Reads one of the JSON files in a run's directory.
 pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error> {
     let path = dir.join(name);
@@ -138,6 +67,30 @@ pub fn read_json<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Error
         return Err(Error::Usage(format!("{}: {why}", path.display())));
     }
     serde_json::from_str(&text).map_err(|e| unusable(e.to_string()))
+}
+
+/// A run that has no verdict of its own.
+#[derive(Debug)]
+pub struct Unjudged {
+    /// Why.
+    pub error: Error,
+    /// What the records say of it, if there are any and the set-up is to blame.
+    pub report: Option<Box<Report>>,
+}
+
+impl From<Error> for Unjudged {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            report: None,
+        }
+    }
+}
+
+impl From<Unjudged> for Error {
+    fn from(stopped: Unjudged) -> Self {
+        stopped.error
+    }
 }
 
 /// The directory of one run.
@@ -264,13 +217,18 @@ impl RunDir {
         }
     }
 
-    /// Records that the set-up stopped the run.
-    pub fn stopped(&mut self, error: &Error) {
-        if let Error::Infrastructure { what, hint } = error {
+    /// Records that the set-up stopped the run, if it did, and returns what the records say of it then.
+    pub fn stopped(&mut self, booted: &Booted, project: &Project, error: Error) -> Unjudged {
+        let mut report = Report::of_error(booted.arch, &booted.scenario, &error).map(Box::new);
+        if let (Error::Infrastructure { what, hint }, Some(report)) = (&error, &mut report) {
             let (what, hint) = (what.clone(), hint.clone());
             self.event(Duration::ZERO, &Event::Stopped { what, hint });
             self.flush();
+            report.run_dir = Some(self.path.clone());
+            report.again = booted.again(project);
+            self.write(VERDICT, report.json());
         }
+        Unjudged { error, report }
     }
 
     fn note(&mut self, result: std::io::Result<()>) {

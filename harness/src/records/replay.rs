@@ -4,7 +4,6 @@ use crate::arch::Arch;
 use crate::config::machine::Machine;
 use crate::config::scenario::{Definition, Scenario, With};
 use crate::error::Error;
-use crate::files;
 use crate::judge::Story;
 use crate::judge::trial::Trial;
 use crate::judge::verdict::{Clock, Verdict};
@@ -12,7 +11,7 @@ use crate::judge::witness::Format;
 use crate::project::Project;
 use crate::records::report::Report;
 use crate::records::version::StoryFile;
-use crate::records::{self, Booted};
+use crate::records::{self, Booted, packed};
 use crate::shown;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -36,7 +35,7 @@ pub fn run_again(dir: &Path) -> Result<Report, Error> {
     let story = Story::of(story_file.spec).map_err(|e| damaged(dir, records::STORY, &e))?;
     let events = dir.join(records::EVENTS);
     let unusable = |e| Error::Usage(format!("{} cannot be read: {e}", events.display()));
-    let file = files::open(&events).map_err(unusable)?;
+    let file = packed::open(dir, records::EVENTS).map_err(unusable)?;
     let mut trial = Trial::of_run(&story, &booted.nonce);
     let last = trial
         .replay_events(BufReader::new(file))

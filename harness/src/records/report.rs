@@ -77,6 +77,10 @@ pub struct Report {
     /// Where the run's records are.
     #[serde(serialize_with = "lossy_path")]
     pub run_dir: Option<PathBuf>,
+    /// The command that boots the same again, or judges it again, as one types it; none if no command can, and in records of
+    /// earlier harnesses.
+    #[serde(default)]
+    pub again: Option<String>,
     /// The most memory that the harness itself has used, in KiB.
     pub memory_kib: Option<u64>,
     /// Further remarks for the user.
@@ -154,6 +158,7 @@ impl Report {
             qemu: None,
             accelerator: None,
             run_dir: None,
+            again: None,
             memory_kib: crate::records::memory::own_memory_kib(),
             notes: notes(&verdict, story, trial),
             verdict,
@@ -193,6 +198,7 @@ impl Report {
             qemu: None,
             accelerator: None,
             run_dir: None,
+            again: None,
             memory_kib: crate::records::memory::own_memory_kib(),
             notes: Vec::new(),
             verdict,

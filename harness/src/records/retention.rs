@@ -128,7 +128,8 @@ fn is_young(run: &Path) -> bool {
     age.is_ok_and(|age| age < Duration::from_secs(600))
 }
 
-fn looks_like_a_run(name: &str) -> bool {
+/// Whether a folder is named like a run's.
+pub fn looks_like_a_run(name: &str) -> bool {
     let start = name.split_once('-');
     start.is_some_and(|(stamp, rest)| is_stamp(stamp) && !rest.is_empty())
 }

@@ -1,9 +1,9 @@
 //! What all formats say of a case in words. Nothing here holds more than [`shown`] lets through.
 
-use crate::boot::quoted;
 use crate::judge::results::Outcome as ResultOutcome;
 use crate::judge::verdict::Blame;
 use crate::matrix::{Attempt, CaseResult, Outcome, Results};
+use crate::records::asked::Asked;
 use crate::records::report::Report;
 use crate::shown;
 use std::borrow::Cow;
@@ -99,19 +99,11 @@ pub(super) fn results_of(report: &Report) -> impl Iterator<Item = (Cow<'_, str>,
 
 /// The command to paste to run a case again, alone.
 pub(super) fn command(results: &Results, case: &CaseResult) -> String {
-    let mut words = results.command.split(' ');
-    let program = words.next().filter(|word| !word.is_empty());
-    if words.next() == Some("run") {
-        return shown::line(&results.command).into_owned();
+    if let Some(again) = last(case).and_then(|last| last.report.again.as_deref()) {
+        return shown::safe(again).into_owned();
     }
-    let typed = |word: &str| {
-        let word = quoted(shown::line(word).as_bytes());
-        String::from_utf8_lossy(&word).into_owned()
-    };
-    format!(
-        "{} run --scenario {} --machine {}",
-        shown::line(program.unwrap_or("harness")),
-        typed(&case.scenario),
-        typed(&case.machine)
-    )
+    let program = results.command.split(' ').next();
+    let program = program.filter(|word| !word.is_empty()).unwrap_or("harness");
+    let asked = Asked::of(&shown::line(&case.scenario), &shown::line(&case.machine));
+    asked.command(&shown::line(program)).unwrap_or_default()
 }

@@ -213,6 +213,7 @@ impl Scenario {
 pub struct Definition {
     name: String,
     source: Source,
+    is_in_file: bool,
 }
 
 impl Definition {
@@ -220,7 +221,11 @@ impl Definition {
     pub fn from_text(name: impl Into<String>, text: impl Into<String>) -> Self {
         let name = name.into();
         let source = Source::from_text(format!("{name}.toml"), text);
-        Self { name, source }
+        Self {
+            name,
+            source,
+            is_in_file: false,
+        }
     }
 
     /// A file.
@@ -228,7 +233,11 @@ impl Definition {
         let source = Source::read(path)?;
         let name = path.file_stem().unwrap_or_default();
         let name = name.to_string_lossy().into_owned();
-        Ok(Self { name, source })
+        Ok(Self {
+            name,
+            source,
+            is_in_file: true,
+        })
     }
 
     /// The scenario that a word on the command line means: a file, or the name of one under
@@ -256,6 +265,11 @@ impl Definition {
     /// Where it is written; of one that was built in code this is no file.
     pub fn file(&self) -> &Path {
         self.source.path()
+    }
+
+    /// Whether it was read from a file.
+    pub fn is_in_file(&self) -> bool {
+        self.is_in_file
     }
 
     /// The files that it is made of: its own, those that it extends, and those whose values it takes.

@@ -201,6 +201,9 @@ pub struct Account {
     pub last: Option<Class>,
     /// The nested page faults in order; only the first [`FAULTS_KEPT`].
     pub faults: Vec<LoggedFault>,
+    /// How many of these are left out, where an account is [shortened](Self::shorten).
+    #[serde(default)]
+    pub faults_left_out: u64,
     /// The pages from which exits came, by their addresses; the first 4,096 that came. A fetch
     /// that faults is none: its address is where the guest was to go on, and not who sent it there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -223,6 +226,7 @@ impl Account {
             user_call: 0,
             last: None,
             faults: Vec::new(),
+            faults_left_out: 0,
             places: Vec::new(),
             elsewhere: 0,
         }
@@ -250,6 +254,12 @@ impl Account {
             Class::GuestTimer => self.guest_timer,
             Class::UserCall => self.user_call,
         }
+    }
+
+    /// Keeps so many of the page faults, the first, and says how many are left out.
+    pub fn shorten(&mut self, faults: usize) {
+        self.faults_left_out += self.faults.len().saturating_sub(faults) as u64;
+        self.faults.truncate(faults);
     }
 
     /// How many exits there were in total.

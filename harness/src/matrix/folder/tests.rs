@@ -11,6 +11,7 @@ fn results(outcome: Outcome) -> Results {
         jobs: 1,
         command: String::new(),
         shard: None,
+        chosen: None,
         flaky_fails: false,
         cases: vec![CaseResult {
             name: "a::riscv64".into(),
@@ -115,6 +116,9 @@ fn the_newest_are_kept_and_those_that_failed_for_longer() {
     let other = parent.with_file_name("other");
     Folder::create(&project, Some(&other)).unwrap();
     assert_eq!(left(&passed), PASSED_KEPT + 4);
+    // And so does who names the usual one.
+    Folder::create(&project, Some(&parent)).unwrap();
+    assert_eq!(left(&passed), PASSED_KEPT + 4);
     prune(&parent, Some("20200102T000000Z"), ROOM);
     assert_eq!(
         (left(&passed), left(&failed)),
@@ -180,16 +184,23 @@ fn of_a_run_that_passed_all_stays_but_what_was_booted() {
         fs::write(run.path().join(name), "x").unwrap();
     }
     fs::write(run.path().join("command.txt"), "cd there && qemu\n").unwrap();
-    slim(run.path(), "a::riscv64");
+    let booted = r#"{"version":4,"harness":"0","arch":"riscv64","scenario":"it's","nonce":"0",
+        "asked":{"scenario":"/here/it's.toml","machine":"/my.toml","arch":"riscv64","hypervisor":"K","guest":null,
+                 "timeout":{"secs":5,"nanos":0},"no_audit":true,"accel":null},
+        "hypervisor":{"file":"K","sha256":""},"guest":null,"second":null}"#;
+    fs::write(run.path().join(BOOTED), booted).unwrap();
+    slim(run.path(), "./x");
     let mut names: Vec<_> = fs::read_dir(run.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["command.txt", "events.jsonl"]);
+    assert_eq!(names, ["command.txt", "events.jsonl.gz", "run.json"]);
     let command = fs::read_to_string(run.path().join("command.txt")).unwrap();
     assert!(
-        command.contains("--keep-images 'case(a::riscv64)'"),
+        command.contains(
+            "\n#   ./x run --scenario '/here/it'\\''s.toml' --machine /my.toml --hypervisor K --timeout 5 --no-audit\n"
+        ),
         "{command}"
     );
     assert!(command.ends_with("\n\ncd there && qemu\n"), "{command}");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::matrix::selection::Earlier;
 use std::fs;
 
 /// A folder that is no workspace, with some scenarios.
@@ -111,11 +112,17 @@ fn only_what_failed_is_run_again() {
     };
     let error = names(&project, &selection).unwrap_err();
     assert!(error.contains("there is no earlier matrix"), "{error}");
-    // What is no case any more does not matter.
-    let failed = ["a::riscv64", "gone::riscv64"].map(str::to_owned);
-    selection.failed = Some(failed.into());
+    let earlier = |failed: &[&str]| Earlier {
+        failed: failed.iter().map(|&name| name.to_owned()).collect(),
+        ..Earlier::default()
+    };
+    selection.earlier = Some(earlier(&["a::riscv64"]));
     assert_eq!(names(&project, &selection).unwrap(), "a::riscv64");
-    selection.failed = Some(BTreeSet::new());
+    // What is no case any more would be left out, and the rest might pass.
+    selection.earlier = Some(earlier(&["a::riscv64", "gone::riscv64"]));
+    let error = names(&project, &selection).unwrap_err();
+    assert!(error.contains("gone::riscv64 did not pass"), "{error}");
+    selection.earlier = Some(earlier(&[]));
     let error = names(&project, &selection).unwrap_err();
     assert!(error.contains("there is nothing to run again"), "{error}");
 }
@@ -191,4 +198,24 @@ fn each_program_is_built_once() {
         "{:?}",
         plan.steps
     );
+}
+
+#[test]
+fn a_file_tells_which_architecture_it_is_for_unless_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it");
+    fs::write(&file, [0x13; 64]).unwrap();
+    let mut selection = Selection::default();
+    selection.hypervisor(file.as_os_str()).unwrap();
+    assert_eq!(selection.hypervisors.len(), Arch::ALL.len());
+    let error = selection.hypervisor("riscv64=other".as_ref()).unwrap_err();
+    assert!(error.to_string().contains("ARCH=FILE"), "{error}");
+    let mut selection = Selection::default();
+    selection.hypervisor("riscv64=other".as_ref()).unwrap();
+    selection.hypervisor("aarch64=it".as_ref()).unwrap();
+    let files = [
+        (Arch::Riscv64, "other".into()),
+        (Arch::Aarch64, "it".into()),
+    ];
+    assert_eq!(selection.hypervisors, files.into());
 }

@@ -43,6 +43,7 @@ fn results(cases: Vec<CaseResult>) -> Results {
         jobs: 2,
         command: String::new(),
         shard: None,
+        chosen: None,
         flaky_fails: false,
         cases,
     }
