@@ -36,7 +36,7 @@ pub fn of(
     let map = map::of(snapshot, expected, regions, found, texts);
     Audit {
         at: 0,
-        line: 0,
+        line: None,
         moment: texts.line(&snapshot.at.to_string()),
         counts: snapshot.at_entry,
         held: breaches.is_some(),

@@ -94,12 +94,16 @@ impl<'a> Follower<'a> {
                 let line = self.seen.lines.push(Some(at), Source::Audit, &line);
                 let expected = self.wanted.expected;
                 let audit = audits::of(snapshot, expected, &self.regions, texts, page);
+                if !audit.breaches.is_empty() {
+                    self.seen.lines.pin();
+                }
+                let line = Some(line);
                 self.seen.audits.push(Audit { at, line, ..audit });
                 return;
             }
             Event::Note { from, text } if from == "typed" => {
                 let line = self.seen.lines.push(Some(at), Source::Typed, text);
-                self.seen.timeline.typed.push([at, line as u64]);
+                self.seen.timeline.typed.push((at, Some(line)));
                 return;
             }
             Event::Note { from, text } => format!("{from}: {text}"),
@@ -128,7 +132,7 @@ impl<'a> Follower<'a> {
             event,
             Event::Timeout { .. } | Event::End(_) | Event::Stopped { .. }
         ) {
-            self.seen.timeline.marks.push([at, line as u64]);
+            self.seen.timeline.marks.push((at, Some(line)));
         }
     }
 
@@ -184,6 +188,7 @@ impl<'a> Follower<'a> {
         let is_cause = |cause: &str| !cause.is_empty() && text.starts_with(cause);
         if self.seen.cause.is_none() && self.wanted.cause.is_some_and(is_cause) {
             self.seen.cause = Some(line);
+            self.seen.lines.pin();
         }
         self.steps(at, text, line, texts);
     }
@@ -268,6 +273,7 @@ pub fn micros(seconds: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const NONCE: &str = "abc";
 
@@ -287,7 +293,7 @@ mod tests {
             expected: None,
         };
         let mut follower = Follower::new(wanted, Placing::default());
-        let (mut texts, mut page) = (Texts::default(), Page::new("harness"));
+        let (mut texts, mut page) = (Texts::default(), Page::new("harness", Path::new(".")));
         for (at, event) in events {
             follower.event(Duration::from_micros(*at), event, &mut texts, &mut page);
         }
@@ -378,7 +384,7 @@ mod tests {
                 ("hello", Some("guest"), 300, Some(8))
             ]
         );
-        assert_eq!(seen.timeline.typed, [[250, 7]]);
+        assert_eq!(seen.timeline.typed, [(250, Some(7))]);
         assert_eq!(seen.cause, Some(9));
     }
 }
