@@ -166,7 +166,7 @@ fn readmes_picture(browser: &mut Browser, name: &str) {
     }
     let size = fs::metadata(&kept).unwrap().len();
     assert!(
-        (10_000..250_000).contains(&size),
+        (10_000..200_000).contains(&size),
         "docs/{name} has {size} bytes"
     );
 }
@@ -175,7 +175,7 @@ fn readmes_picture(browser: &mut Browser, name: &str) {
 fn the_readmes_picture() {
     let folder = tempfile::tempdir().unwrap();
     let run = made::copy(made::PASSED[1], &folder.path().join("run"));
-    let mut browser = Browser::start(1180, 1690);
+    let mut browser = Browser::start(1180, 1500);
     browser.prefers(&[("prefers-color-scheme", "light")]);
     browser.open(&page(&run), "");
     browser.click("[role=tab]:last-child");
@@ -236,7 +236,7 @@ fn the_readmes_picture_of_a_matrix() {
         matrix.case(name, made::PASSED[1]);
     }
     let page = page(&matrix.finish("2026-01-06T12:00:00Z", 61.5));
-    let mut browser = Browser::start(1180, 1180);
+    let mut browser = Browser::start(1180, 1150);
     browser.prefers(&[("prefers-color-scheme", "light")]);
     browser.open(&page, "");
     readmes_picture(&mut browser, "grid.png");

@@ -1,7 +1,7 @@
 //! The pages of runs and matrices, in a browser.
 //!
-//! Pictures of what is seen are kept in `target/harness/screenshots`. With `HARNESS_PICTURE=1` the README's is made
-//! anew.
+//! Pictures of what is seen are kept in `target/harness/screenshots`. With `HARNESS_PICTURE=1` those of the README
+//! are made anew.
 
 mod browser;
 mod cases;

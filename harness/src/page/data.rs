@@ -6,7 +6,7 @@
 use super::rows::{ROWS, differences};
 use super::texts::Id;
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The version of the data; script and data always come from the same harness.
 const VERSION: u32 = 1;
@@ -39,7 +39,7 @@ pub struct Page {
 
 impl Page {
     pub(super) fn new(program: &str, dir: &Path) -> Self {
-        let folder = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+        let folder = whole(dir);
         Self {
             version: VERSION,
             made_by: concat!("harness ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -53,6 +53,12 @@ impl Page {
             texts: Vec::new(),
         }
     }
+}
+
+/// A folder as a browser names it: without `..`, and with links followed.
+pub(super) fn whole(dir: &Path) -> PathBuf {
+    let whole = dir.canonicalize().or_else(|_| std::path::absolute(dir));
+    whole.unwrap_or_else(|_| dir.to_owned())
 }
 
 /// A matrix.

@@ -200,6 +200,8 @@ fn of_outcome(outcome: Outcome) -> Sign {
 struct Brief {
     started: String,
     seconds: f64,
+    #[serde(default)]
+    flaky_fails: bool,
     cases: Vec<BriefCase>,
 }
 
@@ -241,7 +243,11 @@ impl Brief {
         let of = |case: &CaseResult| self.cases.iter().find(|other| other.name == case.name);
         let cases = || results.cases.iter().map(of);
         let took = |case: &BriefCase| case.attempts.last().map_or(0.0, |last| last.seconds * 1e3);
-        let well = |case: &&BriefCase| matches!(case.outcome, Outcome::Passed | Outcome::Flaky);
+        let well = |case: &&BriefCase| match case.outcome {
+            Outcome::Passed => true,
+            Outcome::Flaky => !self.flaky_fails,
+            Outcome::Failed | Outcome::SetUp | Outcome::NotRun => false,
+        };
         let passed = self.cases.iter().filter(well).count();
         let not_run = self.cases.iter();
         let not_run = not_run.filter(|case| case.outcome == Outcome::NotRun);

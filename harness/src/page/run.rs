@@ -1,7 +1,7 @@
 //! A run of a page, taken from its folder.
 
 use super::bounds::{self, Room};
-use super::data::{Audit, ByHand, Cause, Page, Run, Sign, Timeline};
+use super::data::{self, Audit, ByHand, Cause, Page, Run, Sign, Timeline};
 use super::exits::Placing;
 use super::facts::{booted_facts, facts};
 use super::follow::{Follower, Wanted, micros};
@@ -128,7 +128,7 @@ pub fn of_report(id: &str, machine: &str, report: &Report, texts: &mut Texts) ->
         by_hand: ByHand::default(),
         stopped_at: whereabouts,
         registers: None,
-        log: super::data::Log::default(),
+        log: data::Log::default(),
         timeline: Timeline {
             end: micros(report.seconds),
             awaited: awaited.filter(|_| report.blame != Blame::Nobody),
@@ -270,7 +270,7 @@ fn commands(page: &Page, run: &Run, texts: &mut Texts) -> Vec<[Id; 2]> {
 
 /// The folder of a run's files, as it is called from that of the page.
 fn folder(dir: &Path, page: &Page) -> String {
-    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let dir = data::whole(dir);
     let within = dir.strip_prefix(&page.folder);
     within.unwrap_or(&dir).display().to_string()
 }

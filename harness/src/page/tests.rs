@@ -236,6 +236,15 @@ fn earlier_matrices_of_the_folder_are_its_history() {
     for name in ["20260101T000000Z-1", "20260103T000000Z-1"] {
         matrix(folder.path(), name, &failed);
     }
+    // Where flaky cases fail a matrix they do so in its history.
+    let flaky = matrix(
+        folder.path(),
+        "20251231T000000Z-1",
+        &case("flaky", "/no/such"),
+    );
+    let strict = fs::read_to_string(flaky.join(MATRIX)).unwrap();
+    let strict = strict.replace("\"flaky_fails\":false", "\"flaky_fails\":true");
+    fs::write(flaky.join(MATRIX), strict).unwrap();
     fs::create_dir(folder.path().join("20260101T000000Z-2")).unwrap();
     let dir = matrix(
         folder.path(),
@@ -244,9 +253,10 @@ fn earlier_matrices_of_the_folder_are_its_history() {
     );
     let page = of_matrix(&dir, "./x").unwrap();
     let history = page.matrix.unwrap().history;
-    let [past] = &history[..] else {
+    let [strict, past] = &history[..] else {
         panic!("{history:?}");
     };
+    assert_eq!(strict.counts, [0, 1, 0]);
     assert_eq!(page.texts[past.folder], "20260101T000000Z-1");
     assert_eq!(
         (&past.outcomes[..], &past.took[..], past.counts),

@@ -41,19 +41,19 @@ function pastOfCase(nth) {
 
 function past(matrix) {
   if (matrix.history.length === 0) return null;
-  const now = countsOf(matrix.cases);
-  const passed = (now.p ?? 0) + (now.y ?? 0);
+  const without = matrix.cases.filter((one) => one.outcome === "n").length;
+  const failures = matrix.cases.filter((one) => one.fails).length;
   const all = [...matrix.history.map((one) => ({ name: when(one.started), seconds: one.seconds, counts: one.counts })),
-    { name: when(matrix.started), seconds: matrix.seconds, counts: [passed, matrix.cases.length - passed - (now.n ?? 0), now.n ?? 0], own: true }];
+    { name: when(matrix.started), seconds: matrix.seconds, counts: [matrix.cases.length - failures - without, failures, without], own: true }];
   const longest = Math.max(...all.map((one) => one.seconds));
   const anyWithout = all.some((one) => one.counts[2] > 0);
   const row = (one) => {
     const bar = el("span", { class: "took" });
     bar.style.width = `${(100 * one.seconds) / longest}%`;
-    const [well, not, without] = one.counts;
+    const [well, not, none] = one.counts;
     return el("tr", { class: one.own ? "own" : null }, el("th", { scope: "row" }, one.name),
       el("td", { class: "number p" }, String(well)), el("td", { class: not ? "number f" : "number muted" }, String(not)),
-      anyWithout && el("td", { class: "number muted" }, String(without)),
+      anyWithout && el("td", { class: "number muted" }, String(none)),
       el("td", { class: "number" }, seconds(one.seconds)), el("td", { class: "bars" }, bar));
   };
   const head = el("tr", {}, ["Started", "Passed", "Failed", anyWithout && "Not run", "Time", ""].filter((name) => name !== false).map((name) => el("th", { scope: "col" }, name)));
