@@ -63,6 +63,10 @@ fn what_cannot_be_drawn_is_told() {
     browser.click("a.chip.f");
     assert_eq!(browser.text(".stamp"), "isolation-broken");
     is_content(&mut browser);
+    // Nor does it become blank where nothing can be read.
+    fs::write(&page, html.replacen("\"rows\":", "\"rowz\":", 1)).unwrap();
+    browser.open(&page, "");
+    assert!(browser.text("[role=alert]").contains("could not be drawn"));
 }
 
 /// The headline, the list and the exit code speak of the same cases.

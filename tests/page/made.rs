@@ -176,6 +176,29 @@ pub fn faulting(to: &Path, faults: u64) -> PathBuf {
     dir
 }
 
+/// A run that was audited very often, and every time something else was found.
+pub fn audited(to: &Path, audits: u64) -> PathBuf {
+    let dir = copy(PASSED[1], to);
+    let path = dir.join("events.jsonl");
+    let events = fs::read_to_string(&path).unwrap();
+    let read = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let audit = events.lines().map(read);
+    let audit = audit
+        .filter(|event| event["event"] == "audit" && event["mappings"] != json!([]))
+        .last()
+        .unwrap();
+    let mut all = events.clone();
+    for nth in 0..audits {
+        let mut audit = audit.clone();
+        let mapping = |of: u64| json!({"gpa": 0x1000_0000 + of * 0x3000, "hpa": 0x600_0000 + (nth + of) * 0x1000, "size": 0x1000, "access": "rwx"});
+        audit["mappings"] = (0..60).map(mapping).collect();
+        audit["registers"] = json!({"rax": nth, "rbx": nth * 2});
+        all += &(audit.to_string() + "\n");
+    }
+    fs::write(path, all).unwrap();
+    dir
+}
+
 /// A run whose likely cause has very many lines in front of it and behind it.
 pub fn flooded(to: &Path) -> PathBuf {
     let dir = copy("riscv64-hypervisor-error", to);

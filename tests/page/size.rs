@@ -55,6 +55,27 @@ fn fifty_thousand_faults_do_not_make_a_page_of_a_hundred_runs_large() {
     is_content(&mut browser);
 }
 
+/// An audit has a map, registers and sentences: very many of them are left out with all that they have.
+#[test]
+fn two_thousand_audits_do_not_make_a_page_large() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = made::audited(&folder.path().join("run"), 2000);
+    let page = page(&run);
+    let size = fs::metadata(&page).unwrap().len();
+    assert!(size < 2_000_000, "{size}");
+    let data = data(&page);
+    assert!(length(&data["maps"]) <= 70, "{}", length(&data["maps"]));
+    assert!(length(&data["registers"]) <= 70);
+    let mut browser = desk();
+    browser.open(&page, "");
+    let told = browser.text("#timeline .notice");
+    assert!(told.contains("audits"), "{told}");
+    // One audit finds more than the page has sentences for, and says how much.
+    assert!(browser.text("#audit-words").contains("60 breaches"));
+    assert!(browser.text(".breaches").contains("[... 10 more ...]"));
+    is_content(&mut browser);
+}
+
 /// A case that failed among very many that passed has as much of its log as one can read.
 #[test]
 fn what_failed_has_its_room_before_what_passed() {

@@ -16,7 +16,7 @@ const MARKS_OF_ALL: usize = 12_000;
 const FEW: usize = 60;
 
 /// How many times as many marks as audits there may be: an audit has a map and sentences.
-const OF_AN_AUDIT: usize = 4;
+const OF_AN_AUDIT: usize = 12;
 
 /// How much of a run there is room for.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +41,18 @@ impl Room {
         let marks = (MARKS_OF_ALL / runs.max(1)).clamp(FEW, MARKS);
         Self { log, marks }
     }
+
+    /// How many audits there are at most when one more is to be kept. Breaches are what one looks for: these have
+    /// room where the others have none any more.
+    pub fn audits(self, is_breached: bool) -> usize {
+        let most = self.marks / OF_AN_AUDIT;
+        if is_breached { 2 * most } else { most }
+    }
 }
 
-/// Has a run keep no more marks and audits than there is room for, and say what it leaves out.
-pub fn bound(run: &mut Run, room: Room, texts: &mut Texts) {
+/// Has a run keep no more marks than there is room for, and say what it leaves out, with the audits that were left
+/// out already.
+pub fn bound(run: &mut Run, room: Room, audits_left_out: usize, texts: &mut Texts) {
     let Room { marks, .. } = room;
     let mut left_out = Vec::new();
     let mut note = |count: usize, what: &str| {
@@ -65,17 +73,7 @@ pub fn bound(run: &mut Run, room: Room, texts: &mut Texts) {
     note(ends(ended, marks), "ends and clocks");
     *phases = phases_joined(std::mem::take(phases), marks);
     *exits = exits_joined(exits, marks);
-    // Breaches are what one looks for.
-    let most = marks / OF_AN_AUDIT;
-    let mut fine = run.audits.len().saturating_sub(most);
-    let before = run.audits.len();
-    run.audits.retain(|audit| {
-        let goes = fine > 0 && audit.breaches.is_empty();
-        fine -= usize::from(goes);
-        !goes
-    });
-    ends(&mut run.audits, most);
-    note(before - run.audits.len(), "audits");
+    note(audits_left_out, "audits");
     run.timeline.left_out = left_out;
 }
 
@@ -131,6 +129,14 @@ fn phases_joined(mut phases: Vec<Phase>, most: usize) -> Vec<Phase> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_audit_with_a_breach_has_room_longer() {
+        let room = Room::of_a_run();
+        assert_eq!((room.audits(false), room.audits(true)), (33, 66));
+        let room = Room::of_several(0, 1000);
+        assert_eq!((room.audits(false), room.audits(true)), (5, 10));
+    }
 
     #[test]
     fn of_a_long_list_both_ends_are_kept() {

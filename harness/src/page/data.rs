@@ -325,6 +325,8 @@ pub struct Audit {
     pub programs: Vec<Id>,
     /// What was not declared, in sentences.
     pub breaches: Vec<Id>,
+    /// How much that is, which may be more.
+    pub found: usize,
 }
 
 /// The second stage: what of the guest's addresses leads where.

@@ -5,6 +5,9 @@ use crate::judge::results::Outcome;
 use crate::records::Booted;
 use crate::records::report::Report;
 
+/// How many facts of a run are listed: a report may have very many results or notes.
+const FACTS: usize = 100;
+
 /// The facts of a report: what, and then the fact.
 pub fn facts(report: &Report, texts: &mut Texts) -> Vec<[Id; 2]> {
     let mut facts = Vec::new();
@@ -72,6 +75,12 @@ pub fn facts(report: &Report, texts: &mut Texts) -> Vec<[Id; 2]> {
     }
     if let Some(qemu) = &report.qemu {
         fact("QEMU", qemu.clone());
+    }
+    let more = facts.len().saturating_sub(FACTS);
+    if more > 0 {
+        facts.truncate(FACTS);
+        let words = format!("{more} more facts, which verdict.json has");
+        facts.push([texts.line("and"), texts.line(&words)]);
     }
     facts
 }

@@ -1,6 +1,7 @@
 //! Follows the events of a recorded run, and takes down what the page shows of them.
 
 use super::audits;
+use super::bounds::Room;
 use super::data::{Audit, Page, Phase, Step, Timeline};
 use super::exits::Placing;
 use super::log::{Lines, Source};
@@ -23,6 +24,8 @@ pub struct Wanted<'a> {
     pub cause: Option<&'a str>,
     /// What was declared of the machine.
     pub expected: Option<&'a Expected>,
+    /// How much of it there is room for.
+    pub room: Room,
 }
 
 /// What was seen of a run.
@@ -34,6 +37,8 @@ pub struct Seen {
     pub timeline: Timeline,
     /// The audits.
     pub audits: Vec<Audit>,
+    /// How many more there were.
+    pub audits_left_out: usize,
     /// The number of the line that is the likely cause.
     pub cause: Option<usize>,
 }
@@ -93,10 +98,15 @@ impl<'a> Follower<'a> {
                 let line = audits::in_words(snapshot, self.wanted.expected, &self.regions);
                 let line = self.seen.lines.push(Some(at), Source::Audit, &line);
                 let expected = self.wanted.expected;
-                let audit = audits::of(snapshot, expected, &self.regions, texts, page);
-                if !audit.breaches.is_empty() {
+                let is_breached = audits::is_breached(snapshot, expected, &self.regions);
+                if is_breached {
                     self.seen.lines.pin();
                 }
+                if self.seen.audits.len() >= self.wanted.room.audits(is_breached) {
+                    self.seen.audits_left_out += 1;
+                    return;
+                }
+                let audit = audits::of(snapshot, expected, &self.regions, texts, page);
                 let line = Some(line);
                 self.seen.audits.push(Audit { at, line, ..audit });
                 return;
@@ -201,7 +211,8 @@ impl<'a> Follower<'a> {
                 return;
             }
             HvEvent::Enter(_) => {
-                let path = self.loaded.take();
+                let is_shown = self.seen.timeline.phases.len() < self.wanted.room.marks;
+                let path = self.loaded.take().filter(|_| is_shown);
                 let what = path.map(|path| texts.line(&path));
                 self.runs(at, "guest", what);
                 return self.placing.entered(at);
@@ -291,6 +302,7 @@ mod tests {
             by: &|name| (name == "hello").then_some("guest"),
             cause: Some("panicked"),
             expected: None,
+            room: Room::of_a_run(),
         };
         let mut follower = Follower::new(wanted, Placing::default());
         let (mut texts, mut page) = (Texts::default(), Page::new("harness", Path::new(".")));

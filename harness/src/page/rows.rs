@@ -22,7 +22,7 @@ rows! {
     Phase "phase": who from to what;
     Step "step": name by at line;
     Exits "exits": from to counts;
-    Audit "audit": at moment line counts held took_ms format map registers open programs breaches;
+    Audit "audit": at moment line counts held took_ms format map registers open programs breaches found;
     Part "part": start end size kind label;
     Band "band": guest host gpa hpa size access window whose breaches;
 }

@@ -70,7 +70,7 @@ pub fn read(
         .as_ref()
         .err()
         .map(|error| texts.block(&error.to_string()));
-    let seen = follow(dir, &booted, spec, report, texts, page)?;
+    let seen = follow(dir, &booted, spec, report, room, texts, page)?;
     run.log = seen.lines.finish(room.log, texts);
     run.timeline = Timeline {
         awaited: run.timeline.awaited,
@@ -78,7 +78,7 @@ pub fn read(
     };
     run.audits = seen.audits;
     run.cause = cause(report, seen.cause, &run.audits, texts);
-    bounds::bound(&mut run, room, texts);
+    bounds::bound(&mut run, room, seen.audits_left_out, texts);
     forget_lines_left_out(&mut run);
     run.registers = small(&dir.join(REGISTERS)).map(|text| texts.block(&text));
     run.facts.extend(booted_facts(&booted, texts));
@@ -154,6 +154,7 @@ fn follow(
     booted: &Booted,
     spec: Option<&StorySpec>,
     report: &Report,
+    room: Room,
     texts: &mut Texts,
     page: &mut Page,
 ) -> Result<super::follow::Seen, Error> {
@@ -171,6 +172,7 @@ fn follow(
         by: &by,
         cause: cause_line(report),
         expected,
+        room,
     };
     let log = files::read(&dir.join(witness::FILE), LOG).unwrap_or_default();
     let placing = Placing::read(format(booted.arch), &log);

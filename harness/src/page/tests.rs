@@ -322,6 +322,8 @@ fn the_page_on_pages_has_every_key_and_every_limit() {
         format!("{} MB for all runs", grid::ROOM / 1_000_000),
         format!("up to {} kB each", grid::OF_A_FAILURE / 1000),
         format!("at most {} marks of a kind", bounds::MARKS),
+        format!("at most {} audits", bounds::Room::of_a_run().audits(false)),
+        format!("at most {} sentences", audits::SENTENCES),
         format!("at most {} bands", map::BANDS),
     ] {
         assert!(words.contains(&limit), "{limit}");

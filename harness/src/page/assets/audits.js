@@ -84,7 +84,7 @@ const registerNames = (audit) => data.registers[audit.registers].filter((_, at) 
 
 function auditParts(run, audit, map, nth, panel) {
   const same = nth > 0 && run.audits[nth - 1].map === audit.map ? ", the same map as in the audit before" : "";
-  const held = audit.held ? audit.breaches.length === 0 ? "as declared" : `${many(audit.breaches.length, "breach", "breaches")}` : "held against nothing";
+  const held = audit.held ? audit.breaches.length === 0 ? "as declared" : `${many(audit.found, "breach", "breaches")}` : "held against nothing";
   const format = audit.format === null ? "no second stage" : text(audit.format);
   const words = `${text(audit.moment)}, ${moment(audit.at)}: ${format}, ${held}${same}; the machine stood still for ${audit.took_ms.toFixed(1)} ms. `;
   const parts = [el("p", { id: "audit-words" }, words, audit.line !== null && el("a", { href: linkTo(run, audit.line) }, "In the log"))];

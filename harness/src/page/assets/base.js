@@ -1,5 +1,16 @@
 // The data, and what all views share. Foreign text only ever becomes a text node.
 
+// What cannot be drawn is told; the rest of the page stays of use.
+function unwell(error) {
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.setAttribute("role", "alert");
+  notice.append(`This could not be drawn: ${error?.message ?? error}. The records themselves are whole; please report it with the page. `);
+  document.getElementById("main").prepend(notice);
+  return notice;
+}
+addEventListener("error", (event) => unwell(event.error ?? event.message));
+
 const data = JSON.parse(document.getElementById("data").textContent);
 const text = (id) => data.texts[id];
 

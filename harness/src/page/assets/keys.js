@@ -22,14 +22,14 @@ el("form", { method: "dialog" }, el("button", { class: "tool" }, "Close")));
 
 let current = {};
 
-// What cannot be drawn is told; the rest of the page stays of use.
 function show() {
   untell();
   try {
     showPlace();
   } catch (error) {
-    main.replaceChildren(el("p", { class: "notice", role: "alert" }, `This could not be drawn: ${error.message}. The records themselves are whole; please report it with the page. `,
-      current.run !== undefined && data.matrix && el("a", { href: "#" }, "All cases")));
+    main.replaceChildren();
+    const notice = unwell(error);
+    if (current.run !== undefined && data.matrix) notice.append(el("a", { href: "#" }, "All cases"));
   }
 }
 
