@@ -228,8 +228,22 @@ fn the_card_of_a_failed_run_tells_what_happened_and_is_short() {
     for height in heights.as_array().unwrap() {
         assert!(number(height) < 62.0, "{heights}");
     }
-    is_content(&mut browser);
     keep(&mut browser, "card");
+    // A phone has room for what the lines say, from the left.
+    browser.resize(PHONE.0, PHONE.1);
+    browser.open(&page_of_breach, "");
+    let places = browser.eval(
+        "(() => { const own = document.querySelector('.last').getBoundingClientRect(); return [...document.querySelectorAll('.last .says')].map((line) => line.getBoundingClientRect().left - own.left); })()",
+    );
+    let places = places.as_array().unwrap();
+    assert!(
+        places.len() == 10
+            && places
+                .iter()
+                .all(|left| (0.0..20.0).contains(&number(left))),
+        "{places:?}"
+    );
+    is_content(&mut browser);
 }
 
 /// A command that names files which are gone is of no use to anybody.
