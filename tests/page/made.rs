@@ -182,12 +182,9 @@ pub fn audited(to: &Path, audits: u64) -> PathBuf {
     let path = dir.join("events.jsonl");
     let events = fs::read_to_string(&path).unwrap();
     let read = |line: &str| serde_json::from_str::<Value>(line).unwrap();
-    let audit = events.lines().map(read);
-    let audit = audit
-        .filter(|event| event["event"] == "audit" && event["mappings"] != json!([]))
-        .last()
-        .unwrap();
-    let mut all = events.clone();
+    let is_audit = |event: &Value| event["event"] == "audit" && event["mappings"] != json!([]);
+    let audit = events.lines().map(read).rfind(is_audit).unwrap();
+    let mut all = events;
     for nth in 0..audits {
         let mut audit = audit.clone();
         let mapping = |of: u64| json!({"gpa": 0x1000_0000 + of * 0x3000, "hpa": 0x600_0000 + (nth + of) * 0x1000, "size": 0x1000, "access": "rwx"});
