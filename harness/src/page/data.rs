@@ -221,7 +221,7 @@ pub struct Cause {
 #[derive(Debug, Default, Serialize)]
 pub struct Log {
     /// Microseconds since the machine started; none for a line that has a place and no time. On the page each is the
-    /// difference from the one before ([`differences`]).
+    /// difference from the one before.
     #[serde(serialize_with = "differences")]
     pub times: Vec<Option<i64>>,
     /// Where each is from, a letter each: `f`irmware, `c`onsole, `h`ypervisor's report, `q`EMU's log, `a`udit,
