@@ -155,25 +155,89 @@ fn everything_that_can_be_used_has_a_name() {
     }
 }
 
-/// The picture in the README is this test's: it is made when it is asked for, and it is a page of today.
+/// The pictures in the README are these tests': they are made when it is asked for, and they are pages of today.
+fn readmes_picture(browser: &mut Browser, name: &str) {
+    let picture = root().join(format!("target/harness/screenshots/{name}"));
+    browser.screenshot(&picture);
+    is_content(browser);
+    let kept = root().join("docs").join(name);
+    if std::env::var_os("HARNESS_PICTURE").is_some() {
+        fs::copy(&picture, &kept).unwrap();
+    }
+    let size = fs::metadata(&kept).unwrap().len();
+    assert!(
+        (10_000..200_000).contains(&size),
+        "docs/{name} has {size} bytes"
+    );
+}
+
 #[test]
 fn the_readmes_picture() {
     let folder = tempfile::tempdir().unwrap();
     let run = made::copy(made::PASSED[1], &folder.path().join("run"));
-    let mut browser = Browser::start(1180, 1690);
+    let mut browser = Browser::start(1180, 1500);
     browser.prefers(&[("prefers-color-scheme", "light")]);
     browser.open(&page(&run), "");
     browser.click("[role=tab]:last-child");
     browser.eval("document.activeElement.blur(); scrollTo(0, 0)");
-    let picture = root().join("target/harness/screenshots/page.png");
-    browser.screenshot(&picture);
-    is_content(&mut browser);
-    if std::env::var_os("HARNESS_PICTURE").is_some() {
-        fs::copy(&picture, root().join("docs/page.png")).unwrap();
+    readmes_picture(&mut browser, "page.png");
+}
+
+/// The names are those of the suite, and the runs are recordings; the failures are made up of broken ones.
+#[test]
+fn the_readmes_picture_of_a_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = fs::read_dir(root().join("tests/scenarios")).unwrap();
+    let names = scenarios.map(|entry| entry.unwrap().path());
+    let names = names.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let mut names: Vec<_> = names
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names.truncate(54);
+    let broken = |name: &str| ["guest-own-fault", "id-registers"].contains(&name);
+    let stuck = "irq-state-reloaded";
+    for day in 1..=5 {
+        let mut before = made::Matrix::new(folder.path().join(format!("202601{day:02}T120000Z-1")));
+        for name in &names {
+            let is_stuck = name == stuck && [2, 3].contains(&day);
+            before.case(
+                name,
+                if is_stuck {
+                    made::TIMEOUT
+                } else {
+                    made::PASSED[0]
+                },
+            );
+        }
+        before.finish(
+            &format!("2026-01-{day:02}T12:00:00Z"),
+            60.0 + f64::from(day),
+        );
     }
-    let size = fs::metadata(root().join("docs/page.png")).unwrap().len();
-    assert!(
-        (10_000..200_000).contains(&size),
-        "docs/page.png has {size} bytes"
-    );
+    let mut matrix = made::Matrix::new(folder.path().join("20260106T120000Z-1"));
+    for name in &names {
+        matrix.case(
+            name,
+            if name == stuck {
+                made::TIMEOUT
+            } else {
+                made::PASSED[0]
+            },
+        );
+        matrix.case(
+            name,
+            if broken(name) {
+                made::BROKEN
+            } else {
+                made::PASSED[2]
+            },
+        );
+        matrix.case(name, made::PASSED[1]);
+    }
+    let page = page(&matrix.finish("2026-01-06T12:00:00Z", 61.5));
+    let mut browser = Browser::start(1180, 1150);
+    browser.prefers(&[("prefers-color-scheme", "light")]);
+    browser.open(&page, "");
+    readmes_picture(&mut browser, "grid.png");
 }

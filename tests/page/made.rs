@@ -33,6 +33,7 @@ pub fn copy(name: &str, to: &Path) -> PathBuf {
 /// A matrix that is being made.
 pub struct Matrix {
     pub dir: PathBuf,
+    pub flaky_fails: bool,
     cases: Vec<Value>,
 }
 
@@ -41,6 +42,7 @@ impl Matrix {
         fs::create_dir_all(dir.join("runs")).unwrap();
         Self {
             dir,
+            flaky_fails: false,
             cases: Vec::new(),
         }
     }
@@ -93,9 +95,20 @@ impl Matrix {
 
     /// A case that was not run.
     pub fn not_run(&mut self, scenario: &str, machine: &str, arch: &str) -> &mut Self {
+        self.without_a_run(scenario, machine, arch, "not-run")
+    }
+
+    /// A case that has no run, whatever came of it.
+    pub fn without_a_run(
+        &mut self,
+        scenario: &str,
+        machine: &str,
+        arch: &str,
+        outcome: &str,
+    ) -> &mut Self {
         self.cases.push(json!({
             "name": format!("{scenario}::{machine}"), "scenario": scenario, "machine": machine, "arch": arch,
-            "outcome": "not-run", "attempts": [],
+            "outcome": outcome, "attempts": [],
         }));
         self
     }
@@ -104,7 +117,7 @@ impl Matrix {
     pub fn finish(&self, started: &str, seconds: f64) -> PathBuf {
         let matrix = json!({
             "version": 1, "harness": "0.2.0", "started": started, "seconds": seconds, "jobs": 2,
-            "command": "./x matrix --jobs 2", "shard": null, "flaky_fails": false, "cases": self.cases,
+            "command": "./x matrix --jobs 2", "shard": null, "flaky_fails": self.flaky_fails, "cases": self.cases,
         });
         fs::write(self.dir.join("matrix.json"), matrix.to_string()).unwrap();
         self.dir.clone()
@@ -132,6 +145,80 @@ pub fn matrix(folder: &Path) -> PathBuf {
     matrix.case("case-10", BROKEN).case("case-11", TIMEOUT);
     matrix.not_run("case-12", "riscv64", "riscv64");
     matrix.finish("2026-01-05T12:00:00Z", 9.25)
+}
+
+/// A run whose hypervisor reports so many page faults, each of which is in QEMU's log, too.
+pub fn faulting(to: &Path, faults: u64) -> PathBuf {
+    let dir = copy(PASSED[1], to);
+    let path = dir.join("events.jsonl");
+    let events = fs::read_to_string(&path).unwrap();
+    let is_fault = |line: &&str| line.contains(" 3 exit kind=npf ");
+    let first = events.lines().find(is_fault).unwrap();
+    let nonce = first.split_once("@hv ").unwrap().1;
+    let (nonce, _) = nonce.split_once(' ').unwrap();
+    let before = &events[..events.find(first).unwrap()];
+    let after = events.lines().last().unwrap();
+    let (mut all, mut log) = (before.to_owned(), String::new());
+    for nth in 0..faults {
+        let (number, gpa) = (nth + 3, 0xffc0_0000 + nth * 0x1000);
+        let text = format!(
+            "@hv {nonce} {number} exit kind=npf gpa={gpa:#x} access=read action=map window=pflash"
+        );
+        let t = 0.211 + nth as f64 / 1e5;
+        all += &(json!({"t": t, "event": "line", "text": text}).to_string() + "\n");
+        log += &format!(
+            "vmexit(00000400, 0000000100000004, {gpa:016x}, {:016x})!\n",
+            0x1000 + nth
+        );
+    }
+    fs::write(path, all + after + "\n").unwrap();
+    fs::write(dir.join("witness.log"), log).unwrap();
+    dir
+}
+
+/// A run that was audited very often, and every time something else was found.
+pub fn audited(to: &Path, audits: u64) -> PathBuf {
+    let dir = copy(PASSED[1], to);
+    let path = dir.join("events.jsonl");
+    let events = fs::read_to_string(&path).unwrap();
+    let read = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let is_audit = |event: &Value| event["event"] == "audit" && event["mappings"] != json!([]);
+    let audit = events.lines().map(read).rfind(is_audit).unwrap();
+    let mut all = events;
+    for nth in 0..audits {
+        let mut audit = audit.clone();
+        let mapping = |of: u64| json!({"gpa": 0x1000_0000 + of * 0x3000, "hpa": 0x600_0000 + (nth + of) * 0x1000, "size": 0x1000, "access": "rwx"});
+        audit["mappings"] = (0..60).map(mapping).collect();
+        audit["registers"] = json!({"rax": nth, "rbx": nth * 2});
+        all += &(audit.to_string() + "\n");
+    }
+    fs::write(path, all).unwrap();
+    dir
+}
+
+/// A run whose likely cause has very many lines in front of it and behind it.
+pub fn flooded(to: &Path) -> PathBuf {
+    let dir = copy("riscv64-hypervisor-error", to);
+    let path = dir.join("events.jsonl");
+    let events = fs::read_to_string(&path).unwrap();
+    let is_cause = |line: &&str| line.contains("\"line\"") && line.contains("Hypervisor error:");
+    let cause = events.lines().find(is_cause).unwrap();
+    let at = events.find(cause).unwrap();
+    let filling = |from: usize, count: usize| -> String {
+        let line = |nth: usize| {
+            let text = format!("line {nth}: {}", "a console that talks a lot ".repeat(8));
+            json!({"t": 0.59, "event": "line", "text": text}).to_string() + "\n"
+        };
+        (from..from + count).map(line).collect()
+    };
+    let (before, after) = (&events[..at], &events[at + cause.len() + 1..]);
+    let events = format!(
+        "{before}{}{cause}\n{}{after}",
+        filling(0, 2500),
+        filling(2500, 4000)
+    );
+    fs::write(path, events).unwrap();
+    dir
 }
 
 /// A run whose console is as hostile as consoles come.

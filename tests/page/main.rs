@@ -1,11 +1,14 @@
 //! The pages of runs and matrices, in a browser.
 //!
-//! Pictures of what is seen are kept in `target/harness/screenshots`. With `HARNESS_PICTURE=1` the README's is made
-//! anew.
+//! Pictures of what is seen are kept in `target/harness/screenshots`. With `HARNESS_PICTURE=1` those of the README
+//! are made anew.
 
 mod browser;
+mod cases;
+mod drawn;
 mod looks;
 mod made;
+mod size;
 mod usage;
 
 use browser::Browser;
@@ -47,9 +50,9 @@ fn three_clicks_lead_from_a_matrix_to_the_cause() {
     let mut browser = desk();
     browser.open(&page, "");
     assert_eq!(browser.count("a.chip"), 32);
-    assert_eq!(browser.text("h1"), "2 cases did not pass");
+    assert_eq!(browser.text("h1"), "1 failed, 1 timed out, 1 not run");
     for (case, why) in [
-        ("f", "the guest is not confined"),
+        ("f", "HCR_EL2 is 0x"),
         ("t", "the whole run's clock ran out"),
     ] {
         let told = browser.text(&format!("a.failure.{case} .why"));

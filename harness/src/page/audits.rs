@@ -2,8 +2,12 @@
 
 use super::data::{Audit, Page};
 use super::map;
+use super::texts::Id;
 use super::texts::Texts;
 use crate::judge::audit::{Breach, Expected, Regions, Snapshot, Span, names_of};
+
+/// How many sentences of a kind an audit has on the page.
+pub const SENTENCES: usize = 50;
 
 /// An audit in a line.
 pub fn in_words(snapshot: &Snapshot, expected: Option<&Expected>, regions: &Regions) -> String {
@@ -36,7 +40,7 @@ pub fn of(
     let map = map::of(snapshot, expected, regions, found, texts);
     Audit {
         at: 0,
-        line: 0,
+        line: None,
         moment: texts.line(&snapshot.at.to_string()),
         counts: snapshot.at_entry,
         held: breaches.is_some(),
@@ -44,16 +48,28 @@ pub fn of(
         format: snapshot.format.as_ref().map(|format| texts.line(format)),
         map: place(&mut page.maps, map),
         registers: place(&mut page.registers, registers(snapshot, texts)),
-        open: open(snapshot).iter().map(|open| texts.line(open)).collect(),
-        programs: programs(snapshot)
-            .iter()
-            .map(|text| texts.line(text))
-            .collect(),
-        breaches: found
-            .iter()
-            .map(|breach| texts.line(&breach.to_string()))
-            .collect(),
+        open: sentences(open(snapshot), texts),
+        programs: sentences(programs(snapshot), texts),
+        breaches: sentences(found.iter().map(Breach::to_string), texts),
+        found: found.len(),
     }
+}
+
+/// Whether something was found that was not declared.
+pub fn is_breached(snapshot: &Snapshot, expected: Option<&Expected>, regions: &Regions) -> bool {
+    breaches(snapshot, expected, regions).is_some_and(|found| !found.is_empty())
+}
+
+/// The first of them, and how many more there are.
+fn sentences(all: impl IntoIterator<Item = String>, texts: &mut Texts) -> Vec<Id> {
+    let mut all = all.into_iter();
+    let some = all.by_ref().take(SENTENCES);
+    let mut some: Vec<_> = some.map(|sentence| texts.line(&sentence)).collect();
+    let more = all.count();
+    if more > 0 {
+        some.push(texts.line(&format!("[... {more} more ...]")));
+    }
+    some
 }
 
 fn breaches(

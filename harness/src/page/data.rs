@@ -3,8 +3,10 @@
 //! Texts are places in [`Page::texts`]; times are whole microseconds since the machine started; addresses are
 //! hexadecimal texts, since a script's numbers cannot hold all of them.
 
+use super::rows::{ROWS, differences};
 use super::texts::Id;
 use serde::Serialize;
+use std::path::{Path, PathBuf};
 
 /// The version of the data; script and data always come from the same harness.
 const VERSION: u32 = 1;
@@ -19,6 +21,10 @@ pub struct Page {
     pub made_by: String,
     /// What one types to start the harness.
     pub program: String,
+    /// The folder in which it was made.
+    pub folder: String,
+    /// The names of what stands without them in rows.
+    pub rows: &'static [(&'static str, &'static [&'static str])],
     /// The matrix; none on the page of a run.
     pub matrix: Option<Matrix>,
     /// The runs.
@@ -32,11 +38,14 @@ pub struct Page {
 }
 
 impl Page {
-    pub(super) fn new(program: &str) -> Self {
+    pub(super) fn new(program: &str, dir: &Path) -> Self {
+        let folder = whole(dir);
         Self {
             version: VERSION,
             made_by: concat!("harness ", env!("CARGO_PKG_VERSION")).to_owned(),
             program: program.to_owned(),
+            folder: folder.display().to_string(),
+            rows: ROWS,
             matrix: None,
             runs: Vec::new(),
             maps: Vec::new(),
@@ -44,6 +53,12 @@ impl Page {
             texts: Vec::new(),
         }
     }
+}
+
+/// A folder as a browser names it: without `..`, and with links followed.
+pub(super) fn whole(dir: &Path) -> PathBuf {
+    let whole = dir.canonicalize().or_else(|_| std::path::absolute(dir));
+    whole.unwrap_or_else(|_| dir.to_owned())
 }
 
 /// A matrix.
@@ -70,7 +85,7 @@ pub struct Matrix {
 }
 
 /// A case of a matrix.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Case {
     /// `scenario::machine`
     pub name: Id,
@@ -82,10 +97,14 @@ pub struct Case {
     pub arch: &'static str,
     /// What came of it.
     pub outcome: Sign,
+    /// Whether it fails the matrix.
+    pub fails: bool,
     /// How long its last run took, in seconds.
     pub seconds: f64,
     /// Its runs, the last of which counts.
     pub runs: Vec<usize>,
+    /// Why there is none.
+    pub without: Option<Id>,
 }
 
 /// What came of a case, or a run, in a letter.
@@ -127,8 +146,8 @@ pub struct Past {
     pub outcomes: Vec<Sign>,
     /// How long each of them took, in milliseconds; 0 where there was no such case.
     pub took: Vec<u64>,
-    /// How many of all its cases passed, and how many did not.
-    pub counts: [usize; 2],
+    /// How many of all its cases passed, how many did not, and how many were not run.
+    pub counts: [usize; 3],
 }
 
 /// A run.
@@ -158,8 +177,12 @@ pub struct Run {
     pub cause: Option<Cause>,
     /// What else is known: what, and then the fact.
     pub facts: Vec<[Id; 2]>,
-    /// Commands to paste: what for, and then the command.
+    /// Commands to paste that need none of the run's files: what for, and then the command.
     pub commands: Vec<[Id; 2]>,
+    /// The folder of the run's files, within that of the page; none if it has none there.
+    pub folder: Option<Id>,
+    /// How to start the same machine by hand: the command, or a note about why there is none.
+    pub by_hand: ByHand,
     /// Where the processors were when a clock ran out.
     pub stopped_at: Vec<Id>,
     /// Their registers.
@@ -172,6 +195,15 @@ pub struct Run {
     pub audits: Vec<Audit>,
     /// Why the records could not be read, or not all of them.
     pub missing: Option<Id>,
+}
+
+/// How to start a machine by hand.
+#[derive(Debug, Default, Serialize)]
+pub struct ByHand {
+    /// The command, without the folder that it begins with.
+    pub command: Option<Id>,
+    /// The lines of the records about it, such as that its images are gone.
+    pub note: Option<Id>,
 }
 
 /// The line that looks most like the cause.
@@ -188,15 +220,20 @@ pub struct Cause {
 /// The lines of a run, from all sources. The columns have the same length.
 #[derive(Debug, Default, Serialize)]
 pub struct Log {
-    /// Microseconds since the machine started; -1 for a line that has a place and no time.
-    pub times: Vec<i64>,
+    /// Microseconds since the machine started; none for a line that has a place and no time. On the page each is the
+    /// difference from the one before.
+    #[serde(serialize_with = "differences")]
+    pub times: Vec<Option<i64>>,
     /// Where each is from, a letter each: `f`irmware, `c`onsole, `h`ypervisor's report, `q`EMU's log, `a`udit,
     /// `k`eyboard; `n`otes of the harness and of QEMU.
     pub sources: String,
     /// What each says.
     pub texts: Vec<Id>,
-    /// The middle that is left out: in front of which of these lines, and how many.
-    pub left_out: Option<[usize; 2]>,
+    /// What is left out: in front of which of these lines, and how many.
+    pub left_out: Vec<[usize; 2]>,
+    /// About how many bytes they take.
+    #[serde(skip)]
+    pub cost: usize,
 }
 
 /// A run in time.
@@ -215,16 +252,18 @@ pub struct Timeline {
     /// How many bytes of QEMU's log the records do not have, with the exits in them.
     pub not_kept: u64,
     /// When something was typed, and the line.
-    pub typed: Vec<[u64; 2]>,
+    pub typed: Vec<(u64, Option<usize>)>,
     /// When a clock ran out, or the machine ended, and the line.
-    pub marks: Vec<[u64; 2]>,
+    pub marks: Vec<(u64, Option<usize>)>,
+    /// What of all this is left out, in words.
+    pub left_out: Vec<Id>,
 }
 
 /// A time in which one program ran, as far as the console tells.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq)]
 pub struct Phase {
-    /// Which: `firmware`, `hypervisor`, `guest`, `machine` where no report tells these two apart, or `start`: nobody
-    /// knows who ran before the first line.
+    /// Which: `firmware`, `hypervisor`, `guest`, `machine` where no report tells these two apart, `several` where very
+    /// many took turns, or `start`: nobody knows who ran before the first line.
     pub who: &'static str,
     /// From when on.
     pub from: u64,
@@ -235,7 +274,7 @@ pub struct Phase {
 }
 
 /// A step.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Step {
     /// Its name.
     pub name: Id,
@@ -248,7 +287,7 @@ pub struct Step {
 }
 
 /// Exits that came between two events. QEMU's log has no times: within that they have only an order.
-#[derive(Debug, Default, PartialEq, Serialize)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Exits {
     /// Not before.
     pub from: u64,
@@ -260,14 +299,14 @@ pub struct Exits {
 }
 
 /// A look at the machine itself.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Audit {
     /// When.
     pub at: u64,
     /// The moment, in words.
     pub moment: Id,
     /// Its line's number in the log.
-    pub line: usize,
+    pub line: Option<usize>,
     /// Whether the registers are those that the guest runs with.
     pub counts: bool,
     /// Whether it was held against a declaration.
@@ -286,6 +325,8 @@ pub struct Audit {
     pub programs: Vec<Id>,
     /// What was not declared, in sentences.
     pub breaches: Vec<Id>,
+    /// How much that is, which may be more.
+    pub found: usize,
 }
 
 /// The second stage: what of the guest's addresses leads where.
@@ -297,12 +338,12 @@ pub struct Map {
     pub host: Vec<Part>,
     /// What joins them.
     pub bands: Vec<Band>,
-    /// How many smaller mappings are left out.
+    /// How many bands are left out.
     pub left_out: usize,
 }
 
 /// A run of addresses that are alike.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The first address.
     pub start: String,
@@ -311,14 +352,14 @@ pub struct Part {
     /// How many bytes, rounded as a script's numbers are.
     pub size: u64,
     /// What is there: `mapped`, `declared` or `gap` of the guest's; `image`, `tables`, `ram`, `rom`, `device`,
-    /// `unknown` or `gap` of the machine's.
+    /// `unknown` or `gap` of the machine's; `undrawn` where something is mapped whose band is left out.
     pub kind: &'static str,
     /// Its name.
     pub label: Option<Id>,
 }
 
 /// A mapping, or a part of one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Band {
     /// Of the guest's parts, the first and the one behind the last.
     pub guest: [usize; 2],

@@ -1,6 +1,7 @@
 //! Follows the events of a recorded run, and takes down what the page shows of them.
 
 use super::audits;
+use super::bounds::Room;
 use super::data::{Audit, Page, Phase, Step, Timeline};
 use super::exits::Placing;
 use super::log::{Lines, Source};
@@ -23,6 +24,8 @@ pub struct Wanted<'a> {
     pub cause: Option<&'a str>,
     /// What was declared of the machine.
     pub expected: Option<&'a Expected>,
+    /// How much of it there is room for.
+    pub room: Room,
 }
 
 /// What was seen of a run.
@@ -34,6 +37,8 @@ pub struct Seen {
     pub timeline: Timeline,
     /// The audits.
     pub audits: Vec<Audit>,
+    /// How many more there were.
+    pub audits_left_out: usize,
     /// The number of the line that is the likely cause.
     pub cause: Option<usize>,
 }
@@ -93,13 +98,22 @@ impl<'a> Follower<'a> {
                 let line = audits::in_words(snapshot, self.wanted.expected, &self.regions);
                 let line = self.seen.lines.push(Some(at), Source::Audit, &line);
                 let expected = self.wanted.expected;
+                let is_breached = audits::is_breached(snapshot, expected, &self.regions);
+                if is_breached {
+                    self.seen.lines.pin();
+                }
+                if self.seen.audits.len() >= self.wanted.room.audits(is_breached) {
+                    self.seen.audits_left_out += 1;
+                    return;
+                }
                 let audit = audits::of(snapshot, expected, &self.regions, texts, page);
+                let line = Some(line);
                 self.seen.audits.push(Audit { at, line, ..audit });
                 return;
             }
             Event::Note { from, text } if from == "typed" => {
                 let line = self.seen.lines.push(Some(at), Source::Typed, text);
-                self.seen.timeline.typed.push([at, line as u64]);
+                self.seen.timeline.typed.push((at, Some(line)));
                 return;
             }
             Event::Note { from, text } => format!("{from}: {text}"),
@@ -128,7 +142,7 @@ impl<'a> Follower<'a> {
             event,
             Event::Timeout { .. } | Event::End(_) | Event::Stopped { .. }
         ) {
-            self.seen.timeline.marks.push([at, line as u64]);
+            self.seen.timeline.marks.push((at, Some(line)));
         }
     }
 
@@ -184,6 +198,7 @@ impl<'a> Follower<'a> {
         let is_cause = |cause: &str| !cause.is_empty() && text.starts_with(cause);
         if self.seen.cause.is_none() && self.wanted.cause.is_some_and(is_cause) {
             self.seen.cause = Some(line);
+            self.seen.lines.pin();
         }
         self.steps(at, text, line, texts);
     }
@@ -196,7 +211,8 @@ impl<'a> Follower<'a> {
                 return;
             }
             HvEvent::Enter(_) => {
-                let path = self.loaded.take();
+                let is_shown = self.seen.timeline.phases.len() < self.wanted.room.marks;
+                let path = self.loaded.take().filter(|_| is_shown);
                 let what = path.map(|path| texts.line(&path));
                 self.runs(at, "guest", what);
                 return self.placing.entered(at);
@@ -268,6 +284,7 @@ pub fn micros(seconds: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const NONCE: &str = "abc";
 
@@ -285,9 +302,10 @@ mod tests {
             by: &|name| (name == "hello").then_some("guest"),
             cause: Some("panicked"),
             expected: None,
+            room: Room::of_a_run(),
         };
         let mut follower = Follower::new(wanted, Placing::default());
-        let (mut texts, mut page) = (Texts::default(), Page::new("harness"));
+        let (mut texts, mut page) = (Texts::default(), Page::new("harness", Path::new(".")));
         for (at, event) in events {
             follower.event(Duration::from_micros(*at), event, &mut texts, &mut page);
         }
@@ -378,7 +396,7 @@ mod tests {
                 ("hello", Some("guest"), 300, Some(8))
             ]
         );
-        assert_eq!(seen.timeline.typed, [[250, 7]]);
+        assert_eq!(seen.timeline.typed, [(250, Some(7))]);
         assert_eq!(seen.cause, Some(9));
     }
 }

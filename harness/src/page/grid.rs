@@ -1,6 +1,7 @@
 //! A matrix's page, taken from its folder.
 
 use super::MATRIX;
+use super::bounds::Room;
 use super::data::{Case, Matrix, Page, Past, Run, Sign};
 use super::run::{self, Known};
 use super::texts::Texts;
@@ -10,6 +11,7 @@ use crate::files;
 use crate::judge::verdict::Verdict;
 use crate::matrix::results::VERSION;
 use crate::matrix::{Attempt, CaseResult, Outcome, Results};
+use crate::reports::words;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fs;
@@ -18,8 +20,11 @@ use std::path::{Path, PathBuf};
 /// About how many bytes of a matrix's page may be lines of logs, for all of its runs.
 pub const ROOM: usize = 1_000_000;
 
-/// How much more of that a run gets that did not pass.
-pub const OF_A_FAILURE: usize = 8;
+/// How many of these bytes are for the runs that passed, at least.
+const OF_PASSED: usize = ROOM / 5;
+
+/// The most that a run has which did not pass.
+pub const OF_A_FAILURE: usize = 300_000;
 
 /// The largest `matrix.json` that is read, in bytes.
 const LIMIT: u64 = 256 << 20;
@@ -30,23 +35,24 @@ const PAST: usize = 16;
 /// What the page of the matrix in a folder shows.
 pub fn page(dir: &Path, program: &str) -> Result<Page, Error> {
     let results: Results = read(dir)?;
-    let mut page = Page::new(program);
+    let mut page = Page::new(program, dir);
     let mut texts = Texts::default();
-    let share = share(&results);
+    let mut runs = runs(dir, &results, &mut texts, &mut page);
     let mut cases = Vec::new();
     for case in &results.cases {
-        let mut runs = Vec::new();
-        for (nth, attempt) in case.attempts.iter().enumerate() {
-            let run = attempted(dir, case, nth, attempt, share, &mut texts, &mut page);
-            runs.push(page.runs.len());
-            page.runs.push(run);
-        }
+        let first = page.runs.len();
+        page.runs.extend(runs.by_ref().take(case.attempts.len()));
+        let runs: Vec<_> = (first..page.runs.len()).collect();
         cases.push(Case {
             name: texts.line(&case.name),
             scenario: texts.line(&case.scenario),
             machine: texts.line(&case.machine),
             arch: case.arch.name(),
             outcome: sign(case),
+            fails: words::fails(&results, case),
+            without: runs
+                .is_empty()
+                .then(|| texts.line(words::without_a_run(case))),
             seconds: case.attempts.last().map_or(0.0, |last| last.seconds),
             runs,
         });
@@ -89,18 +95,42 @@ fn read<T: DeserializeOwned>(dir: &Path) -> Result<T, Error> {
     serde_json::from_slice(&text).map_err(|e| unusable(e.to_string()))
 }
 
-/// How much room a run that passed gets.
-fn share(results: &Results) -> usize {
-    let attempts = results.cases.iter().flat_map(|case| &case.attempts);
-    let weights = attempts.map(weight);
-    ROOM / weights.sum::<usize>().max(1)
-}
-
-fn weight(attempt: &Attempt) -> usize {
-    match attempt.report.passed() {
-        true => 1,
-        false => OF_A_FAILURE,
+/// All runs, in the order of the cases. Those that did not pass have the first choice of the room.
+fn runs(
+    dir: &Path,
+    results: &Results,
+    texts: &mut Texts,
+    page: &mut Page,
+) -> std::vec::IntoIter<Run> {
+    let attempts = results.cases.iter().flat_map(|case| {
+        let attempts = case.attempts.iter().enumerate();
+        attempts.map(move |(nth, attempt)| (case, nth, attempt))
+    });
+    let mut attempts: Vec<_> = attempts.enumerate().collect();
+    let count = attempts.len();
+    attempts.sort_by_key(|(_, (_, _, attempt))| attempt.report.passed());
+    let failures = attempts.partition_point(|(_, (_, _, attempt))| !attempt.report.passed());
+    let mut left = ROOM;
+    let mut runs: Vec<_> = (0..count).map(|_| None).collect();
+    for (done, (place, (case, nth, attempt))) in attempts.into_iter().enumerate() {
+        let log = match failures.checked_sub(done) {
+            None | Some(0) => left / (count - done),
+            Some(more) => OF_A_FAILURE.min(left.saturating_sub(OF_PASSED) / more),
+        };
+        let run = attempted(
+            dir,
+            case,
+            nth,
+            attempt,
+            Room::of_several(log, count),
+            texts,
+            page,
+        );
+        left = left.saturating_sub(run.log.cost);
+        runs[place] = Some(run);
     }
+    let runs: Vec<_> = runs.into_iter().flatten().collect();
+    runs.into_iter()
 }
 
 /// A run of a case: from its records, or if these cannot be read, from its report.
@@ -109,7 +139,7 @@ fn attempted(
     case: &CaseResult,
     nth: usize,
     attempt: &Attempt,
-    share: usize,
+    room: Room,
     texts: &mut Texts,
     page: &mut Page,
 ) -> Run {
@@ -122,8 +152,11 @@ fn attempted(
         id: id.clone(),
         report,
     };
-    let room = share.saturating_mul(weight(attempt));
     let read = match folder(dir, report.run_dir.as_deref()) {
+        Some(folder) if !folder.is_dir() => Err(Error::Usage(format!(
+            "the run's files are not part of this folder, and {} is not here either",
+            folder.display()
+        ))),
         Some(folder) => run::read(&folder, Some(known), room, texts, page),
         None => Err(Error::Usage(
             "the run has no records: it did not get so far".into(),
@@ -167,6 +200,8 @@ fn of_outcome(outcome: Outcome) -> Sign {
 struct Brief {
     started: String,
     seconds: f64,
+    #[serde(default)]
+    flaky_fails: bool,
     cases: Vec<BriefCase>,
 }
 
@@ -208,8 +243,15 @@ impl Brief {
         let of = |case: &CaseResult| self.cases.iter().find(|other| other.name == case.name);
         let cases = || results.cases.iter().map(of);
         let took = |case: &BriefCase| case.attempts.last().map_or(0.0, |last| last.seconds * 1e3);
-        let well = |case: &&BriefCase| matches!(case.outcome, Outcome::Passed | Outcome::Flaky);
+        let well = |case: &&BriefCase| match case.outcome {
+            Outcome::Passed => true,
+            Outcome::Flaky => !self.flaky_fails,
+            Outcome::Failed | Outcome::SetUp | Outcome::NotRun => false,
+        };
         let passed = self.cases.iter().filter(well).count();
+        let not_run = self.cases.iter();
+        let not_run = not_run.filter(|case| case.outcome == Outcome::NotRun);
+        let not_run = not_run.count();
         Past {
             folder: texts.line(folder),
             started: texts.line(&self.started),
@@ -220,7 +262,7 @@ impl Brief {
             took: cases()
                 .map(|case| case.map_or(0, |case| took(case) as u64))
                 .collect(),
-            counts: [passed, self.cases.len() - passed],
+            counts: [passed, self.cases.len() - passed - not_run, not_run],
         }
     }
 }

@@ -22,6 +22,7 @@ const STYLE: &str = concat!(
 const SCRIPT: &str = concat!(
     "(() => {\n\"use strict\";\n",
     include_str!("assets/base.js"),
+    include_str!("assets/cases.js"),
     include_str!("assets/grid.js"),
     include_str!("assets/history.js"),
     include_str!("assets/run.js"),
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     fn with(text: &str) -> String {
-        let mut page = Page::new("harness");
+        let mut page = Page::new("harness", std::path::Path::new("."));
         page.texts.push(text.into());
         html(&page)
     }

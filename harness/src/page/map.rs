@@ -23,6 +23,51 @@ struct Piece<'a> {
     breaches: Vec<&'a Breach>,
 }
 
+/// All of them: those that are drawn as bands, and those for which there is no room. Both are mapped.
+struct Pieces<'a> {
+    drawn: Vec<Piece<'a>>,
+    others: Vec<Piece<'a>>,
+}
+
+/// What of the pieces lies between two neighbouring edges.
+#[derive(Clone, Default)]
+struct Mapped {
+    /// Those that are drawn, by their places.
+    drawn: Vec<usize>,
+    /// How many others there are.
+    others: i64,
+}
+
+impl Pieces<'_> {
+    /// What lies between each edge and the next, on one side of the map. Each piece starts and ends at edges.
+    fn between(&self, edges: &[u64], side: impl Fn(&Piece<'_>) -> Span) -> Vec<Mapped> {
+        let mut between = vec![Mapped::default(); edges.len()];
+        let place = |address: u64| edges.partition_point(|&edge| edge < address);
+        for (nth, piece) in self.drawn.iter().enumerate() {
+            let span = side(piece);
+            for mapped in &mut between[place(span.start)..place(span.end())] {
+                mapped.drawn.push(nth);
+            }
+        }
+        // There may be very many others: each is put down where it starts and ends, and the sum is taken once.
+        for piece in &self.others {
+            let span = side(piece);
+            between[place(span.start)].others += 1;
+            between[place(span.end())].others -= 1;
+        }
+        let mut others = 0;
+        for mapped in &mut between {
+            others += mapped.others;
+            mapped.others = others;
+        }
+        between
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Piece<'_>> {
+        self.drawn.iter().chain(&self.others)
+    }
+}
+
 /// What is the same in all of a part: what is there, its name, and the pieces that it belongs to.
 type Kind = (&'static str, Option<String>, Vec<usize>);
 
@@ -35,7 +80,7 @@ pub fn of(
     texts: &mut Texts,
 ) -> Map {
     let windows = expected.map_or(&[][..], |expected| &expected.windows);
-    let (pieces, left_out) = pieces(snapshot, windows, breaches);
+    let pieces = pieces(snapshot, windows, breaches);
     let guest = guest_column(&pieces, windows);
     let host = host_column(&pieces, snapshot, regions);
     let band = |piece: &Piece<'_>, texts: &mut Texts| {
@@ -57,19 +102,19 @@ pub fn of(
         }
     };
     Map {
-        bands: pieces.iter().map(|piece| band(piece, texts)).collect(),
+        bands: pieces
+            .drawn
+            .iter()
+            .map(|piece| band(piece, texts))
+            .collect(),
         guest: parts(&guest, texts),
         host: parts(&host, texts),
-        left_out,
+        left_out: pieces.others.len(),
     }
 }
 
-/// The mappings, cut where a window or a breach starts or ends; and how many small ones are left out.
-fn pieces<'a>(
-    snapshot: &Snapshot,
-    windows: &'a [Window],
-    breaches: &'a [Breach],
-) -> (Vec<Piece<'a>>, usize) {
+/// The mappings, cut where a window or a breach starts or ends. Those with a breach are drawn first, then the largest.
+fn pieces<'a>(snapshot: &Snapshot, windows: &'a [Window], breaches: &'a [Breach]) -> Pieces<'a> {
     let reaches = || {
         breaches
             .iter()
@@ -92,46 +137,55 @@ fn pieces<'a>(
             });
         }
     }
-    let left_out = pieces.len().saturating_sub(BANDS);
     pieces.sort_by_key(|piece| {
         (
             piece.breaches.is_empty(),
             std::cmp::Reverse(piece.mapping.size),
         )
     });
-    pieces.truncate(BANDS);
+    let others = pieces.split_off(pieces.len().min(BANDS));
     pieces.sort_by_key(|piece| piece.mapping.gpa);
-    (pieces, left_out)
+    Pieces {
+        drawn: pieces,
+        others,
+    }
 }
 
-fn guest_column(pieces: &[Piece<'_>], windows: &[Window]) -> Vec<(Span, Kind)> {
-    let mapped = pieces.iter().map(|piece| piece.mapping.guest());
-    let edges = edges(mapped.chain(windows.iter().map(|window| window.guest)));
-    column(&edges, |span| {
-        let of = of_pieces(pieces, |piece| piece.mapping.guest(), span);
+fn guest_column(pieces: &Pieces<'_>, windows: &[Window]) -> Vec<(Span, Kind)> {
+    let guest = |piece: &Piece<'_>| piece.mapping.guest();
+    let edges = edges(
+        pieces
+            .all()
+            .map(guest)
+            .chain(windows.iter().map(|window| window.guest)),
+    );
+    let parts = column(&edges, pieces.between(&edges, guest), |span, mapped| {
         let window = windows
             .iter()
             .find(|window| window.guest.shared(span).is_some());
-        let kind = match (of.is_empty(), window) {
-            (false, _) => "mapped",
-            (true, Some(_)) => "declared",
-            (true, None) => "gap",
+        let kind = match (mapped, window) {
+            (Mapped { drawn, .. }, _) if !drawn.is_empty() => "mapped",
+            (Mapped { others: 1.., .. }, _) => "undrawn",
+            (_, Some(_)) => "declared",
+            (_, None) => "gap",
         };
-        (kind, window.map(|window| window.name.clone()), of)
-    })
+        (kind, window.map(|window| window.name.clone()))
+    });
+    undrawn_together(parts, pieces, guest)
 }
 
-fn host_column(pieces: &[Piece<'_>], snapshot: &Snapshot, regions: &Regions) -> Vec<(Span, Kind)> {
+fn host_column(pieces: &Pieces<'_>, snapshot: &Snapshot, regions: &Regions) -> Vec<(Span, Kind)> {
+    let host = |piece: &Piece<'_>| piece.mapping.host();
     let image = joined(&snapshot.image);
     let tables = joined(&snapshot.tables);
-    let spans = pieces.iter().map(|piece| piece.mapping.host());
+    let spans = pieces.all().map(host);
     let spans = spans
         .chain(image.iter().copied())
         .chain(tables.iter().copied());
     let edges = edges(spans.chain(regions.list().iter().map(|region| region.span)));
-    let parts = column(&edges, |span| {
+    let parts = column(&edges, pieces.between(&edges, host), |span, mapped| {
         let is_in = |spans: &[Span]| spans.iter().any(|of| of.shared(span).is_some());
-        let of = of_pieces(pieces, |piece| piece.mapping.host(), span);
+        let nobody = mapped.drawn.is_empty() && mapped.others == 0;
         let region = regions.at(span.start);
         let (kind, name) = match region.map(|region| (region.kind, region.name.clone())) {
             _ if is_in(&image) => ("image", Some("the hypervisor's image".into())),
@@ -139,13 +193,45 @@ fn host_column(pieces: &[Piece<'_>], snapshot: &Snapshot, regions: &Regions) -> 
             Some((RegionKind::Ram, name)) => ("ram", Some(name)),
             Some((RegionKind::Rom, name)) => ("rom", Some(name)),
             Some((RegionKind::Device, name)) => ("device", Some(name)),
-            None if of.is_empty() => ("gap", None),
+            None if nobody => ("gap", None),
             None if regions.is_empty() => ("unknown", None),
             None => ("unknown", Some("nothing that the machine has".into())),
         };
-        (kind, name, of)
+        match mapped.drawn.is_empty() && mapped.others > 0 {
+            true => ("undrawn", name),
+            false => (kind, name),
+        }
     });
-    devices_together(parts)
+    undrawn_together(devices_together(parts), pieces, host)
+}
+
+/// The same with very many mapped parts that lost their bands drawn as one, with what lies between them.
+fn undrawn_together(
+    parts: Vec<(Span, Kind)>,
+    pieces: &Pieces<'_>,
+    side: impl Fn(&Piece<'_>) -> Span,
+) -> Vec<(Span, Kind)> {
+    let undrawn = |(_, (kind, ..)): &(Span, Kind)| *kind == "undrawn";
+    let nobody =
+        |part: &(Span, Kind)| part.1.2.is_empty() && !["image", "tables"].contains(&part.1.0);
+    let mut together = Vec::new();
+    for group in parts.chunk_by(|one, other| nobody(one) && nobody(other)) {
+        let first = group.iter().position(undrawn);
+        let last = group.iter().rposition(undrawn);
+        let several = group.iter().filter(|part| undrawn(part)).count() > NAMED;
+        let (Some(first), Some(last), true) = (first, last, several) else {
+            together.extend_from_slice(group);
+            continue;
+        };
+        let span = Span::between(group[first].0.start, group[last].0.end());
+        let within = pieces.others.iter();
+        let within = within.filter(|piece| side(piece).shared(span).is_some());
+        let label = format!("{} parts", within.count());
+        together.extend_from_slice(&group[..first]);
+        together.push((span, ("undrawn", Some(label), Vec::new())));
+        together.extend_from_slice(&group[last + 1..]);
+    }
+    together
 }
 
 /// The same with devices that nobody reaches drawn as one where they lie side by side.
@@ -180,12 +266,17 @@ fn one_part(group: &[(Span, Kind)]) -> (Span, Kind) {
     (span, ("device", Some(label), Vec::new()))
 }
 
-/// Cuts all addresses from the first edge to the last at each edge, and joins neighbours that are alike.
-fn column(edges: &[u64], what: impl Fn(Span) -> Kind) -> Vec<(Span, Kind)> {
+/// Names what lies between each edge and the next, and joins neighbours that are alike.
+fn column(
+    edges: &[u64],
+    mapped: Vec<Mapped>,
+    name: impl Fn(Span, &Mapped) -> (&'static str, Option<String>),
+) -> Vec<(Span, Kind)> {
     let mut parts: Vec<(Span, Kind)> = Vec::new();
-    for pair in edges.windows(2) {
+    for (pair, mapped) in edges.windows(2).zip(mapped) {
         let span = Span::between(pair[0], pair[1]);
-        let kind = what(span);
+        let (what, label) = name(span, &mapped);
+        let kind = (what, label, mapped.drawn);
         match parts.last_mut() {
             Some((before, same)) if *same == kind => {
                 *before = Span::between(before.start, span.end());
@@ -234,13 +325,6 @@ fn joined(spans: &[Span]) -> Vec<Span> {
         }
     }
     joined
-}
-
-/// The pieces that have a span.
-fn of_pieces(pieces: &[Piece<'_>], side: impl Fn(&Piece<'_>) -> Span, span: Span) -> Vec<usize> {
-    let pieces = pieces.iter().enumerate();
-    let of = pieces.filter(|(_, piece)| side(piece).shared(span).is_some());
-    of.map(|(nth, _)| nth).collect()
 }
 
 /// The parts that a span takes up: the first, and the one behind the last.

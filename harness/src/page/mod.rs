@@ -6,18 +6,22 @@
 //! when it is written, and set as text when it is shown.
 
 mod audits;
+mod bounds;
 pub mod data;
 mod exits;
+mod facts;
 mod follow;
 mod grid;
 mod html;
 mod log;
 mod map;
+mod rows;
 mod run;
 mod texts;
 
 use crate::error::Error;
 use crate::records::{BOOTED, EVENTS};
+use bounds::Room;
 use data::Page;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,9 +35,6 @@ pub const RUN_PAGE: &str = "page.html";
 
 /// The page of a matrix, in its folder.
 pub const MATRIX_PAGE: &str = "index.html";
-
-/// About how many bytes of a run's page may be lines of its log.
-const ROOM_OF_A_RUN: usize = 700_000;
 
 /// Makes the page of the run or the matrix in a folder, and writes it there; the page's path. `program` is what
 /// one types to start the harness, for the commands on the page.
@@ -71,9 +72,9 @@ pub fn write(dir: &Path, program: &str) -> Result<PathBuf, Error> {
 ///
 /// The records cannot be read.
 pub fn of_run(dir: &Path, program: &str) -> Result<Page, Error> {
-    let mut page = Page::new(program);
+    let mut page = Page::new(program, dir);
     let mut texts = Texts::default();
-    let run = run::read(dir, None, ROOM_OF_A_RUN, &mut texts, &mut page)?;
+    let run = run::read(dir, None, Room::of_a_run(), &mut texts, &mut page)?;
     page.runs.push(run);
     page.texts = texts.list();
     Ok(page)

@@ -1,19 +1,20 @@
 //! A run of a page, taken from its folder.
 
-use super::data::{Audit, Cause, Page, Run, Sign, Timeline};
+use super::bounds::{self, Room};
+use super::data::{self, Audit, ByHand, Cause, Page, Run, Sign, Timeline};
 use super::exits::Placing;
+use super::facts::{booted_facts, facts};
 use super::follow::{Follower, Wanted, micros};
 use super::texts::{Id, Texts};
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::files;
 use crate::judge::audit::Expected;
-use crate::judge::results::Outcome;
 use crate::judge::trial::each_event;
 use crate::judge::verdict::{Blame, Verdict};
 use crate::judge::witness::{self, Format};
 use crate::judge::{By, StorySpec};
-use crate::records::asked::{Asked, typed};
+use crate::records::asked::Asked;
 use crate::records::report::Report;
 use crate::records::version::StoryFile;
 use crate::records::{self, Booted, EVENTS, REGISTERS, STORY, VERDICT, packed, replay};
@@ -38,7 +39,7 @@ pub struct Known<'a> {
     pub report: &'a Report,
 }
 
-/// Reads a run out of its folder. Of its log there will be about `room` bytes.
+/// Reads a run out of its folder, as much of it as there is room for.
 ///
 /// # Errors
 ///
@@ -46,7 +47,7 @@ pub struct Known<'a> {
 pub fn read(
     dir: &Path,
     known: Option<Known<'_>>,
-    room: usize,
+    room: Room,
     texts: &mut Texts,
     page: &mut Page,
 ) -> Result<Run, Error> {
@@ -70,18 +71,21 @@ pub fn read(
         .as_ref()
         .err()
         .map(|error| texts.block(&error.to_string()));
-    let seen = follow(dir, &booted, spec, report, texts, page)?;
-    run.log = seen.lines.finish(room, texts);
+    let seen = follow(dir, &booted, spec, report, room, texts, page)?;
+    run.log = seen.lines.finish(room.log, texts);
     run.timeline = Timeline {
         awaited: run.timeline.awaited,
         ..seen.timeline
     };
-    forget_lines_left_out(&mut run);
     run.audits = seen.audits;
     run.cause = cause(report, seen.cause, &run.audits, texts);
+    bounds::bound(&mut run, room, seen.audits_left_out, texts);
+    forget_lines_left_out(&mut run);
     run.registers = small(&dir.join(REGISTERS)).map(|text| texts.block(&text));
     run.facts.extend(booted_facts(&booted, texts));
-    run.commands = commands(dir, page, &booted, &run, texts);
+    run.commands = commands(page, &booted, &run, texts);
+    run.folder = Some(texts.line(&folder(dir, page)));
+    run.by_hand = by_hand(dir, texts);
     Ok(run)
 }
 
@@ -121,9 +125,11 @@ pub fn of_report(id: &str, machine: &str, report: &Report, texts: &mut Texts) ->
         cause: cause(report, None, &[], texts),
         facts: facts(report, texts),
         commands: Vec::new(),
+        folder: None,
+        by_hand: ByHand::default(),
         stopped_at: whereabouts,
         registers: None,
-        log: super::data::Log::default(),
+        log: data::Log::default(),
         timeline: Timeline {
             end: micros(report.seconds),
             awaited: awaited.filter(|_| report.blame != Blame::Nobody),
@@ -149,6 +155,7 @@ fn follow(
     booted: &Booted,
     spec: Option<&StorySpec>,
     report: &Report,
+    room: Room,
     texts: &mut Texts,
     page: &mut Page,
 ) -> Result<super::follow::Seen, Error> {
@@ -166,6 +173,7 @@ fn follow(
         by: &by,
         cause: cause_line(report),
         expected,
+        room,
     };
     let log = packed::read(dir, witness::FILE, LOG).unwrap_or_default();
     let placing = Placing::read(format(booted.arch), &log);
@@ -209,7 +217,7 @@ fn cause(
         return Some(Cause {
             text: audit.breaches[0],
             look_at: texts.line("the memory map or the registers of that audit"),
-            line: Some(audit.line),
+            line: audit.line,
         });
     }
     let Some(cause) = &report.cause else {
@@ -231,139 +239,82 @@ fn cause(
 
 /// A link to a line that the page leaves out would lead nowhere.
 fn forget_lines_left_out(run: &mut Run) {
-    let log = &run.log;
-    for step in &mut run.timeline.steps {
-        step.line = step.line.filter(|&line| log.has(line));
-    }
-}
-
-fn facts(report: &Report, texts: &mut Texts) -> Vec<[Id; 2]> {
-    let mut facts = Vec::new();
-    let mut fact = |what: &str, text: String| facts.push([texts.line(what), texts.line(&text)]);
-    let (reached, total) = (report.steps.len(), report.steps_total);
-    fact("steps", format!("{reached} of {total}"));
-    if let Some(last) = report.steps.last() {
-        fact(
-            "last step reached",
-            format!("{} ({})", last.step, last.line),
-        );
-    }
-    if let Some(awaited) = &report.awaited {
-        fact(
-            "step awaited",
-            format!("{}, /{}/", awaited.step, awaited.pattern),
-        );
-    }
-    for strand in &report.strands {
-        let due = strand
-            .due
-            .as_ref()
-            .map_or("complete".into(), |due| format!("{due} is due"));
-        let (reached, total) = (strand.reached, strand.total);
-        fact(
-            "strand",
-            format!("{}, {reached} of {total}, {due}", strand.strand),
-        );
-    }
-    let ok = report
-        .results
-        .iter()
-        .filter(|result| result.outcome == Outcome::Ok)
-        .count();
-    if !report.results.is_empty() {
-        fact("results", format!("{ok} of {} ok", report.results.len()));
-    }
-    for result in report
-        .results
-        .iter()
-        .filter(|result| result.outcome != Outcome::Ok)
+    let timeline = &mut run.timeline;
+    let steps = timeline.steps.iter_mut().map(|step| &mut step.line);
+    let marks = timeline.marks.iter_mut().chain(&mut timeline.typed);
+    let audits = run.audits.iter_mut().map(|audit| &mut audit.line);
+    let cause = run.cause.iter_mut().map(|cause| &mut cause.line);
+    for line in steps
+        .chain(marks.map(|(_, line)| line))
+        .chain(audits)
+        .chain(cause)
     {
-        let said = result.line.as_deref().unwrap_or("no line of its own came");
-        fact(
-            "result",
-            format!("{}, {}: {said}", result.name, result.outcome),
-        );
+        *line = line.filter(|&line| run.log.has(line));
     }
-    if let Some(end) = &report.machine_end {
-        fact("end of the machine", end.to_string());
-    }
-    if let Some(account) = &report.witness {
-        let (npf, calls, other) = (account.npf, account.hypercall, account.other);
-        fact(
-            "exits in QEMU's log",
-            format!("{npf} page faults, {calls} calls, {other} others"),
-        );
-    }
-    if let Some(audit) = &report.audit {
-        let (count, longest) = (audit.snapshots, audit.longest_ms);
-        fact("audits", format!("{count}, at most {longest:.1} ms each"));
-    }
-    for note in &report.notes {
-        fact("note", note.clone());
-    }
-    if let Some(qemu) = &report.qemu {
-        fact("QEMU", qemu.clone());
-    }
-    facts
 }
 
-fn booted_facts(booted: &Booted, texts: &mut Texts) -> Vec<[Id; 2]> {
-    let files = [
-        ("hypervisor", Some(&booted.hypervisor)),
-        ("guest", booted.guest.as_ref()),
-        ("second guest", booted.second.as_ref()),
-        ("firmware", booted.firmware.as_ref()),
-    ];
-    let files = files
-        .into_iter()
-        .filter_map(|(what, file)| Some((what, file?)));
-    files
-        .map(|(what, file)| {
-            let hash: String = file.sha256.chars().take(16).collect();
-            let text = format!("{} (sha256 {hash}…)", file.file.display());
-            [texts.line(what), texts.line(&text)]
-        })
-        .collect()
-}
-
-fn commands(
-    dir: &Path,
-    page: &Page,
-    booted: &Booted,
-    run: &Run,
-    texts: &mut Texts,
-) -> Vec<[Id; 2]> {
-    let program = &page.program;
-    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let folder = typed(dir.as_os_str());
-    let mut commands = Vec::new();
+fn commands(page: &Page, booted: &Booted, run: &Run, texts: &mut Texts) -> Vec<[Id; 2]> {
     let usual = Asked::of(&booted.scenario, texts.text(run.machine));
-    let again = booted.asked.as_ref().unwrap_or(&usual).command(program);
-    commands.extend(again.map(|again| ("run it again", again)));
-    commands.push((
-        "judge the records again",
-        format!("{program} judge {folder}"),
-    ));
-    if !run.audits.is_empty() {
-        commands.push((
-            "what the machine held, as a table",
-            format!("{program} audit {folder}"),
-        ));
-    }
-    let command = small(&dir.join(COMMAND)).unwrap_or_default();
-    let by_hand = command
-        .lines()
-        .find(|line| !line.is_empty() && !line.starts_with('#'));
-    commands.extend(by_hand.map(|line| {
-        (
-            "the same machine by hand, its console on the terminal",
-            line.to_owned(),
-        )
-    }));
+    let again = booted.asked.as_ref().unwrap_or(&usual);
+    let again = again.command(&page.program);
+    let commands: Vec<_> = again
+        .map(|again| ("run it again", again))
+        .into_iter()
+        .collect();
     let commands = commands.into_iter();
     commands
         .map(|(what, command)| [texts.line(what), texts.command(&command)])
         .collect()
+}
+
+/// The folder of a run's files, as it is called from that of the page.
+fn folder(dir: &Path, page: &Page) -> String {
+    let dir = data::whole(dir);
+    let within = dir.strip_prefix(&page.folder);
+    within.unwrap_or(&dir).display().to_string()
+}
+
+/// How to start the same machine by hand. The records begin with a note where that is no longer possible.
+fn by_hand(dir: &Path, texts: &mut Texts) -> ByHand {
+    const HEADING: &str = "# by hand";
+    let Some(said) = small(&dir.join(COMMAND)) else {
+        return ByHand::default();
+    };
+    let note = said.lines().take_while(|line| {
+        line.is_empty() || (line.starts_with('#') && !line.starts_with(HEADING))
+    });
+    let note = note.map(|line| line.trim_start_matches('#').trim());
+    let note: Vec<_> = note.filter(|line| !line.is_empty()).collect();
+    if !note.is_empty() {
+        return ByHand {
+            command: None,
+            note: Some(texts.block(&note.join("\n"))),
+        };
+    }
+    let command = said
+        .lines()
+        .find(|line| !line.is_empty() && !line.starts_with('#'));
+    let Some(command) = command else {
+        return ByHand::default();
+    };
+    if command.contains(" -kernel kernel ") && !dir.join("kernel").is_file() {
+        return ByHand {
+            command: None,
+            note: Some(texts.line("What it boots is not in its folder any more.")),
+        };
+    }
+    // The page knows the folder, which may have been moved.
+    const IN_THE_FOLDER: &str = "TMPDIR=. ";
+    let inside = command.split_once(&format!(" && {IN_THE_FOLDER}"));
+    let command = inside
+        .filter(|(folder, _)| folder.starts_with("cd "))
+        .map_or(command.to_owned(), |(_, rest)| {
+            format!("{IN_THE_FOLDER}{rest}")
+        });
+    ByHand {
+        command: Some(texts.command(&command)),
+        note: None,
+    }
 }
 
 /// A small file's text, if there is one.

@@ -10,4 +10,4 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod tap;
-mod words;
+pub(crate) mod words;

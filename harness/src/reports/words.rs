@@ -19,7 +19,7 @@ pub(super) const FLAKY_FAILS: &str =
     "it passed only after the set-up had failed it, and flaky cases fail this matrix";
 
 /// Whether a case fails its matrix, with what came of it.
-pub(super) fn fails(results: &Results, case: &CaseResult) -> bool {
+pub(crate) fn fails(results: &Results, case: &CaseResult) -> bool {
     match case.outcome {
         Outcome::Passed | Outcome::NotRun => false,
         Outcome::Flaky => results.flaky_fails,
@@ -28,7 +28,7 @@ pub(super) fn fails(results: &Results, case: &CaseResult) -> bool {
 }
 
 /// Why there is no run of a case to tell of.
-pub(super) fn without_a_run(case: &CaseResult) -> &'static str {
+pub(crate) fn without_a_run(case: &CaseResult) -> &'static str {
     if case.outcome == Outcome::NotRun {
         NOT_RUN
     } else {

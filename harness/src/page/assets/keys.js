@@ -2,6 +2,7 @@
 
 const KEYS = [
   ["j  k", "next and previous run (in the list of cases: case)"],
+  ["n  p", "next and previous of those that did not pass"],
   ["Enter", "open"],
   ["Esc", "back to all cases; close; leave a field"],
   ["/", "filter"],
@@ -22,47 +23,96 @@ el("form", { method: "dialog" }, el("button", { class: "tool" }, "Close")));
 let current = {};
 
 function show() {
+  untell();
+  try {
+    showPlace();
+  } catch (error) {
+    main.replaceChildren();
+    const notice = unwell(error);
+    if (current.run !== undefined && data.matrix) notice.append(el("a", { href: "#" }, "All cases"));
+  }
+}
+
+function showPlace() {
+  const before = current;
   const { run, part } = route();
-  tip.hidden = true;
+  current = { shown: true, run };
   if (run === undefined) {
-    if (current.run !== undefined || !current.shown) showGrid();
-    const from = current.run;
-    current = { shown: true };
-    if (from !== undefined) {
-      scrollTo(0, 0);
-      focusCase(from);
-    }
+    if (before.shown && before.run === undefined) return scrollTo({ top: 0, behavior: moving() });
+    showGrid();
+    if (before.run === undefined) return;
+    scrollTo(0, grid.scroll);
+    focusCase(before.run);
     return;
   }
-  const fresh = current.run !== run;
+  const fresh = before.run !== run;
   if (fresh) {
     showRun(run);
     scrollTo(0, 0);
-    if (current.shown) main.focus({ preventScroll: true });
+    if (before.shown) main.focus({ preventScroll: true });
     say(document.title);
+  } else if (part === undefined) {
+    scrollTo({ top: 0, behavior: moving() });
   }
-  current = { shown: true, run };
-  if (part === undefined) return;
-  if (/^\d+$/.test(part)) byId("log").find(Number(part));
-  else byId(part)?.scrollIntoView({ behavior: fresh ? "auto" : moving() });
+  if (part !== undefined) showPart(part, fresh);
 }
 
-// Where one came from.
+function showPart(part, fresh) {
+  if (/^\d+$/.test(part)) return byId("log").find(Number(part));
+  const [name, nth] = part.split("/");
+  if (nth !== undefined) showAudit(Number(nth) - 1);
+  byId(name)?.scrollIntoView({ behavior: fresh ? "auto" : moving() });
+}
+
+// A link to where one is already changes no address; it leads there all the same.
+function follow(href) {
+  if (new URL(href, location.href).hash === location.hash) show();
+  else location.hash = href;
+}
+
+addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='#']");
+  if (!link || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (link.matches(".failure, .chip")) {
+    grid.from = link.matches(".failure") ? "failure" : "chip";
+    grid.scroll = scrollY;
+  }
+  if (new URL(link.getAttribute("href"), location.href).hash !== location.hash) return;
+  event.preventDefault();
+  show();
+});
+
+// Where one came from: the list, or the grid, which is unfolded for it.
 function focusCase(run) {
-  const href = linkTo(data.runs[run]);
-  const links = [...main.querySelectorAll("a.chip")];
-  links.find((link) => link.getAttribute("href") === href)?.focus();
+  const all = [...main.querySelectorAll("a.failure, a.chip")].filter((link) => link.getAttribute("href") === linkTo(data.runs[run]));
+  const links = all.filter((link) => link.offsetParent);
+  const folded = all[0]?.closest("tr")?.fold;
+  if (links.length > 0) return (links.find((link) => link.matches(`.${grid.from}`)) ?? links[0]).focus();
+  if (!folded || grid.unfolded.has(folded.prefix)) return;
+  grid.unfolded.add(folded.prefix);
+  showGrid();
+  focusCase(run);
 }
 
 function go(by) {
   if (!data.matrix) return;
-  if (current.run !== undefined) {
-    const [before, after] = neighbours(current.run);
-    const next = by < 0 ? before : after;
-    if (next !== undefined) location.hash = linkTo(data.runs[next]);
-    return;
-  }
-  const links = [...main.querySelectorAll("a.failure, a.chip")].filter((link) => link.offsetParent);
+  if (current.run !== undefined) return goTo(neighbours(current.run), by);
+  move("a.failure, a.chip, button.fold", by);
+}
+
+function goToFailure(by) {
+  if (!data.matrix) return;
+  if (current.run !== undefined) return goTo(around(failedRuns(), current.run), by);
+  move("a.failure", by);
+}
+
+function goTo([before, after], by) {
+  const next = by < 0 ? before : after;
+  if (next !== undefined) follow(linkTo(data.runs[next]));
+}
+
+function move(selector, by) {
+  const links = [...main.querySelectorAll(selector)].filter((link) => link.offsetParent);
   const at = links.indexOf(document.activeElement);
   links[Math.min(Math.max(at < 0 ? 0 : at + by, 0), links.length - 1)]?.focus();
 }
@@ -77,15 +127,18 @@ function onlyFailures() {
 }
 
 function part(name) {
-  if (current.run !== undefined && byId(name)) location.hash = linkTo(data.runs[current.run], name);
+  if (current.run !== undefined && byId(name)) follow(linkTo(data.runs[current.run], name));
 }
 
 const ACTS = {
-  j: () => go(1), k: () => go(-1), "/": () => filterField()?.focus(), f: onlyFailures, t: nextTheme,
+  j: () => go(1), k: () => go(-1), n: () => goToFailure(1), p: () => goToFailure(-1), "/": () => filterField()?.focus(), f: onlyFailures, t: nextTheme,
   1: () => part("timeline"), 2: () => part("memory"), 3: () => part("log"),
   "[": () => byId("memory")?.step(-1), "]": () => byId("memory")?.step(1),
   "?": () => (help.open ? help.close() : help.showModal()),
-  Escape: () => { if (data.matrix && current.run !== undefined) location.hash = ""; },
+  Escape: () => {
+    if (toldOf) untell();
+    else if (data.matrix && current.run !== undefined) follow("#");
+  },
 };
 
 addEventListener("keydown", (event) => {

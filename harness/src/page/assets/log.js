@@ -15,15 +15,17 @@ const log = { hidden: new Set(), filter: "" };
 
 // Numbers count the lines that are left out, so that a link stays what it is.
 function numberOf(run, at) {
-  const [from, count] = run.log.left_out ?? [Infinity, 0];
-  return at < from ? at : at + count;
+  return run.log.left_out.reduce((number, [from, count]) => (from <= at ? number + count : number), at);
 }
 
 function placeOf(run, number) {
-  const [from, count] = run.log.left_out ?? [Infinity, 0];
-  if (number < from) return number < run.log.texts.length ? number : undefined;
-  if (number < from + count || number - count >= run.log.texts.length) return undefined;
-  return number - count;
+  let before = 0;
+  for (const [from, count] of run.log.left_out) {
+    if (number < from + before) break;
+    before += count;
+    if (number < from + before) return undefined;
+  }
+  return number - before < run.log.texts.length ? number - before : undefined;
 }
 
 function logOf(run) {
@@ -47,17 +49,19 @@ function logOf(run) {
   for (const step of run.timeline.steps) {
     if (step.line !== null) stepsAt.set(step.line, [...(stepsAt.get(step.line) ?? []), text(step.name)]);
   }
+  const gaps = new Map(run.log.left_out.map(([at, count]) => [at, leftOut(run, count)]));
   const rows = [];
   let block;
   for (let at = 0; at < run.log.texts.length; at += 1) {
-    if (run.log.left_out?.[0] === at) list.append(leftOut(run));
-    if (at % BLOCK === 0 || run.log.left_out?.[0] === at) list.append(block = el("div", { class: "block", role: "presentation" }));
+    const gap = gaps.get(at);
+    if (gap) list.append(gap);
+    if (at % BLOCK === 0 || gap) list.append(block = el("div", { class: "block", role: "presentation" }));
     const row = lineOf(run, at, stepsAt);
     rows.push(row);
     block.append(row);
     block.style.containIntrinsicSize = `auto ${block.childElementCount * LINE}px`;
   }
-  if (run.log.left_out?.[0] === run.log.texts.length) list.append(leftOut(run));
+  if (gaps.has(run.log.texts.length)) list.append(gaps.get(run.log.texts.length));
   const section = el("section", { class: "log", id: "log", "aria-labelledby": "log-title" },
     el("div", { class: "tools" }, el("h2", { id: "log-title" }, "Log"), present.map(toggle), filter, shown),
     rows.length > 0 ? list : el("p", { class: "muted" }, "There are no lines."));
@@ -76,20 +80,30 @@ function logOf(run) {
     shown.textContent = count === rows.length ? many(count, "line") : `${count.toLocaleString("en")} of ${many(rows.length, "line")}`;
   }
 
-  // Shows a line, even one that is filtered out.
+  // Shows a line, even one that is filtered out; where there is none, it says so at the place where it would be.
   function find(number) {
+    list.querySelector(".lost")?.remove();
     list.querySelector(".target")?.classList.remove("target");
     const at = placeOf(run, number);
-    if (at === undefined) return say(`Line ${number} is not on this page`);
+    if (at === undefined) return lost(number);
     const row = rows[at];
     row.hidden = false;
     row.classList.add("target");
     row.scrollIntoView({ block: "center", behavior: "auto" });
     row.querySelector("a").focus({ preventScroll: true });
   }
+
+  function lost(number) {
+    const gap = run.log.left_out.findLast(([from]) => from + numberOf(run, from - 1) - (from - 1) <= number);
+    const notice = el("p", { class: "notice target lost", role: "status" }, `Line ${number} is not on this page.`);
+    if (gap) gaps.get(gap[0]).after(notice);
+    else list.prepend(notice);
+    notice.scrollIntoView({ block: "center", behavior: "auto" });
+    say(notice.textContent);
+  }
 }
 
-function lineOf(run, at, stepsAt) {
+function lineOf(run, at, stepsAt = new Map()) {
   const number = numberOf(run, at);
   const source = run.log.sources[at];
   const time = run.log.times[at];
@@ -99,7 +113,6 @@ function lineOf(run, at, stepsAt) {
     when, el("span", { class: "from" }, SOURCES[source][0]), el("span", { class: "says" }, text(run.log.texts[at]), steps));
 }
 
-function leftOut(run) {
-  const [, count] = run.log.left_out;
+function leftOut(run, count) {
   return el("p", { class: "notice", role: "listitem" }, `${many(count, "line")} left out here: this page is kept small. The run's folder has them all, in console.log and events.jsonl${data.matrix ? `, and \`${data.program} page FOLDER\` makes a page with more of them` : ""}.`);
 }

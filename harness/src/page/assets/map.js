@@ -3,8 +3,8 @@
 // A part's height tells its size, in powers of two: 4 KiB beside 128 MiB stay readable. What nobody reaches and
 // nobody needs to keep from the guest is only named.
 function heightOf(part, reached) {
-  if (part.kind === "gap") return 24;
-  if (!reached && !["image", "tables"].includes(part.kind)) return 36;
+  if (part.kind === "gap") return 22;
+  if (!reached && !["image", "tables"].includes(part.kind)) return 18;
   return Math.min(36 + 5 * Math.max(Math.log2(part.size / 4096), 0), 116);
 }
 
@@ -22,14 +22,16 @@ function mapFigure(map, chosen) {
     const guest = place(map, "guest");
     const host = place(map, "host");
     const height = Math.max(guest.height, host.height);
-    // Each column lies where its bands are as level as they can be.
-    const slope = host.middle - guest.middle;
+    // Each column lies where its bands are as level as they can be; a short one is looked for at the top.
+    const slope = guest.height < host.height / 2 ? 0 : host.middle - guest.middle;
     shift(guest, top + Math.min(Math.max(slope, 0), height - guest.height));
     shift(host, top + Math.min(Math.max(-slope, 0), height - host.height));
     parts.push(title(0, column, "guest-physical"), title(width - column, column, "host-physical"));
     map.bands.forEach((band, nth) => parts.push(bandOf(band, nth, guest, host, column, width)));
-    map.guest.forEach((part, nth) => parts.push(partOf(part, 0, column, guest, nth, mapped(map, "guest", nth))));
-    map.host.forEach((part, nth) => parts.push(partOf(part, width - column, column, host, nth, mapped(map, "host", nth))));
+    for (const [side, at, places] of [["guest", 0, guest], ["host", width - column, host]]) {
+      const named = new Set();
+      map[side].forEach((part, nth) => parts.push(partOf(part, at, column, places, nth, mapped(map, side, nth), named)));
+    }
     const room = height + top + 10;
     picture.setAttribute("viewBox", `0 0 ${width} ${room}`);
     picture.setAttribute("height", room);
@@ -49,7 +51,12 @@ function mapFigure(map, chosen) {
     const label = bad ? `${band.access} \u2717` : band.access;
     const [x, y] = [left + label.length * 4.2 + 18, (a + b) / 2];
     const words = bandWords(band);
-    const group = svg("g", { class: `band ${kind}`, click: () => chosen(nth) },
+    const act = (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      chosen(nth);
+    };
+    const group = svg("g", { class: `band ${kind}`, tabindex: "0", role: "button", "aria-label": words, click: () => chosen(nth), keydown: act },
       svg("path", { class: "fill", d: shape }), svg("path", { class: "texture", d: shape, fill: `url(#${bad ? "bad" : `of-${band.access}`})` }),
       svg("rect", { class: "plate", x: x - label.length * 4.2 - 6, y: y - 10, width: label.length * 8.400 + 12, height: 20, rx: 10 }),
       svg("text", { x, y: y + 4, "text-anchor": "middle" }, label));
@@ -81,22 +88,31 @@ function title(x, column, words) {
   return svg("text", { class: "lane", x: x + column / 2, y: 14, "text-anchor": "middle" }, words);
 }
 
-function partOf(part, x, column, places, nth, bands) {
+// A part that nobody reaches is a line; what is named above it already has its address alone.
+function partOf(part, x, column, places, nth, bands, named) {
   const [y, height] = [places.tops[nth], places.heights[nth]];
   const bad = bands.some((band) => band.breaches.length > 0);
   const group = svg("g", { class: `part ${part.kind}${bands.length > 0 ? " reached" : ""}${bad ? " bad" : ""}` });
-  const name = { gap: "nothing", declared: "declared, not mapped" }[part.kind];
-  const label = part.label === null ? name ?? part.kind : part.kind === "declared" ? `${text(part.label)}: not mapped` : text(part.label);
-  const fits = (words, size) => (words.length * size > column - 14 ? `${words.slice(0, Math.max(Math.floor((column - 14) / size) - 1, 1))}\u2026` : words);
-  tipOf(group, `${label}: ${part.start}..${part.end}, ${bytes(part.size)}`);
+  const name = { gap: "nothing", declared: "declared, not mapped", undrawn: "mapped, not drawn" }[part.kind];
+  const label = part.label === null ? name ?? part.kind : text(part.label) + ({ declared: ": not mapped", undrawn: ": mapped, not drawn" }[part.kind] ?? "");
+  const fits = (words, size, room = column - 14) => (words.length * size > room ? `${words.slice(0, Math.max(Math.floor(room / size) - 1, 1))}\u2026` : words);
+  partly(group, `${label}: ${part.start}..${part.end}, ${bytes(part.size)}`);
   if (part.kind === "gap") {
     group.append(svg("path", { d: `M${x + column / 2} ${y + 3}V${y + height - 3}` }),
-      svg("text", { x: x + column / 2 + 8, y: y + 16 }, fits(bytes(part.size), 13)));
+      svg("text", { x: x + column / 2 + 8, y: y + 15 }, fits(bytes(part.size), 13)));
     return group;
   }
   group.append(svg("rect", { x: x + 0.5, y: y + 0.500, width: column - 1, height: height - 1, rx: 4 }));
-  group.append(svg("text", { class: "name", x: x + 8, y: y + 16 }, fits(label, 7)));
-  group.append(svg("text", { class: "address", x: x + 8, y: y + 29 }, fits(`${part.start}  ${bytes(part.size)}`, 6.400)));
+  if (height > 20) {
+    group.append(svg("text", { class: "name", x: x + 8, y: y + 16 }, fits(label, 7)));
+    group.append(svg("text", { class: "address", x: x + 8, y: y + 29 }, fits(`${part.start}  ${bytes(part.size)}`, 6.400)));
+    return group;
+  }
+  const size = bytes(part.size);
+  const rest = column - size.length * 6.400 - 26;
+  const first = named.has(label) || rest < 60 ? svg("text", { class: "address", x: x + 8, y: y + 13 }, fits(part.start, 6.400, rest)) : svg("text", { class: "name idle", x: x + 8, y: y + 13 }, fits(label, 6.600, rest));
+  named.add(label);
+  group.append(first, svg("text", { class: "address", x: x + column - 8, y: y + 13, "text-anchor": "end" }, size));
   return group;
 }
 

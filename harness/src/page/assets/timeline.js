@@ -7,7 +7,7 @@ let held = null;
 addEventListener("pointermove", (event) => held?.move(event));
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, (event) => held?.end(event));
 
-const WHO = { firmware: "firmware", hypervisor: "hypervisor", guest: "guest", machine: "the machine's programs", start: "before the first line" };
+const WHO = { firmware: "firmware", hypervisor: "hypervisor", guest: "guest", machine: "the machine's programs", several: "several in turn", start: "before the first line" };
 
 function timelineOf(run) {
   const time = run.timeline;
@@ -118,7 +118,10 @@ function timelineOf(run) {
     }
     picture.setAttribute("viewBox", `0 0 ${width} ${y}`);
     picture.setAttribute("height", y);
+    // What had the focus has it again, if it is still to be seen.
+    const had = picture.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     picture.replaceChildren(...parts);
+    if (had !== null) [...picture.querySelectorAll("[aria-label]")].find((one) => one.getAttribute("aria-label") === had)?.focus({ preventScroll: true });
     span.textContent = from <= 0 && to >= whole[1] ? moment(time.end, 100) : `${moment(from, (to - from) / 200)} to ${moment(to, (to - from) / 200)}`;
   }
 }
@@ -128,15 +131,14 @@ function summary(run) {
   return `${phases.join(", ")}; ${many(run.timeline.steps.length, "step")}; arrows move, plus and minus zoom, 0 shows all`;
 }
 
-// A mark that leads to its line in the log.
-function linked(mark, run, line, words) {
-  tipOf(mark, words);
-  if (line === null || line === undefined) return mark;
-  return svg("a", { href: linkTo(run, line), tabindex: "-1", "aria-label": words }, mark);
+// A mark that leads to its line in the log, or to another part of the page.
+function linked(mark, run, part, words) {
+  if (part === null || part === undefined) return partly(mark, words);
+  return tipOf(svg("a", { href: linkTo(run, part), "aria-label": words }, mark), words);
 }
 
 function lineText(run, line) {
-  const at = placeOf(run, line);
+  const at = line === null ? undefined : placeOf(run, line);
   return at === undefined ? "" : text(run.log.texts[at]);
 }
 
@@ -158,7 +160,7 @@ function phases(parts, x, y, width, run) {
     if (right < 0 || left > width) continue;
     const name = phase.what === null ? WHO[phase.who] : `${phase.who} ${text(phase.what)}`;
     const words = `${name}: ${moment(phase.from)} to ${moment(phase.to)}, ${moment(phase.to - phase.from)}`;
-    parts.push(tipOf(svg("rect", { class: `phase ${phase.who}`, x: left, y, width: Math.max(right - left - 1, 1), height: 24, rx: 3 }), words));
+    parts.push(partly(svg("rect", { class: `phase ${phase.who}`, x: left, y, width: Math.max(right - left - 1, 1), height: 24, rx: 3 }), words));
     const fits = right - left > name.length * 6.6 + 12 ? name : right - left > WHO[phase.who].length * 6.6 + 10 ? WHO[phase.who] : "";
     if (fits) parts.push(svg("text", { class: "inside", x: Math.max(left, 0) + 7, y: y + 16 }, fits));
   }
@@ -183,13 +185,16 @@ function steps(parts, x, y, width, run, from, to) {
     }
     parts.push(linked(mark, run, step.line, words));
   }
-  if (run.timeline.awaited !== null && run.timeline.end <= to) {
+  if (run.timeline.awaited === null) return 52;
+  // It has a row of its own below the names, whatever these are.
+  if (run.timeline.end <= to && run.timeline.end >= from) {
     const at = x(run.timeline.end);
     const words = `awaited: ${text(run.timeline.awaited)}`;
-    parts.push(tipOf(svg("circle", { class: "awaited", cx: at, cy: y + 5, r: 5 }), words));
-    parts.push(svg("text", { class: "awaited", x: at + 4, y: y + 33, "text-anchor": "end" }, words));
+    parts.push(svg("path", { class: "awaits", d: `M${at} ${y + 10}V${y + 49}` }), partly(svg("circle", { class: "awaited", cx: at, cy: y + 5, r: 5 }), words));
+    const before = at > words.length * 6.6 + 8;
+    parts.push(svg("text", { class: "awaited", x: before ? at - 5 : at + 5, y: y + 59, "text-anchor": before ? "end" : "start" }, words));
   }
-  return 52;
+  return 66;
 }
 
 function lines(parts, x, y, width, run) {
@@ -211,14 +216,14 @@ function lines(parts, x, y, width, run) {
 }
 
 // The exits between two events have an order and no times, so they fill the time between these.
-function exits(parts, x, y, width, run) {
+function exits(parts, x, y, width, run, from, to) {
   const { exits: all } = run.timeline;
   if (all.length === 0) return 0;
   const scale = (count) => (count === 0 ? 0 : 5 + 5 * Math.log2(1 + count));
   const most = Math.max(...all.map((one) => scale(one.counts.reduce((a, b) => a + b))));
   for (const one of all) {
     const [left, right] = [Math.max(x(one.from), 0), Math.min(x(one.to), width)];
-    if (right < 0 || left > width) continue;
+    if (one.to < from || one.from > to) continue;
     const each = one.counts.map((count, nth) => count && many(count, ...EXIT_WORDS[nth])).filter(Boolean);
     const words = each.join(", ");
     const total = one.counts.reduce((a, b) => a + b);
@@ -226,7 +231,7 @@ function exits(parts, x, y, width, run) {
     const kind = one.counts[0] > 0 ? "faults" : one.counts[1] + one.counts[2] > 0 ? "calls" : "besides";
     const shape = { x: left, y: y + 36 - height, width: Math.max(right - left - 1, 2), height, rx: 2 };
     const tell = `between ${moment(one.from)} and ${moment(one.to)}, in order only: ${words}`;
-    parts.push(tipOf(svg("rect", { class: `exits ${kind}`, ...shape }), tell));
+    parts.push(partly(svg("rect", { class: `exits ${kind}`, ...shape }), tell));
     const shorter = each.map((_, nth) => each.slice(0, each.length - nth).join(", ") + (nth > 0 ? ", \u2026" : ""));
     const fits = [...shorter, total.toLocaleString("en")].find((label) => right - left > label.length * 5.8 + 10);
     if (fits) parts.push(svg("text", { class: "within", x: left + 5, y: y + 31 }, fits));
@@ -241,8 +246,7 @@ function audits(parts, x, y, width, run) {
     if (at < -8 || at > width + 8) return;
     const bad = audit.breaches.length > 0;
     const mark = svg("path", { class: bad ? "audit bad" : "audit", d: `M${at} ${y}l7 7-7 7-7-7z` });
-    mark.addEventListener("click", () => showAudit(nth));
-    parts.push(linked(mark, run, audit.line, lineText(run, audit.line) || text(audit.moment)));
+    parts.push(linked(mark, run, `memory/${nth + 1}`, lineText(run, audit.line) || text(audit.moment)));
   });
   return 14;
 }
@@ -261,7 +265,8 @@ function legend(time) {
   const items = time.phases.map((phase) => phase.who).filter((who, nth, all) => all.indexOf(who) === nth).map((who) => item(who, WHO[who]));
   const gap = time.not_kept > 0 ? el("p", { class: "notice" }, `The log was longer than what is kept of it: the exits in ${many(time.not_kept, "byte")} of its middle are missing here.`) : null;
   const note = time.exits.length > 0 ? el("p", { class: "muted small" }, "QEMU's log of the exits has no times. A block holds the exits that came between two events which tell how far the log was; within it only their order is known.") : null;
-  return el("div", {}, el("ul", { class: "legend" }, items), note, gap);
+  const less = time.left_out.length > 0 ? el("p", { class: "notice" }, `Left out of the middle, to keep this page small: ${time.left_out.map(text).join(", ")}.`) : null;
+  return el("div", {}, el("ul", { class: "legend" }, items), note, gap, less);
 }
 
 // The same for who reads rather than looks.

@@ -119,6 +119,54 @@ fn of_very_many_mappings_those_with_a_breach_and_the_largest_are_drawn() {
     );
 }
 
+/// What a part is, by an address within it.
+fn kinds(parts: &[Part], addresses: &[u64]) -> Vec<&'static str> {
+    let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap();
+    let has = |part: &&Part, at: u64| (number(&part.start)..number(&part.end)).contains(&at);
+    let kind = |&at: &u64| parts.iter().find(|part| has(part, at)).unwrap().kind;
+    addresses.iter().map(kind).collect()
+}
+
+/// A mapping whose band is left out is mapped all the same.
+#[test]
+fn what_is_mapped_is_never_drawn_as_not_mapped() {
+    for (spacing, undrawn) in [(0x1000, 12), (0x3000, 12)] {
+        // Every other page leads elsewhere, so that no two of them are one mapping.
+        let mapping = |nth: u64| json!({"gpa": 0x8000_0000 + nth * spacing, "hpa": 0x8200_0000 + nth * 0x3000, "size": 0x1000, "access": "rwx"});
+        let mappings: Vec<_> = (0..60).map(mapping).collect();
+        let (snapshot, expected) = (snapshot(json!(mappings)), expected());
+        let regions = Regions::new(snapshot.regions.clone());
+        let map = of(
+            &snapshot,
+            Some(&expected),
+            &regions,
+            &[],
+            &mut Texts::default(),
+        );
+        assert_eq!((map.bands.len(), map.left_out), (BANDS, undrawn));
+        let guest: Vec<_> = (0..60).map(|nth| 0x8000_0000 + nth * spacing).collect();
+        let host: Vec<_> = (0..60).map(|nth| 0x8200_0000 + nth * 0x3000).collect();
+        for (parts, addresses, drawn, free) in [
+            (&map.guest, &guest, "mapped", ["declared", "declared"]),
+            (&map.host, &host, "ram", ["ram", "ram"]),
+        ] {
+            let found = kinds(parts, addresses);
+            assert!(
+                found[..BANDS].iter().all(|kind| *kind == drawn),
+                "{found:?}"
+            );
+            assert!(
+                found[BANDS..].iter().all(|kind| *kind == "undrawn"),
+                "{found:?}"
+            );
+            // What nobody mapped stays what it is.
+            let last = addresses[59];
+            assert_eq!(kinds(parts, &[last + 0x1000, last + 0x8_0000]), free);
+            assert!(parts.len() < 3 * BANDS, "{}", parts.len());
+        }
+    }
+}
+
 #[test]
 fn nothing_is_drawn_of_a_guest_without_a_second_stage() {
     let mut none = snapshot(json!([]));
