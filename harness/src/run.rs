@@ -107,7 +107,7 @@ pub(crate) fn no_thread(error: &io::Error) -> Error {
 /// Does the whole run, on this thread's event loop. Dropping the future ends QEMU.
 pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
     let mut observers = std::mem::take(&mut request.observers);
-    let typist = request.typist.take();
+    let mut typist = request.typist.take();
     let Prepared {
         machine,
         notes,
@@ -131,7 +131,17 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     });
     let trial = Trial::of_run(&scenario.story, &nonce);
     let finished = async {
-        let started = start::start(&launch, limits.timeout).await?;
+        let left = async {
+            match &mut typist {
+                Some(typist) => typist.leaves().await,
+                None => std::future::pending().await,
+            }
+        };
+        let started = tokio::select! {
+            biased;
+            started = start::start(&launch, limits.timeout) => started?,
+            () = left => return Err(session::left_early()),
+        };
         booted.accelerator = started.accelerator;
         dir.write_json(records::BOOTED, &booted);
         session::go(
