@@ -17,6 +17,7 @@ pub mod inputs;
 mod known;
 mod planned;
 pub mod request;
+mod sources;
 
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
