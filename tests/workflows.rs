@@ -1,6 +1,8 @@
 //! The workflows and actions of GitHub: their structure, and that each of their scripts types what the program
 //! understands. The scripts run, with programs that only note how they were called.
 
+#[path = "workflows/action.rs"]
+mod action;
 #[path = "workflows/scripts.rs"]
 mod scripts;
 

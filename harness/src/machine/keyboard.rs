@@ -100,7 +100,7 @@ impl Typist {
                 None => break,
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn early_bytes(&self) -> usize {
