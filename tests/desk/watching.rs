@@ -1,6 +1,7 @@
 //! A project whose machine is a script that is no QEMU, and a harness that watches it.
 
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -62,11 +63,19 @@ impl Watching {
     /// Starts watching a project, and waits until the first runs are over.
     #[track_caller]
     pub fn project(folder: tempfile::TempDir, args: &[&str]) -> Self {
+        let path = std::env::var_os("PATH").unwrap();
+        Self::project_with(folder, args, &path)
+    }
+
+    /// The same, with programs of the test's own in PATH.
+    #[track_caller]
+    pub fn project_with(folder: tempfile::TempDir, args: &[&str], path: &OsStr) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
             .arg("watch")
             .args(args)
             .current_dir(folder.path())
             .env("HARNESS_ROOT", folder.path())
+            .env("PATH", path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -80,7 +80,7 @@ pub async fn build(
     };
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
-        ask_cargo(project, recipe, &stale, progress).await?;
+        ask_cargo(project, recipe, &stale, ask, progress).await?;
     }
     Ok(targets
         .iter()
@@ -101,6 +101,7 @@ async fn ask_cargo(
     project: &Project,
     recipe: &Recipe,
     targets: &[&Target],
+    ask: Ask,
     progress: &Progress,
 ) -> Result<(), Error> {
     let sysroot = sysroot(project).await?;
@@ -121,6 +122,10 @@ async fn ask_cargo(
         running.spawn(async move {
             // Held until the stamp is written, so that it is of what this cargo built.
             let _alone = cargo::alone_in(&folder, &label, &progress).await?;
+            let stamp = Stamp::read(&build.artefact).filter(|_| ask != Ask::Always);
+            if stamp.is_some_and(|stamp| stamp.holds(&build)) {
+                return Ok(()); // another one has built it meanwhile
+            }
             let began = Moment::now(&folder)?;
             cargo::run(command, &label, &progress).await?;
             Stamp::record(&build, began, &sysroot, BTreeMap::new());
