@@ -1,9 +1,15 @@
 //! A machine that waits for gdb, asked by a small client of gdb's protocol; KVM where this computer has it; and
 //! `harness watch`.
 
+#[path = "desk/page.rs"]
+mod page;
 mod support;
 #[path = "desk/watch.rs"]
 mod watch;
+#[path = "desk/watching.rs"]
+mod watching;
+#[path = "desk/workspace.rs"]
+mod workspace;
 
 use harness::judge::event::Event;
 use harness::judge::observer::{Beginning, Observer};

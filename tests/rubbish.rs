@@ -170,7 +170,7 @@ fn all_end_well(bed: &Bed, commands: &[(Vec<OsString>, Option<OsString>)]) {
 
 /// What a command needs besides the argument that is tried, so that it gets as far as it can.
 fn usual(bed: &Bed, command: &str) -> Vec<(&'static str, OsString)> {
-    let mut usual = vec![("root", bed.folder.path().into())];
+    let mut usual = vec![("root", bed.folder.clone().into())];
     if command == "new" {
         usual.push(("from", bed.at("console.log").into()));
     }
@@ -264,6 +264,11 @@ fn every_option_of_every_command() {
         commands.push((vec![value], None));
     }
     all_end_well(&bed, &commands);
+    // `--records ../../..` among others: there, and nowhere that is not the test's.
+    assert!(
+        bed.left_above() > 0,
+        "the records of a run are somewhere else"
+    );
 }
 
 #[test]

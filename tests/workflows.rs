@@ -1,6 +1,8 @@
 //! The workflows and actions of GitHub: their structure, and that each of their scripts types what the program
 //! understands. The scripts run, with programs that only note how they were called.
 
+#[path = "workflows/action.rs"]
+mod action;
 #[path = "workflows/scripts.rs"]
 mod scripts;
 
@@ -226,5 +228,135 @@ fn an_action_uses_each_of_its_inputs_and_no_other_and_each_output_has_its_step()
                 step.place
             );
         }
+    }
+}
+
+/// Whether a list of paths, as `actions/cache` reads it, has a file: some begin with `!`, and a `*` is one name.
+fn is_kept(paths: &str, file: &str) -> bool {
+    let covers = |pattern: &str| {
+        let mut parts = file.split('/');
+        pattern
+            .split('/')
+            .all(|name| parts.next().is_some_and(|part| name == "*" || name == part))
+    };
+    let (not, wanted): (Vec<_>, Vec<_>) = paths.lines().partition(|path| path.starts_with('!'));
+    wanted.iter().any(|path| covers(path)) && !not.iter().any(|path| covers(&path[1..]))
+}
+
+/// The steps of an action that keep something, with their places among its steps.
+fn caches(action: &str) -> Vec<(usize, Value)> {
+    let steps = yaml(action)["runs"]["steps"].clone();
+    let steps = list(&steps).cloned().enumerate();
+    let keeps = |(_, step): &(usize, Value)| plain(&step["uses"]).starts_with("actions/cache@");
+    steps.filter(keeps).collect()
+}
+
+/// The records of an earlier run, brought back with its builds, would be uploaded as this one's.
+#[test]
+fn no_cache_keeps_the_records_of_a_run() {
+    let mut built = 0;
+    for action in ACTIONS {
+        for (_, step) in caches(action) {
+            let paths = plain(&step["with"]["path"]);
+            let paths = paths.replace("${{ steps.source.outputs.folder }}/", "");
+            for file in [
+                "matrices/old/matrix.json",
+                "matrices/old/index.html",
+                "runs/old/verdict.json",
+            ] {
+                assert!(
+                    !is_kept(&paths, &format!("target/harness/{file}")),
+                    "{paths}"
+                );
+            }
+            built += usize::from(is_kept(&paths, "target/debug/harness"));
+        }
+    }
+    assert_eq!(built, ACTIONS.len(), "what is built is kept by each");
+    assert!(
+        is_kept("a/*\n!a/b", "a/c/d") && !is_kept("a/*\n!a/b", "a/b/c") && !is_kept("a/*", "b/a")
+    );
+}
+
+/// What the public action keeps is of one version, and there before that is built.
+#[test]
+fn the_public_action_keeps_what_belongs_to_its_version() {
+    let keeps = caches(ACTIONS[0]);
+    let [(place, step)] = &keeps[..] else {
+        panic!("{keeps:?}");
+    };
+    let steps = yaml(ACTIONS[0])["runs"]["steps"].clone();
+    let position = |id: &str| list(&steps).position(|step| step["id"] == id).unwrap();
+    assert!(position("source") < *place && *place < position("set-up"));
+    assert_eq!(step["if"], "steps.source.outputs.key != ''");
+    let key = plain(&step["with"]["key"]);
+    assert!(key.ends_with("-${{ steps.source.outputs.key }}"), "{key}");
+    // There it would be that of the action which keeps things.
+    for step in list(&steps) {
+        assert!(
+            !step["with"].to_string().contains("github.action_"),
+            "{step}"
+        );
+    }
+    let set_up = &steps[position("set-up")]["env"];
+    assert_eq!(set_up["CARGO_INCREMENTAL"], "0");
+    assert_eq!(
+        set_up["CARGO_TARGET_DIR"],
+        "${{ steps.source.outputs.folder }}/target"
+    );
+    assert_eq!(yaml(WORKFLOWS[0])["env"]["CARGO_INCREMENTAL"], "0");
+}
+
+/// Each job of a matrix builds something else.
+#[test]
+fn jobs_that_build_different_things_keep_them_apart() {
+    let mut keys = Vec::new();
+    for Step { step, matrix, .. } in steps() {
+        if step["uses"] == "./.github/actions/set-up" {
+            keys.extend(matrix.iter().map(|one| {
+                let mut key = plain(&step["with"]["key"]);
+                for (name, value) in one {
+                    key = key.replace(&format!("${{{{ matrix.{name} }}}}"), value);
+                }
+                key
+            }));
+        }
+    }
+    let different: BTreeSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len(), "{keys:?}");
+}
+
+#[test]
+fn a_newer_push_ends_only_the_jobs_of_a_pull_request_and_a_queue_is_checked_too() {
+    let workflow = yaml(WORKFLOWS[0]);
+    let cancel = &workflow["concurrency"]["cancel-in-progress"];
+    assert_eq!(cancel, "${{ github.event_name == 'pull_request' }}");
+    let on = workflow["on"].as_object().unwrap();
+    let on: Vec<_> = on.keys().map(String::as_str).collect();
+    assert_eq!(on, ["merge_group", "pull_request", "push"]);
+}
+
+/// The action is tried when anything changes that it is made of.
+#[test]
+fn the_action_is_tried_after_every_change_of_what_it_is_made_of() {
+    let workflow = yaml(WORKFLOWS[1]);
+    let paths: Vec<_> = list(&workflow["on"]["pull_request"]["paths"])
+        .map(plain)
+        .collect();
+    let paths = paths.iter().map(|path| path.trim_end_matches("/**"));
+    let paths: BTreeSet<_> = paths.collect();
+    for made_of in [
+        "action.yml",
+        "x",
+        "Cargo.lock",
+        "Cargo.toml",
+        "rust-toolchain.toml",
+        "harness",
+        "configs",
+    ] {
+        assert!(paths.contains(made_of), "{made_of}");
+    }
+    for path in paths {
+        assert!(root().join(path).exists(), "there is no {path}");
     }
 }

@@ -117,6 +117,7 @@ pub(crate) async fn follow_to_the_end(
     mut request: Request,
 ) -> Result<Report, Unjudged> {
     let mut observers = std::mem::take(&mut request.observers);
+    let mut typist = request.typist.take();
     let Prepared {
         machine,
         notes,
@@ -128,7 +129,6 @@ pub(crate) async fn follow_to_the_end(
         mut booted,
         ..
     } = prepare(project, &request).await?;
-    let typist = request.typist.take();
     let limits = Limits {
         timeout: request.timeout,
         silence: scenario.silence,
@@ -141,7 +141,17 @@ pub(crate) async fn follow_to_the_end(
     });
     let trial = Trial::of_run(&scenario.story, &nonce);
     let finished = async {
-        let started = start::start(&launch, limits.timeout).await?;
+        let left = async {
+            match &mut typist {
+                Some(typist) => typist.leaves().await,
+                None => std::future::pending().await,
+            }
+        };
+        let started = tokio::select! {
+            biased;
+            started = start::start(&launch, limits.timeout) => started?,
+            () = left => return Err(session::left_early()),
+        };
         booted.accelerator = started.accelerator;
         dir.write_json(records::BOOTED, &booted);
         session::go(

@@ -1,156 +1,11 @@
-//! `harness watch` on a project of its own, whose machine is a script that is no QEMU: what matters is which runs it
-//! starts, and after which changes.
+//! Which runs `harness watch` starts, and after which changes.
 
+use crate::watching::{PATIENCE, Watching, append, project};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// How long something may take that comes at once.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-const STORY: &str =
-    "end = 'shutdown'\n[hv]\nlines = false\n[[step]]\nname = 'one'\npattern = '^one$'\n";
-
-/// A machine that is nothing, whose QEMU says which scenario started it, and fails.
-fn project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |path: &str| folder.path().join(path);
-    fs::create_dir_all(at("tests/scenarios/base")).unwrap();
-    fs::create_dir_all(at("configs/machines")).unwrap();
-    let qemu = at("qemu");
-    // It notes that it was started, and waits while there is a file that says so.
-    let script = "#!/bin/sh\necho \"$PWD\" >>\"${0%/*}/started\"\n\
-                  while [ -e \"${0%/*}/wait\" ]; do sleep 0.05; done\nexit 1\n";
-    fs::write(&qemu, script).unwrap();
-    let mut mode = fs::metadata(&qemu).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
-    fs::set_permissions(&qemu, mode).unwrap();
-    let machine =
-        "arch = 'riscv64'\n[qemu]\nprogram = '../../qemu'\nmachine = ['-kernel', '{kernel}']\n";
-    fs::write(at("configs/machines/mine.toml"), machine).unwrap();
-    fs::write(at("tests/scenarios/base/story.toml"), STORY).unwrap();
-    for name in ["one", "two"] {
-        let text = format!("about = '{name}'\nextends = 'base/story'\nmachine = 'mine'\n");
-        fs::write(at(&format!("tests/scenarios/{name}.toml")), text).unwrap();
-    }
-    fs::write(at("kernel.bin"), [0; 64]).unwrap();
-    folder
-}
-
-/// A harness that watches.
-struct Watching {
-    child: Child,
-    said: Receiver<String>,
-    folder: tempfile::TempDir,
-}
-
-impl Watching {
-    /// Starts watching both scenarios, and waits until their first runs are over.
-    fn start() -> Self {
-        let folder = project();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
-            .args([
-                "watch",
-                "--scenario",
-                "one",
-                "--scenario",
-                "two",
-                "--hypervisor",
-                "kernel.bin",
-            ])
-            .current_dir(folder.path())
-            .env("HARNESS_ROOT", folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let (say, said) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let _ = say.send(line);
-            }
-        });
-        let mut watching = Self {
-            child,
-            said,
-            folder,
-        };
-        watching.until("watching ");
-        watching
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    /// What it says up to a line that begins so, this one included.
-    #[track_caller]
-    fn until(&mut self, beginning: &str) -> Vec<String> {
-        let (mut lines, end) = (Vec::new(), Instant::now() + PATIENCE);
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.said.recv_timeout(left);
-            lines.push(line.unwrap_or_else(|_| panic!("{beginning:?} did not come: {lines:#?}")));
-            if lines.last().is_some_and(|line| line.starts_with(beginning)) {
-                return lines;
-            }
-        }
-    }
-
-    /// The machines that were started, by the folders of their runs.
-    fn started(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.at("started")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
-    }
-
-    /// Changes something while the harness stands still, so that it sees all of it at once however slow the computer
-    /// is: a file that is written is empty for a moment.
-    fn change(&self, change: impl FnOnce(&Path)) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::STOP).unwrap();
-        change(self.folder.path());
-        kill_process(pid, Signal::CONT).unwrap();
-    }
-
-    /// Which scenarios are run after a change.
-    #[track_caller]
-    fn after(&mut self, change: impl FnOnce(&Path)) -> Vec<&'static str> {
-        let before = self.started().len();
-        self.change(change);
-        self.until("watching ");
-        let started = self.started().split_off(before);
-        let mut names: Vec<_> = started
-            .iter()
-            .map(|folder| {
-                if folder.contains("-mine-one-") {
-                    "one"
-                } else {
-                    "two"
-                }
-            })
-            .collect();
-        names.sort_unstable();
-        names
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn append(file: PathBuf, text: &str) {
-    let before = fs::read_to_string(&file).unwrap();
-    fs::write(file, before + text).unwrap();
-}
 
 #[test]
 fn a_change_runs_again_what_it_concerns() {
@@ -279,4 +134,139 @@ fn it_may_end_by_itself_with_the_worst_result() {
         ran.stderr.contains("closed its control connection"),
         "{ran:?}"
     );
+}
+
+/// One that is there from the start is waited for like any other.
+#[test]
+fn a_mistake_that_is_there_at_the_start_is_waited_for() {
+    let folder = project();
+    let file = folder.path().join("tests/scenarios/one.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{good}patern = 1\n")).unwrap();
+    let one = ["--scenario", "one", "--hypervisor", "kernel.bin"];
+    let mut watching = Watching::project(folder, &one);
+    let said = watching.first.join("\n");
+    assert!(said.contains("one.toml:4: key `patern`"), "{said}");
+    assert_eq!(watching.after(|_| fs::write(&file, good).unwrap()), ["one"]);
+}
+
+/// A name that was typed wrong is no mistake in a file.
+#[test]
+fn a_scenario_that_there_is_not_is_refused() {
+    let folder = project();
+    let watch = ["watch", "--scenario", "onne", "--hypervisor", "kernel.bin"];
+    let ran = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .args(watch)
+        .env("HARNESS_ROOT", folder.path())
+        .output();
+    let ran: crate::support::Ran = ran.unwrap().into();
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("did you mean `one`?"), "{ran:?}");
+}
+
+/// The set of runs is what the scenario says now.
+#[test]
+fn a_scenario_may_come_to_be_for_other_architectures() {
+    let folder = project();
+    let at = |path: &str| folder.path().join(path);
+    let machine = fs::read_to_string(at("configs/machines/mine.toml")).unwrap();
+    for arch in ["riscv64", "aarch64"] {
+        let text = machine.replace("riscv64", arch);
+        fs::write(at(&format!("configs/machines/{arch}.toml")), text).unwrap();
+    }
+    let (file, text) = (at("tests/scenarios/one.toml"), |arches: &str| {
+        format!("about = 'one'\nextends = 'base/story'\narches = [{arches}]\n")
+    });
+    fs::write(&file, text("'riscv64'")).unwrap();
+    let one = ["--scenario", "one", "--hypervisor", "kernel.bin"];
+    let mut watching = Watching::project(folder, &one);
+    let mut machines = |arches: &str| {
+        let before = watching.started().len();
+        watching.change(|_| fs::write(&file, text(arches)).unwrap());
+        let said = watching.until("watching ").join("\n");
+        let started = watching.started().split_off(before);
+        let names = ["riscv64", "aarch64", "mine"];
+        let is_one = |name: &&str| {
+            started
+                .iter()
+                .any(|run| run.contains(&format!("-{name}-one-")))
+        };
+        (
+            started.len(),
+            names.into_iter().filter(is_one).collect::<Vec<_>>(),
+            said,
+        )
+    };
+    let (runs, of, said) = machines("'riscv64', 'aarch64'");
+    assert_eq!((runs, of), (2, vec!["riscv64", "aarch64"]), "{said}");
+    let (runs, of, said) = machines("'aarch64'");
+    assert_eq!((runs, of), (1, vec!["aarch64"]), "{said}");
+    assert!(!said.contains("riscv64"), "{said}");
+    let (runs, _, said) = machines("");
+    assert_eq!(runs, 0);
+    assert!(said.contains("error: "), "{said}");
+    let (runs, of, said) = machines("'riscv64'");
+    assert_eq!((runs, of), (1, vec!["riscv64"]), "{said}");
+}
+
+#[test]
+fn all_architectures_of_one_machine_are_its_own() {
+    let all = ["--machine", "mine", "--arch", "all"];
+    let one = ["--scenario", "one", "--hypervisor", "kernel.bin"];
+    let watching = Watching::project(project(), &[&one[..], &all].concat());
+    let error = |line: &&String| line.starts_with("error: ");
+    let errors = watching.first.iter().filter(error).count();
+    assert_eq!(
+        (watching.started().len(), errors),
+        (1, 1),
+        "{:?}",
+        watching.first
+    );
+}
+
+/// As with a checkout of another branch, and back.
+#[test]
+fn a_folder_that_goes_and_comes_back_is_watched_again() {
+    let mut watching = Watching::start();
+    let (there, away) = (watching.at("tests/scenarios"), watching.at("tests/away"));
+    watching.change(|_| fs::rename(&there, &away).unwrap());
+    let said = watching.until("watching ").join("\n");
+    assert!(said.contains("no scenario `one`"), "{said}");
+    assert_eq!(
+        watching.after(|_| fs::rename(&away, &there).unwrap()),
+        ["one", "two"]
+    );
+    let one = there.join("one.toml");
+    assert_eq!(watching.after(|_| append(one, "# more\n")), ["one"]);
+}
+
+/// The same folder under two names, in the options and in the root.
+#[test]
+fn files_may_be_named_through_links() {
+    let folder = project();
+    let root = folder.path().canonicalize().unwrap();
+    let link = tempfile::tempdir().unwrap();
+    symlink(&root, link.path().join("link")).unwrap();
+    let linked = link.path().join("link");
+    let (root, linked) = (root.to_str().unwrap(), linked.to_str().unwrap());
+    // Two files of one folder, each by another path.
+    let one = format!("{root}/tests/scenarios/one.toml");
+    let hypervisor = format!("{linked}/configs/../tests/scenarios/kernel.bin");
+    fs::copy(folder.path().join("kernel.bin"), &hypervisor).unwrap();
+    let args = [
+        "--scenario",
+        &one,
+        "--hypervisor",
+        &hypervisor,
+        "--root",
+        linked,
+    ];
+    let mut watching = Watching::project(folder, &args);
+    let kernel = watching.at("tests/scenarios/kernel.bin");
+    assert_eq!(
+        watching.after(|_| fs::write(kernel, [1; 64]).unwrap()),
+        ["one"]
+    );
+    let one = watching.at("tests/scenarios/one.toml");
+    assert_eq!(watching.after(|_| append(one, "# more\n")), ["one"]);
 }

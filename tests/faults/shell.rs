@@ -6,9 +6,10 @@ use crate::dispositions::with_signals;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 
 const PROMPT: &str = "~ # ";
 
@@ -61,6 +62,7 @@ pub const CASES: &[Case] = &[
         4,
         &[],
     ),
+    case("shell_never_starts", &[Hang], LONG, 4, &[]),
     case(
         "shell_wild",
         &[
@@ -89,6 +91,12 @@ pub const TESTS: &[(&str, fn())] = &[
     ("the_machine_goes_on_after_the_verdict", goes_on),
     ("a_qemu_that_dies_puts_the_terminal_back", dies),
     ("a_closed_input_lets_the_clocks_run", closed),
+    ("more_than_the_machine_takes_lets_the_clocks_run", too_much),
+    (
+        "who_leaves_before_the_machine_starts_is_heard",
+        never_starts,
+    ),
+    ("the_terminal_is_as_ever_while_something_is_built", builds),
     ("the_machine_cannot_act_on_the_terminal", wild),
     ("json_and_a_shell_exclude_each_other", json),
 ];
@@ -103,6 +111,11 @@ struct Shell {
     before: Termios,
     seen: String,
     _bed: Bed,
+}
+
+fn bed(name: &str) -> Bed {
+    let case = CASES.iter().find(|case| case.name == name);
+    Bed::new(case.expect("it is a case")).expect("the bed can be made")
 }
 
 fn open_terminal() -> (File, File) {
@@ -128,27 +141,9 @@ fn modes(termios: &Termios) -> impl PartialEq + std::fmt::Debug {
 impl Shell {
     /// Starts a case's machine, and waits for its prompt.
     fn start(name: &str) -> Self {
-        let case = CASES
-            .iter()
-            .find(|case| case.name == name)
-            .expect("it is a case");
-        let bed = Bed::new(case).expect("the bed can be made");
-        let (keys, terminal) = open_terminal();
-        let before = tcgetattr(&terminal).expect("it is a terminal");
-        let end = || Stdio::from(terminal.try_clone().expect("descriptors are left"));
-        let mut command = bed.command();
-        command.arg("--shell").env("NO_COLOR", "1");
-        command.stdin(end()).stdout(end()).stderr(end());
-        let child =
-            with_signals(&mut command, &[], &[Signal::INT, Signal::TERM, Signal::HUP]).spawn();
-        let mut shell = Self {
-            child: child.expect("the harness can be started"),
-            keys,
-            terminal,
-            before,
-            seen: String::new(),
-            _bed: bed,
-        };
+        let bed = bed(name);
+        let command = bed.command();
+        let mut shell = Self::open(bed, command);
         shell.await_text(PROMPT);
         let now = tcgetattr(&shell.terminal).expect("it is a terminal");
         let off = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
@@ -157,6 +152,25 @@ impl Shell {
             "every key goes to the machine"
         );
         shell
+    }
+
+    /// Starts a harness in a terminal.
+    fn open(bed: Bed, mut command: Command) -> Self {
+        let (keys, terminal) = open_terminal();
+        let before = tcgetattr(&terminal).expect("it is a terminal");
+        let end = || Stdio::from(terminal.try_clone().expect("descriptors are left"));
+        command.arg("--shell").env("NO_COLOR", "1");
+        command.stdin(end()).stdout(end()).stderr(end());
+        let child =
+            with_signals(&mut command, &[], &[Signal::INT, Signal::TERM, Signal::HUP]).spawn();
+        Self {
+            child: child.expect("the harness can be started"),
+            keys,
+            terminal,
+            before,
+            seen: String::new(),
+            _bed: bed,
+        }
     }
 
     /// Reads what the terminal shows, up to a text.
@@ -172,7 +186,7 @@ impl Shell {
         self.keys.write_all(keys).expect("the terminal is open");
     }
 
-    fn signal(&mut self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("the harness is there");
     }
 
@@ -248,12 +262,54 @@ fn wild() {
 
 /// Without a terminal what comes on standard input is typed, and its end is that of the typing.
 fn closed() {
-    let case = CASES.iter().find(|case| case.name == "shell_waits");
-    let bed = Bed::new(case.expect("it is a case")).expect("the bed can be made");
+    let bed = bed("shell_waits");
     let run = bed.command().arg("--shell").stdin(Stdio::null()).output();
     let ran: crate::support::Ran = run.expect("the harness can be started").into();
     assert_eq!(ran.code, Some(3), "{ran:#?}");
     assert!(ran.stdout.contains(PROMPT), "{ran:#?}");
+}
+
+/// The machine reads nothing, and a serial line holds little.
+fn too_much() {
+    let bed = bed("shell_waits");
+    let much = bed.at("much");
+    fs::write(&much, vec![0; 4 << 20]).expect("the bed is ours");
+    let much = File::open(much).expect("it is there");
+    let run = bed.command().arg("--shell").stdin(much).output();
+    let ran: crate::support::Ran = run.expect("the harness can be started").into();
+    assert_eq!(ran.code, Some(3), "{ran:#?}");
+    let note = "bytes that were typed were dropped";
+    assert!(ran.stdout.contains(note), "{ran:#?}");
+}
+
+fn never_starts() {
+    let bed = bed("shell_never_starts");
+    let command = bed.command();
+    let mut shell = Shell::open(bed, command);
+    shell.await_text("the console is yours");
+    leave(&mut shell);
+    let seen = shell.ended(Some(4));
+    let why = "ended the run before its machine had started";
+    assert!(seen.contains(why), "{seen}");
+}
+
+/// Ctrl-C is a signal then, as it has to be.
+fn builds() {
+    let bed = bed("shell_waits");
+    let (programs, begun) = (bed.at("programs"), bed.at("begun"));
+    fs::create_dir(&programs).expect("the bed is ours");
+    let rustc = programs.join("rustc");
+    let script = format!("#!/bin/sh\n: >'{}'\nsleep 10\n", begun.display());
+    fs::write(&rustc, script).expect("the bed is ours");
+    fs::set_permissions(&rustc, PermissionsExt::from_mode(0o755)).expect("the bed is ours");
+    let mut command = bed.command_that_builds();
+    command.env("PATH", format!("{}:/usr/bin:/bin", programs.display()));
+    let shell = Shell::open(bed, command);
+    crate::survival::until("the build", || begun.exists());
+    let now = tcgetattr(&shell.terminal).expect("it is a terminal");
+    assert_eq!(modes(&now), modes(&shell.before), "a build has no console");
+    shell.signal(Signal::INT);
+    shell.ended(Some(130));
 }
 
 fn json() {

@@ -154,6 +154,32 @@ fn no_more_is_annotated_than_the_runner_shows() {
     assert_eq!(found[9].message, "31 more cases failed");
 }
 
+/// Those that were not run are told in one, which counts too.
+#[test]
+fn what_was_not_run_is_among_what_the_runner_shows() {
+    for failures in [8, 9, 10, 11, 40] {
+        let cases = (0..failures + 2).map(|nth| {
+            let name = format!("case-{nth}");
+            let (outcome, runs) = if nth < failures {
+                ("failed", vec![failed("x")])
+            } else {
+                ("not-run", vec![])
+            };
+            case([&name, "riscv64"], "riscv64", outcome, &runs)
+        });
+        let found = commands(&annotations(&read(&matrix(cases.collect())), &Repository));
+        assert_eq!(found.len(), 10.min(failures + 1), "{failures} failures");
+        let last = &found.last().unwrap().message;
+        assert!(last.starts_with("2 cases were not run: "), "{last}");
+        if failures > 9 {
+            assert_eq!(
+                found[8].message,
+                format!("{} more cases failed", failures - 8)
+            );
+        }
+    }
+}
+
 #[test]
 fn nothing_is_annotated_where_all_is_well() {
     let cases = vec![case(["a", "riscv64"], "riscv64", "passed", &[passed("x")])];

@@ -243,6 +243,38 @@ fn a_job_gets_annotations_and_a_summary_and_nothing_that_a_guest_says_is_a_comma
     );
 }
 
+/// The job's log has both streams, so what belongs to a report on standard output does not protect the other.
+#[test]
+fn nothing_that_a_guest_says_is_a_command_on_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bad, summary) = (bad(folder.path()), folder.path().join("summary.md"));
+    let judge = ["judge", "--arch", "riscv64", &bad, "--report", "tap=-"];
+    let ran = in_a_job(&judge, &summary);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    // The guest's line is shown, and harmless.
+    assert!(ran.stderr.contains(r"#\x23[error]forged"), "{ran:#?}");
+    let found = acted_on(&ran.stderr);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("::error file=tests/"), "{found:?}");
+}
+
+/// A name that a pull request brings, or an input that somebody else gave.
+#[test]
+fn nothing_that_an_error_quotes_is_a_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = folder.path().join("summary.md");
+    for args in [
+        ["judge", "--arch", "riscv64", "##[error]x"],
+        ["judge", "--arch", "##[stop-commands]x", "x"],
+        ["judge", "--scenario", "a\n::error::x", "x"],
+    ] {
+        let ran = in_a_job(&args, &summary);
+        assert_eq!(ran.code, Some(2), "{ran:#?}");
+        assert_eq!(acted_on(&ran.stderr), [""; 0]);
+        assert_eq!(acted_on(&ran.stdout), [""; 0]);
+    }
+}
+
 #[test]
 fn json_stays_json_in_a_job() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,13 +14,20 @@ pub fn root() -> &'static Path {
 
 /// A workspace without programs, and rubbish of all kinds in files.
 pub struct Bed {
-    pub folder: tempfile::TempDir,
+    /// What is in nobody's way, however far a path goes up from the workspace.
+    outer: tempfile::TempDir,
+    pub folder: PathBuf,
 }
+
+/// How deep the workspace lies: deeper than any path of the tests goes up.
+const DEEP: &str = "a/b/c/workspace";
 
 impl Bed {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let bed = Self { folder };
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join(DEEP);
+        fs::create_dir_all(&folder).unwrap();
+        let bed = Self { outer, folder };
         for (path, from) in [
             (
                 "configs/machines/riscv64.toml",
@@ -78,8 +85,16 @@ impl Bed {
         bed
     }
 
+    /// What commands have left above the workspace.
+    pub fn left_above(&self) -> usize {
+        let above = self.folder.ancestors().skip(1);
+        let above = above.take_while(|folder| folder.starts_with(self.outer.path()));
+        let entries = above.map(|folder| fs::read_dir(folder).unwrap().count() - 1);
+        entries.sum()
+    }
+
     pub fn at(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.folder.path().join(path)
+        self.folder.join(path)
     }
 
     pub fn write(&self, path: impl AsRef<Path>, contents: &[u8]) {
@@ -94,7 +109,7 @@ impl Bed {
             .args(args)
             .env_remove("HARNESS_ROOT")
             .env_remove("GITHUB_ACTIONS")
-            .current_dir(self.folder.path())
+            .current_dir(&self.folder)
             .env("PATH", self.at("no-programs"))
             // Colours are kept, so that what is not shown is not left out for want of a terminal.
             .env("CLICOLOR_FORCE", "1")

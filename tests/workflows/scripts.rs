@@ -12,7 +12,7 @@ use std::process::Command;
 const OF_X: [&str; 3] = ["setup", "check", "test"];
 
 /// Programs that scripts call and that do no harm. All others are stubs, or not there.
-const REAL: [&str; 4] = ["cat", "mkdir", "tail", "test"];
+const REAL: [&str; 6] = ["cat", "cp", "mkdir", "rm", "tail", "test"];
 
 const STUBS: [&str; 5] = ["find", "git", "harness", "jq", "sudo"];
 
@@ -20,42 +20,55 @@ const STUBS: [&str; 5] = ["find", "git", "harness", "jq", "sudo"];
 const STUB: &str = "#!/bin/sh\n{ printf '%s' \"${0##*/}\"; printf '\\037%s' \"$@\"; printf '\\036'; } >>\"$CALLS\"\n";
 
 /// What a script did.
-struct Called {
+pub struct Called {
     /// The programs that it called, each with its words.
-    calls: Vec<Vec<String>>,
-    code: Option<i32>,
+    pub calls: Vec<Vec<String>>,
+    pub code: Option<i32>,
     /// What it wrote for later steps.
-    output: String,
+    pub output: String,
 }
 
+/// Writes a program.
+fn program(file: &Path, script: &str) {
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, script).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// What `git` does: it fetches a version, as it says, unless it is there.
+const GIT: &str = "for folder; do :; done; mkdir \"$folder\" && cp \"$ACTION/x\" \"$folder/x\"";
+
 /// Runs a script in a folder of its own.
-fn run(script: &str, env: &BTreeMap<String, String>) -> Called {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    fs::create_dir(at("bin")).unwrap();
-    let stub = |file: &Path| {
-        fs::write(file, STUB).unwrap();
-        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
-    };
+pub fn run(script: &str, env: &BTreeMap<String, String>) -> Called {
+    run_in(tempfile::tempdir().unwrap().path(), script, env)
+}
+
+/// Runs a script in a folder, which is that of the action, and that of the runner's temporary files.
+pub fn run_in(folder: &Path, script: &str, env: &BTreeMap<String, String>) -> Called {
+    let at = |name: &str| folder.join(name);
+    let stub = |file: &Path| program(file, STUB);
     STUBS.iter().for_each(|name| stub(&at("bin").join(name)));
+    program(&at("bin/git"), &format!("{STUB}{GIT}\n"));
     stub(&at("x"));
-    // Of the version that `git` would have fetched.
-    fs::create_dir(at("harness-0.2.0")).unwrap();
-    stub(&at("harness-0.2.0/x"));
+    stub(&at("target/debug/harness"));
+    let _ = fs::remove_file(at("calls"));
+    let _ = fs::remove_file(at("output"));
     for name in REAL {
         let of_system = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name));
         let real = of_system.iter().find(|file| file.is_file()).unwrap();
-        std::os::unix::fs::symlink(real, at("bin").join(name)).unwrap();
+        let _ = std::os::unix::fs::symlink(real, at("bin").join(name));
     }
     let mut command = Command::new("/bin/bash");
-    command.env_clear().envs(env).current_dir(folder.path());
+    command.env_clear().envs(env).current_dir(folder);
     for (name, place) in [
         ("PATH", at("bin")),
         ("HOME", at("home")),
         ("CALLS", at("calls")),
         ("GITHUB_OUTPUT", at("output")),
-        ("RUNNER_TEMP", folder.path().to_owned()),
-        ("ACTION", folder.path().to_owned()),
+        ("RUNNER_TEMP", folder.to_owned()),
+        ("ACTION", folder.to_owned()),
+        ("SOURCE", folder.to_owned()),
+        ("CARGO_TARGET_DIR", at("target")),
         ("HARNESS", at("bin/harness")),
     ] {
         command.env(name, place);
@@ -79,7 +92,7 @@ fn run(script: &str, env: &BTreeMap<String, String>) -> Called {
 }
 
 /// A step's variables, with what stands in `${{ }}` replaced.
-fn variables(
+pub fn variables(
     step: &Step,
     matrix: &BTreeMap<String, String>,
     inputs: &[(&str, &str)],
@@ -111,7 +124,7 @@ fn understood(call: &[String]) -> Result<(), String> {
     }
 }
 
-const INPUTS: [&[(&str, &str)]; 3] = [
+pub const INPUTS: [&[(&str, &str)]; 3] = [
     &[
         ("hypervisor", "build/a kernel.elf"),
         ("scenario", "./my scenario.toml"),
@@ -202,59 +215,4 @@ fn the_required_check_fails_unless_every_job_succeeded() {
         let called = run(&plain(&step.step["run"]), &env);
         assert_eq!(called.code, Some(code), "{results}");
     }
-}
-
-/// The script that judges, with each way in which the harness may end.
-#[test]
-fn the_action_tells_the_verdict_and_ends_as_the_harness_does() {
-    let steps = steps();
-    let step = steps
-        .iter()
-        .find(|step| step.step["id"] == "judge")
-        .unwrap();
-    let variables = variables(step, &BTreeMap::new(), INPUTS[0]);
-    let script = plain(&step.step["run"]);
-    for (code, results, verdict) in [
-        (0, true, "pass"),
-        (1, true, "diverged"),
-        (2, false, "none"),
-        (3, true, "timeout"),
-    ] {
-        // What the harness leaves, and how it ends.
-        let leaves = if results {
-            "echo >\"$RUNNER_TEMP/harness-__self.json\";"
-        } else {
-            ""
-        };
-        let harness = format!(
-            "harness() {{ if [ \"$1\" = page ]; then echo /page.html; else {leaves} return {code}; fi; }}"
-        );
-        let jq = format!("jq() {{ case $2 in *kind) echo {verdict} ;; *) echo /run ;; esac; }}");
-        let called = run(
-            &format!("{harness}\n{jq}\nHARNESS=harness\n{script}"),
-            &variables,
-        );
-        assert_eq!(called.code, Some(code));
-        let page = if results { "/page.html" } else { "" };
-        let output = format!("verdict={verdict}\nexit-code={code}\npage={page}\n");
-        assert_eq!(called.output, output);
-    }
-    let called = run(&script, &variables);
-    let words: Vec<_> = called.calls[0].iter().map(String::as_str).collect();
-    assert_eq!(
-        &words[1..12],
-        [
-            "run",
-            "--hypervisor",
-            "build/a kernel.elf",
-            "--scenario",
-            "./my scenario.toml",
-            "--timeout",
-            "10s",
-            "--machine",
-            "x86_64",
-            "--guest",
-            "a guest"
-        ]
-    );
 }

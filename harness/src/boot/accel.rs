@@ -1,8 +1,10 @@
 //! Decides what executes a machine's instructions, and what that costs the run.
 
+use crate::arch::Arch;
 use crate::config::accel::{self, Accel, Accelerator};
 use crate::config::machine::Machine;
 use crate::error::Error;
+use crate::machine::kvm::Nested;
 
 /// Why nothing is compared with QEMU's log under KVM.
 pub(super) const NO_LOG: &str = "under KVM QEMU logs nothing of what the guest does";
@@ -10,6 +12,48 @@ pub(super) const NO_LOG: &str = "under KVM QEMU logs nothing of what the guest d
 /// Why a machine is not looked at under KVM.
 pub(super) const NO_AUDIT: &str =
     "under KVM gdb's stub has none of the registers that confine a guest";
+
+/// Why no hypervisor can run a guest under KVM here.
+const NOT_NESTED: &str = "KVM gives its machines neither SVM nor VMX here (the processor has none, or nested virtualisation is \
+                          off), so a hypervisor in them can run no guest";
+
+/// Why this one cannot.
+const VMX_ONLY: &str = "KVM gives its machines no SVM here, but VMX, and the hypervisor needs SVM";
+
+/// What a run takes of an accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// QEMU's log or an audit.
+    pub(super) accounts: bool,
+    /// SVM: it boots the workspace's own hypervisor for x86_64, or a machine whose processor is to have that.
+    pub(super) svm: bool,
+}
+
+impl Needs {
+    /// Of a run on a machine that boots the workspace's own hypervisor, or another program.
+    pub(super) fn of(machine: &Machine, own: bool, accounts: bool) -> Self {
+        let names_svm = |words: &[String]| {
+            words[0] == "-cpu"
+                && words[1]
+                    .split(',')
+                    .any(|word| ["+svm", "svm=on", "svm"].contains(&word))
+        };
+        let asked = machine.qemu.machine.windows(2).any(names_svm);
+        Self {
+            accounts,
+            svm: machine.arch == Arch::X86_64 && (own || asked),
+        }
+    }
+
+    /// Why a hypervisor could not do under KVM what it is to do, if so.
+    fn lacking(self, nested: Nested) -> Option<&'static str> {
+        match nested {
+            Nested::Nothing => Some(NOT_NESTED),
+            Nested::Vmx if self.svm => Some(VMX_ONLY),
+            Nested::Vmx | Nested::Svm | Nested::Untold => None,
+        }
+    }
+}
 
 /// What was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +73,17 @@ impl Chosen {
     }
 }
 
-/// Chooses: what is asked for, and else what the machine's file says. `accounts` says whether the scenario wants
-/// QEMU's log or an audit. `kvm` says why KVM cannot be used, and is asked only where that matters.
+/// Chooses: what is asked for, and else what the machine's file says. `kvm` says what a hypervisor has under KVM, or why
+/// KVM cannot be used, and is asked only where that matters.
 ///
 /// # Errors
 ///
-/// KVM is asked for and cannot be used, or the machine's arguments name another one.
+/// KVM is asked for and cannot be used, or lacks what the run needs, or the machine's arguments name another one.
 pub(super) fn choose(
     asked: Option<Accel>,
     machine: &Machine,
-    accounts: bool,
-    kvm: impl FnOnce() -> Result<(), String>,
+    needs: Needs,
+    kvm: impl FnOnce() -> Result<Nested, String>,
 ) -> Result<Chosen, Error> {
     let named = accel::named_in(&machine.qemu.machine);
     // The machine's file names no other one there.
@@ -47,17 +91,23 @@ pub(super) fn choose(
     let (accelerator, note) = match asked.or(machine.qemu.accel) {
         None => (None, None),
         Some(Accel::Fixed(Accelerator::Kvm)) => {
-            kvm().map_err(|why| {
+            let lacking = kvm().map(|nested| needs.lacking(nested));
+            let lacking = match lacking {
+                Ok(Some(why)) if needs.svm => Err(why.to_owned()),
+                lacking => lacking,
+            };
+            let lacking = lacking.map_err(|why| {
                 Error::infrastructure(
                     format!("KVM is asked for, and cannot be used: {why}"),
                     "say --accel tcg, or auto; KVM takes a computer of the machine's architecture on which you may open /dev/kvm",
                 )
             })?;
-            (Some(Accelerator::Kvm), None)
+            // A kernel that runs no guests is a fair subject all the same.
+            (Some(Accelerator::Kvm), lacking.map(str::to_owned))
         }
         Some(Accel::Fixed(one)) => (Some(one), None),
         Some(Accel::Auto) => {
-            let (one, why) = automatic(accounts, says_tcg, kvm);
+            let (one, why) = automatic(needs, says_tcg, kvm);
             (
                 Some(one),
                 Some(format!("accelerator {one}, chosen by `auto`: {why}")),
@@ -82,9 +132,9 @@ pub(super) fn choose(
 
 /// What `auto` means here, and why.
 fn automatic(
-    accounts: bool,
+    needs: Needs,
     says_tcg: bool,
-    kvm: impl FnOnce() -> Result<(), String>,
+    kvm: impl FnOnce() -> Result<Nested, String>,
 ) -> (Accelerator, String) {
     if says_tcg {
         return (
@@ -92,15 +142,16 @@ fn automatic(
             "the machine's own arguments name it".into(),
         );
     }
-    if accounts {
+    if needs.accounts {
         let why = "the scenario wants QEMU's log or an audit, and KVM has neither";
         return (Accelerator::Tcg, why.into());
     }
-    match kvm() {
-        Ok(()) => (
+    match kvm().map(|nested| needs.lacking(nested)) {
+        Ok(None) => (
             Accelerator::Kvm,
             "it can be used here, and the scenario wants nothing that it lacks".into(),
         ),
+        Ok(Some(why)) => (Accelerator::Tcg, why.into()),
         Err(why) => (Accelerator::Tcg, why),
     }
 }
@@ -120,18 +171,27 @@ mod tests {
     const KVM: Accel = Accel::Fixed(Accelerator::Kvm);
     const TCG: Accel = Accel::Fixed(Accelerator::Tcg);
 
-    fn there() -> Result<(), String> {
-        Ok(())
+    const ALL: Needs = Needs {
+        accounts: true,
+        svm: true,
+    };
+    const NOTHING: Needs = Needs {
+        accounts: false,
+        svm: false,
+    };
+
+    fn there() -> Result<Nested, String> {
+        Ok(Nested::Svm)
     }
 
-    fn lacking() -> Result<(), String> {
+    fn lacking() -> Result<Nested, String> {
         Err("/dev/kvm cannot be opened".into())
     }
 
     #[test]
     fn nobody_asks_and_nothing_is_added() {
         let unasked = || panic!("KVM was asked");
-        let chosen = choose(None, &machine(""), true, unasked).unwrap();
+        let chosen = choose(None, &machine(""), ALL, unasked).unwrap();
         assert_eq!(
             (chosen.accelerator, chosen.args, chosen.note),
             (None, vec![], None)
@@ -141,15 +201,15 @@ mod tests {
     #[test]
     fn what_is_asked_for_goes_over_what_the_file_says() {
         let file = machine("accel = 'kvm'");
-        let args = |asked| choose(asked, &file, true, there).unwrap().args;
+        let args = |asked| choose(asked, &file, ALL, there).unwrap().args;
         assert_eq!(args(None), ["-accel", "kvm"]);
         assert_eq!(args(Some(TCG)), ["-accel", "tcg"]);
-        assert!(choose(None, &file, true, there).unwrap().is_kvm());
+        assert!(choose(None, &file, ALL, there).unwrap().is_kvm());
     }
 
     #[test]
     fn kvm_that_cannot_be_used_is_no_run_and_never_another_accelerator() {
-        let error = choose(Some(KVM), &machine(""), false, lacking).unwrap_err();
+        let error = choose(Some(KVM), &machine(""), NOTHING, lacking).unwrap_err();
         assert_eq!(error.exit_code(), 4);
         let text = error.to_string();
         assert!(
@@ -157,39 +217,76 @@ mod tests {
             "{text}"
         );
         let own = machine("extra = ['-accel', 'tcg,thread=single']");
-        let error = choose(Some(KVM), &own, false, there).unwrap_err();
+        let error = choose(Some(KVM), &own, NOTHING, there).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert_eq!(
-            choose(Some(TCG), &own, false, lacking).unwrap().args,
+            choose(Some(TCG), &own, NOTHING, lacking).unwrap().args,
             [""; 0]
         );
     }
 
     #[test]
     fn auto_says_which_and_why_and_costs_no_account() {
-        let auto = |accounts, kvm: fn() -> Result<(), String>, text: &str| {
-            let chosen = choose(Some(Accel::Auto), &machine(text), accounts, kvm).unwrap();
+        let auto = |needs, kvm: fn() -> Result<Nested, String>, text: &str| {
+            let chosen = choose(Some(Accel::Auto), &machine(text), needs, kvm).unwrap();
             (chosen.accelerator.unwrap(), chosen.note.unwrap())
         };
-        let (one, why) = auto(false, there, "");
+        let (one, why) = auto(NOTHING, there, "");
         assert!(
             one == Accelerator::Kvm && why.starts_with("accelerator kvm, chosen by `auto`: "),
             "{why}"
         );
-        let (one, why) = auto(true, there, "");
+        let (one, why) = auto(ALL, there, "");
         assert!(
             one == Accelerator::Tcg && why.contains("wants QEMU's log or an audit"),
             "{why}"
         );
-        let (one, why) = auto(false, lacking, "");
+        let (one, why) = auto(NOTHING, lacking, "");
         assert!(
             one == Accelerator::Tcg && why.contains("/dev/kvm cannot be opened"),
             "{why}"
         );
-        let (one, why) = auto(false, there, "extra = ['-accel', 'tcg']");
+        let (one, why) = auto(NOTHING, there, "extra = ['-accel', 'tcg']");
         assert!(
             one == Accelerator::Tcg && why.contains("own arguments"),
             "{why}"
         );
+    }
+
+    /// A hypervisor that has nothing to run a guest with is not to blame for that.
+    #[test]
+    fn kvm_without_svm_is_no_run_for_a_hypervisor_and_a_note_for_a_kernel() {
+        let svm = Needs {
+            svm: true,
+            ..NOTHING
+        };
+        let choose = |asked, needs, nested| choose(Some(asked), &machine(""), needs, || Ok(nested));
+        let error = choose(KVM, svm, Nested::Nothing).unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert!(error.to_string().contains("can run no guest"), "{error}");
+        let error = choose(KVM, svm, Nested::Vmx).unwrap_err();
+        assert!(
+            error.to_string().contains("the hypervisor needs SVM"),
+            "{error}"
+        );
+        assert_eq!(choose(KVM, svm, Nested::Svm).unwrap().note, None);
+        let chosen = choose(KVM, NOTHING, Nested::Nothing).unwrap();
+        assert!(chosen.is_kvm() && chosen.note.as_deref() == Some(NOT_NESTED));
+        assert_eq!(choose(KVM, NOTHING, Nested::Vmx).unwrap().note, None);
+        for needs in [svm, NOTHING] {
+            let chosen = choose(Accel::Auto, needs, Nested::Nothing).unwrap();
+            assert_eq!(chosen.accelerator, Some(Accelerator::Tcg));
+            assert!(chosen.note.unwrap().contains(NOT_NESTED));
+        }
+        assert!(choose(Accel::Auto, NOTHING, Nested::Vmx).unwrap().is_kvm());
+        assert!(choose(Accel::Auto, svm, Nested::Untold).unwrap().is_kvm());
+    }
+
+    #[test]
+    fn svm_is_needed_by_the_workspaces_hypervisor_and_where_the_processor_is_to_have_it() {
+        let needs = |text: &str, own| Needs::of(&machine(text), own, false).svm;
+        assert!(needs("", true) && !needs("", false));
+        assert!(needs("extra = ['-cpu', 'max,+svm']", false));
+        assert!(!needs("extra = ['-cpu', 'max,-svm']", false));
     }
 }

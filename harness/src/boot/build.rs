@@ -31,7 +31,7 @@ pub enum Target {
 }
 
 impl Target {
-    fn package(&self) -> &str {
+    pub(super) fn package(&self) -> &str {
         match self {
             Target::Hypervisor => "hypervisor",
             Target::Guest(_) => "gkernel",
@@ -80,7 +80,7 @@ pub async fn build(
     };
     let stale: Vec<_> = targets.iter().filter(stale).collect();
     if !stale.is_empty() {
-        ask_cargo(project, recipe, &stale, progress).await?;
+        ask_cargo(project, recipe, &stale, ask, progress).await?;
     }
     Ok(targets
         .iter()
@@ -88,30 +88,8 @@ pub async fn build(
         .collect())
 }
 
-/// The files of the project that a target was last built of; before that, all files of its package.
-pub fn sources(project: &Project, recipe: &Recipe, target: &Target) -> Vec<PathBuf> {
-    let own =
-        |file: &Path| file.starts_with(project.folder()) && !file.starts_with(project.target());
-    if let Some(stamp) = Stamp::read(&elf_path(project, recipe, target)) {
-        let files = stamp.files().filter(|file| own(file));
-        return files.map(Path::to_owned).collect();
-    }
-    let mut files = vec![project.at("Cargo.toml"), project.at("Cargo.lock")];
-    let mut folders = vec![project.at(target.package())];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                _ => files.push(entry.path()),
-            }
-        }
-        files.push(folder);
-    }
-    files
-}
-
 /// Whether cargo would certainly build the same again.
-fn is_fresh(project: &Project, recipe: &Recipe, target: &Target) -> bool {
+pub(super) fn is_fresh(project: &Project, recipe: &Recipe, target: &Target) -> bool {
     let Some(stamp) = Stamp::read(&elf_path(project, recipe, target)) else {
         return false;
     };
@@ -123,6 +101,7 @@ async fn ask_cargo(
     project: &Project,
     recipe: &Recipe,
     targets: &[&Target],
+    ask: Ask,
     progress: &Progress,
 ) -> Result<(), Error> {
     let sysroot = sysroot(project).await?;
@@ -143,6 +122,10 @@ async fn ask_cargo(
         running.spawn(async move {
             // Held until the stamp is written, so that it is of what this cargo built.
             let _alone = cargo::alone_in(&folder, &label, &progress).await?;
+            let stamp = Stamp::read(&build.artefact).filter(|_| ask != Ask::Always);
+            if stamp.is_some_and(|stamp| stamp.holds(&build)) {
+                return Ok(()); // another one has built it meanwhile
+            }
             let began = Moment::now(&folder)?;
             cargo::run(command, &label, &progress).await?;
             Stamp::record(&build, began, &sysroot, BTreeMap::new());
@@ -160,7 +143,7 @@ fn target_dir(project: &Project, recipe: &Recipe, target: &Target) -> PathBuf {
     project.target_of(target.package(), recipe.arch.name())
 }
 
-fn elf_path(project: &Project, recipe: &Recipe, target: &Target) -> PathBuf {
+pub(super) fn elf_path(project: &Project, recipe: &Recipe, target: &Target) -> PathBuf {
     target_dir(project, recipe, target)
         .join(&recipe.target)
         .join("image")

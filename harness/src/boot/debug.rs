@@ -2,7 +2,7 @@
 //!
 //! QEMU has one gdb stub (a second `-gdb` replaces the first), so a machine that is debugged is not audited.
 
-use super::command::quoted;
+use super::command::pasteable;
 use super::images::Part;
 use super::known::Guest;
 use crate::arch::Arch;
@@ -51,8 +51,7 @@ pub(super) fn wait(launch: &mut Launch, arch: Arch) {
     let socket = format!("socket,id=gdb,path={SOCKET},server=on,wait=off");
     let words = ["-chardev", &socket, "-gdb", "chardev:gdb"];
     launch.args.extend(words.map(str::to_owned));
-    let folder = quoted(launch.folder.as_os_str().as_bytes());
-    let folder = String::from_utf8_lossy(&folder);
+    let folder = pasteable(launch.folder.as_os_str().as_bytes());
     launch.gdb = Some(format!("cd {folder} && {} -x {SCRIPT}", debugger(arch)));
 }
 

@@ -2,6 +2,7 @@
 
 use super::Request;
 use super::build;
+use super::sources::sources;
 use crate::config::disk::Disk;
 use crate::config::machine::{FlashContent, Machine, Origin};
 use crate::config::recipe::Recipe;
@@ -13,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// The files of a run, all absolute. A folder among them stands for the names of what is in it.
 ///
-/// Of what cargo builds they are those of the last build that succeeded, as its [stamp](super::freshness) has them, or
-/// all of the packages' sources where there is none. What lies outside the project and was not named by anybody, such
-/// as the compiler, is left out.
+/// Of what cargo builds they are [those of the last build that succeeded](super::sources), or all that is in the packages'
+/// folders where no build has succeeded since something changed. What lies outside the project and was not named by
+/// anybody, such as the compiler, is left out.
 ///
 /// # Errors
 ///
@@ -61,7 +62,7 @@ pub fn inputs(
     take(&project.recipe());
     let recipe = Recipe::load(project, machine.arch)?;
     for target in targets {
-        build::sources(project, &recipe, &target)
+        sources(project, &recipe, &target)
             .iter()
             .for_each(|file| take(file));
     }

@@ -18,6 +18,7 @@ mod known;
 mod planned;
 mod ready;
 pub mod request;
+mod sources;
 
 use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;

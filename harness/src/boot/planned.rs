@@ -1,7 +1,7 @@
 //! What a run is to boot, as far as files tell: its machine, its scenario, its programs. Nothing is built
 //! or written.
 
-use super::accel::{self, Chosen};
+use super::accel::{self, Chosen, Needs};
 use super::build::Target;
 use super::debug;
 use super::examine;
@@ -12,7 +12,7 @@ use crate::config::machine::Machine;
 use crate::config::recipe::Recipe;
 use crate::config::scenario::{GuestSource, Scenario, With};
 use crate::error::Error;
-use crate::machine::kvm;
+use crate::machine::kvm::{self, Nested};
 use crate::project::Project;
 use std::fs;
 use std::path::Path;
@@ -40,6 +40,15 @@ pub struct Planned {
 ///
 /// A file is missing or not right, or what is named does not go together.
 pub fn plan(project: &Project, request: &Request) -> Result<Planned, Error> {
+    plan_with(project, request, kvm::usable)
+}
+
+/// The same, where KVM is what `kvm` says.
+fn plan_with(
+    project: &Project,
+    request: &Request,
+    kvm: impl FnOnce(Arch) -> Result<Nested, String>,
+) -> Result<Planned, Error> {
     let by_hand = request.guest.as_ref();
     let by_hand = by_hand
         .map(|word| GuestSource::named(project, word))
@@ -61,20 +70,23 @@ pub fn plan(project: &Project, request: &Request) -> Result<Planned, Error> {
         foreign: !own,
         mode: mode.as_deref(),
         challenge,
-        not_audited: match (request.no_audit, request.gdb) {
-            (true, _) => Some("asked for without"),
-            (false, true) => Some(debug::NO_AUDIT),
-            (false, false) => None,
-        },
-        not_logged: None,
+        ..With::default()
     };
     let mut scenario = definition.resolve(project, &machine, &with)?;
+    // What the scenario wants, whether or not the run has it.
     let accounts = scenario.audit.is_some() || scenario.story.spec().witness.is_some();
-    let kvm = || kvm::usable(machine.arch);
-    let accel = accel::choose(request.accel, &machine, accounts, kvm)?;
+    let needs = Needs::of(&machine, own, accounts);
+    let accel = accel::choose(request.accel, &machine, needs, || kvm(machine.arch))?;
+    with.not_audited = match (request.no_audit, request.gdb) {
+        (true, _) => Some("asked for without"),
+        (false, true) => Some(debug::NO_AUDIT),
+        (false, false) => None,
+    };
     if accel.is_kvm() && accounts {
         with.not_audited = with.not_audited.or(Some(accel::NO_AUDIT));
         with.not_logged = Some(accel::NO_LOG);
+    }
+    if with.not_audited.is_some() {
         scenario = definition.resolve(project, &machine, &with)?;
     }
     examine::check(&machine, &scenario, image, by_hand.as_ref())?;
@@ -133,4 +145,56 @@ pub(super) fn random() -> Result<u64, Error> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|e| Error::io("read", source, &e))?;
     Ok(u64::from_ne_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::image::tests::elf;
+    use super::*;
+    use crate::config::accel::{Accel, Accelerator};
+
+    const STORY: &str = "about = 'x'\nend = 'shutdown'\n[hv]\nlines = false\n[[step]]\nname = 'one'\npattern = '^one$'\n";
+
+    /// A run of a kernel, on a computer that has KVM and everything in it.
+    fn planned(text: &str, ask: impl FnOnce(Request) -> Request) -> Planned {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = folder.path().join("kernel");
+        fs::write(&kernel, elf(&[(0x8020_0000, b"code")])).unwrap();
+        let request = Request::with_text("mine", format!("{STORY}{text}"));
+        let request = ask(request.arch(Arch::Riscv64).hypervisor(kernel));
+        plan_with(&Project::new(folder.path()), &request, |_| Ok(Nested::Svm)).unwrap()
+    }
+
+    const ACCOUNTS: &str = "[witness]\n[audit]\n";
+
+    #[test]
+    fn a_run_under_kvm_has_no_log_and_no_audit_and_says_so() {
+        let kvm = |request: Request| request.accel(Accel::Fixed(Accelerator::Kvm));
+        let planned = planned(ACCOUNTS, kvm);
+        assert!(planned.accel.is_kvm());
+        assert!(planned.scenario.audit.is_none());
+        assert!(planned.scenario.story.spec().witness.is_none());
+        assert_eq!(
+            planned.scenario.not_audited.as_deref(),
+            Some(accel::NO_AUDIT)
+        );
+        assert_eq!(planned.scenario.not_logged.as_deref(), Some(accel::NO_LOG));
+    }
+
+    #[test]
+    fn auto_takes_what_the_scenario_wants_whatever_the_run_leaves_out() {
+        let auto = |request: Request| request.accel(Accel::Auto);
+        assert!(planned("", auto).accel.is_kvm());
+        assert!(!planned("[audit]\n", auto).accel.is_kvm());
+        assert!(
+            !planned("[audit]\n", |request| auto(request).no_audit())
+                .accel
+                .is_kvm()
+        );
+        assert!(
+            !planned("[audit]\n", |request| auto(request).gdb())
+                .accel
+                .is_kvm()
+        );
+    }
 }

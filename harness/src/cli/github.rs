@@ -6,12 +6,14 @@ use crate::boot::nonce;
 use crate::error::{ConfigError, Error};
 use crate::matrix::Results;
 use crate::project::Project;
-use crate::reports::github::{Place, Sources, annotations, resume, stop};
+use crate::reports::github::{Place, Sources, annotations, disarmed, resume, stop};
 use crate::reports::markdown::markdown;
 use crate::{files, shown};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The job that the program runs in.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl Job {
     ) -> Result<(), Error> {
         let text = annotations(results, &InRepository::of(project));
         if stdout_is_taken {
-            output::say_aside(text.trim_end());
+            output::command_aside(&text);
         } else {
             output::text(&text)?;
         }
@@ -63,7 +65,29 @@ fn is_there() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// As long as this lives, the runner takes nothing that is printed for a command.
+/// Whether there is a [`Silence`].
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Text for standard error, of which the runner must take nothing for a command. A silence does not cover it: the two
+/// streams reach the runner in any order.
+pub(super) fn for_stderr(text: &str) -> Cow<'_, str> {
+    if is_there() {
+        disarmed(text)
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The same for standard output, where a silence covers it.
+pub(super) fn for_stdout(text: &str) -> Cow<'_, str> {
+    if SILENT.load(Ordering::Relaxed) {
+        Cow::Borrowed(text)
+    } else {
+        for_stderr(text)
+    }
+}
+
+/// As long as this lives, the runner takes nothing that is printed on standard output for a command.
 #[derive(Debug)]
 pub(super) struct Silence {
     token: String,
@@ -81,12 +105,14 @@ impl Silence {
         }
         let token = nonce()?;
         output::text(&stop(&token))?;
+        SILENT.store(true, Ordering::Relaxed);
         Ok(Some(Self { token }))
     }
 }
 
 impl Drop for Silence {
     fn drop(&mut self) {
+        SILENT.store(false, Ordering::Relaxed);
         // Whoever does not read it needs no protection.
         let _ = output::text(&resume(&self.token));
     }
@@ -102,7 +128,7 @@ pub(super) fn complain_of(error: &ConfigError) {
         line: u32::try_from(error.line).ok().filter(|&line| line > 0),
     };
     let text = crate::reports::github::mistake(&place, &shown::paragraph(&error.message));
-    output::say_aside(text.trim_end());
+    output::command_aside(&text);
 }
 
 /// The files of a project in the repository that is checked out.

@@ -2,10 +2,15 @@
 //!
 //! A result that cannot be printed is an error, or a full disk would look like success. A reader that
 //! has gone, as in `| head`, has what it wanted.
+//!
+//! In a job of GitHub Actions both streams are the job's log, in which its runner looks for commands. So all text is
+//! disarmed there, but for the commands of the harness's own.
 
+use super::github;
 use crate::error::Error;
 use crate::shown;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -15,7 +20,8 @@ const USAGE_SHOWN: usize = 4096;
 /// Prints a line, or several, of plain text.
 pub(super) fn say(text: &str) -> Result<(), Error> {
     let lines: Vec<_> = text.split('\n').map(shown::safe).collect();
-    written(writeln!(io::stdout(), "{}", lines.join("\n")))
+    let text = lines.join("\n");
+    written(writeln!(io::stdout(), "{}", github::for_stdout(&text)))
 }
 
 /// Prints a value as one line of JSON.
@@ -25,19 +31,31 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Error> {
     written(writeln!(io::stdout(), "{text}"))
 }
 
-/// Prints text that is safe, and ends its own lines.
+/// Prints text that is safe and ends its own lines, as it is.
 pub(super) fn text(text: &str) -> Result<(), Error> {
     written(write!(io::stdout(), "{text}"))
 }
 
 /// Prints text that has colours, and is safe.
 pub(super) fn paint(text: &str) -> Result<(), Error> {
+    let text = painted(text, github::for_stdout);
     written(write!(anstream::stdout(), "{text}"))
 }
 
 /// The same on standard error. That nobody reads it is no failure.
 pub(super) fn paint_aside(text: &str) {
+    let text = painted(text, github::for_stderr);
     let _ = write!(anstream::stderr(), "{text}");
+}
+
+/// Text that has colours, disarmed: without them, if there is anything to disarm. They may be left out as it is printed,
+/// so they must not part what a runner would act on.
+fn painted(text: &str, disarmed: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    match disarmed(&plain) {
+        harmless if harmless == plain => Cow::Borrowed(text),
+        harmless => Cow::Owned(harmless.into_owned()),
+    }
 }
 
 /// What came of printing to standard output.
@@ -55,7 +73,7 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Error> {
 pub fn complain(error: &Error) -> ExitCode {
     say_error(&error.to_string());
     if let Error::Config(mistake) = error {
-        super::github::complain_of(mistake);
+        github::complain_of(mistake);
     }
     ExitCode::from(error.exit_code())
 }
@@ -64,12 +82,17 @@ pub fn complain(error: &Error) -> ExitCode {
 pub(super) fn say_error(text: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     let text = shown::paragraph(text);
-    let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {text}");
+    paint_aside(&format!("{style}error{style:#}: {text}\n"));
 }
 
 /// Says something on standard error. That nobody reads it is no failure.
 pub(super) fn say_aside(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", github::for_stderr(text));
+}
+
+/// Gives commands to GitHub's runner on standard error.
+pub(super) fn command_aside(commands: &str) {
+    let _ = write!(io::stderr(), "{commands}");
 }
 
 /// Prints clap's answer to a command line that asks for help, or that it cannot read; the exit code.
@@ -83,7 +106,8 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
     // It quotes what was typed as it is.
     let text = error.render().to_string();
     let plain = |c: char| c == '\n' || !c.is_control();
-    if text.len() <= USAGE_SHOWN && text.chars().all(plain) && arguments_are_plain() {
+    let is_harmless = text.chars().all(plain) && github::for_stderr(&text) == text;
+    if text.len() <= USAGE_SHOWN && is_harmless && arguments_are_plain() {
         let _ = error.print();
     } else {
         let text = text.strip_prefix("error: ").unwrap_or(&text);
@@ -98,4 +122,18 @@ fn arguments_are_plain() -> bool {
         let argument = argument.to_string_lossy();
         shown::safe(&argument) == argument
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reports::github::disarmed;
+
+    #[test]
+    fn colours_part_nothing_that_a_runner_would_act_on() {
+        assert_eq!(painted("\x1b[31m::x\x1b[0m", disarmed), r"\x3a:x");
+        assert_eq!(painted("#\x1b[1m#[x", disarmed), r"#\x23[x");
+        let harmless = "\x1b[31mFAIL\x1b[0m :: x";
+        assert_eq!(painted(harmless, disarmed), harmless);
+    }
 }

@@ -5,7 +5,7 @@ use super::github::Silence;
 use super::itself::command_line;
 use super::live::Live;
 use super::reports::ReportArgs;
-use super::shell::{self, Shell};
+use super::shell;
 use super::{Format, What, machine_of, output};
 use crate::boot::Request;
 use crate::boot::build::Ask;
@@ -192,13 +192,10 @@ async fn shown(project: &Project, request: Request) -> Result<Report, Unjudged> 
 /// Runs while somebody sits at the console.
 async fn interactive(project: &Project, request: Request) -> Result<Report, Unjudged> {
     let live = Live::start(std::io::stdout());
-    let (shell, typist) = Shell::open()?;
-    let request = request
-        .typist(typist)
-        .observe(shell::Console::new(live.bytes()));
+    let (console, typist) = shell::Console::new(live.bytes());
+    let request = request.typist(typist).observe(console);
     let result = follow_to_the_end(project, request).await;
     let printed = live.finish().await;
-    drop(shell);
     let report = result?; // which is worse than what could not be printed
     output::written(printed)?;
     Ok(report)

@@ -6,7 +6,6 @@
 
 use super::output::say_aside;
 use super::terminal::Raw;
-use crate::error::Error;
 use crate::judge::event::Event;
 use crate::judge::observer::{Beginning, Observer};
 use crate::machine::keyboard::{Stroke, Typist};
@@ -58,33 +57,6 @@ impl Keys {
     }
 }
 
-/// Somebody at the console. Dropping it puts the terminal back.
-pub(super) struct Shell {
-    _terminal: Option<Raw>,
-}
-
-impl Shell {
-    /// Has standard input typed into a machine; the typist is for the run's request.
-    pub(super) fn open() -> Result<(Self, Typist), Error> {
-        let terminal = Raw::of_stdin().map_err(|error| {
-            Error::infrastructure(
-                format!("the terminal cannot be set up for --shell: {error}"),
-                "run it in a terminal, or give it what is to be typed on standard input",
-            )
-        })?;
-        if terminal.is_some() {
-            say_aside(&format!("the console is yours: {HELP}"));
-        }
-        let (strokes, typist) = Typist::new();
-        // The thread may wait for a key when the run is over; it ends with the program.
-        std::thread::spawn(move || listen(io::stdin(), &strokes));
-        let shell = Self {
-            _terminal: terminal,
-        };
-        Ok((shell, typist))
-    }
-}
-
 /// Passes on what is typed, until there is no more or nobody wants it.
 fn listen(mut input: impl Read, strokes: &Sender<Stroke>) {
     let mut keys = Keys::default();
@@ -110,25 +82,49 @@ fn listen(mut input: impl Read, strokes: &Sender<Stroke>) {
     }
 }
 
-/// Shows what a machine prints to whoever sits at its console.
+/// The console of a machine at which somebody sits: shows what the machine prints, and has standard input typed into it.
+///
+/// Both begin with the machine. Until then, while something is built or waited for, a terminal is as it always is, and
+/// Ctrl-C in it is a signal. Dropping this puts the terminal back.
 pub(super) struct Console<S> {
     plain: Plain,
     show: S,
+    /// Where the keys go, until somebody listens to them.
+    strokes: Option<Sender<Stroke>>,
+    terminal: Option<Raw>,
 }
 
 impl<S: FnMut(Vec<u8>)> Console<S> {
-    /// Hands what is safe to show to `show`.
-    pub(super) fn new(show: S) -> Self {
-        Self {
+    /// Hands what is safe to show to `show`. The typist is for the run's request.
+    pub(super) fn new(show: S) -> (Self, Typist) {
+        let (strokes, typist) = Typist::new();
+        let console = Self {
             plain: Plain::default(),
             show,
-        }
+            strokes: Some(strokes),
+            terminal: None,
+        };
+        (console, typist)
     }
 }
 
 impl<S: FnMut(Vec<u8>)> Observer for Console<S> {
     fn begins(&mut self, run: &Beginning<'_>) {
         self.plain = Plain::without(&format!("@hv {} ", run.nonce));
+        match Raw::of_stdin() {
+            Ok(Some(terminal)) => {
+                self.terminal = Some(terminal);
+                say_aside(&format!("the console is yours: {HELP}"));
+            }
+            Ok(None) => {}
+            Err(error) => say_aside(&format!(
+                "the terminal passes on whole lines only, because it cannot be set up: {error}"
+            )),
+        }
+        if let Some(strokes) = self.strokes.take() {
+            // The thread may wait for a key when the run is over; it ends with the program.
+            std::thread::spawn(move || listen(io::stdin(), &strokes));
+        }
     }
 
     fn event(&mut self, _: Duration, _: &Event<'_>) {}

@@ -13,7 +13,7 @@ use crate::run::follow;
 use crate::shown;
 use crate::tools::watch::{Burst, Changes, files_of};
 use clap::Args;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
@@ -58,52 +58,48 @@ pub(super) struct WatchArgs {
 }
 
 /// A run that is made again and again.
+#[derive(Debug, Default)]
 struct Case {
-    scenario: String,
-    arch: Option<Arch>,
     /// The files that it was made of when these were last looked for.
     files: BTreeSet<PathBuf>,
     /// The exit code of its last result.
     code: u8,
 }
 
-impl Case {
-    fn name(&self) -> String {
-        let scenario = shown::line(&self.scenario);
-        match self.arch {
-            Some(arch) => format!("{scenario} on {arch}"),
-            None => scenario.into_owned(),
-        }
-    }
-}
+/// Which run it is: the scenario's place on the command line, and the architecture; without one, it is run on the machine
+/// that the scenario or `--machine` names.
+type Key = (usize, Option<Arch>);
 
 /// What is watched.
 struct Watch<'a> {
     project: &'a Project,
+    /// The project by its physical path, by which changes are told.
+    physical: Project,
     args: &'a WatchArgs,
     ask: Ask,
     /// How many runs go on at once.
     jobs: usize,
-    cases: Vec<Case>,
+    scenarios: Vec<String>,
+    cases: BTreeMap<Key, Case>,
     changes: Changes,
 }
 
 /// A run under way.
 type Run<'r> = Pin<Box<dyn Future<Output = Result<Report, Error>> + 'r>>;
 
-/// Runs under way, each with the number of its case.
+/// Runs under way.
 #[derive(Default)]
-struct Going<'r>(Vec<(usize, Run<'r>)>);
+struct Going<'r>(Vec<(Key, Run<'r>)>);
 
 impl Going<'_> {
     /// Waits for the first that ends.
-    async fn next(&mut self) -> (usize, Result<Report, Error>) {
+    async fn next(&mut self) -> (Key, Result<Report, Error>) {
         poll_fn(|context| {
-            for (at, (nth, run)) in self.0.iter_mut().enumerate() {
+            for (at, (key, run)) in self.0.iter_mut().enumerate() {
                 if let Poll::Ready(result) = run.as_mut().poll(context) {
-                    let nth = *nth;
+                    let key = *key;
                     drop(self.0.remove(at));
-                    return Poll::Ready((nth, result));
+                    return Poll::Ready((key, result));
                 }
             }
             Poll::Pending
@@ -114,34 +110,32 @@ impl Going<'_> {
 
 /// Runs, and runs again after each change, until it is interrupted.
 pub(super) async fn watch(project: &Project, args: &WatchArgs, ask: Ask) -> Result<u8, Error> {
-    let mut cases = Vec::new();
+    let mut scenarios = Vec::new();
     for scenario in &args.scenarios {
         let scenario = text_of("--scenario", scenario)?;
-        let scenario = super::in_mode(project, scenario, args.mode.as_deref())?;
-        for arch in arches(project, args, &scenario)? {
-            cases.push(Case {
-                scenario: scenario.clone(),
-                arch,
-                files: BTreeSet::new(),
-                code: 0,
-            });
-        }
+        scenarios.push(super::in_mode(project, scenario, args.mode.as_deref())?);
     }
-    let changes = Changes::new()?;
+    let folder = std::fs::canonicalize(project.folder());
     let mut watch = Watch {
         project,
+        physical: folder.map_or_else(|_| project.clone(), Project::new),
         args,
         ask,
         jobs: args.jobs.or_processors().get(),
-        cases,
-        changes,
+        scenarios,
+        cases: BTreeMap::new(),
+        changes: Changes::new()?,
     };
-    let mut due: VecDeque<usize> = (0..watch.cases.len()).collect();
+    let mut due = VecDeque::new();
+    for nth in 0..watch.scenarios.len() {
+        let keys = watch.keys(nth)?;
+        due.extend(keys.into_iter().filter(|key| watch.take(*key)));
+    }
     let mut left = args.changes;
     loop {
         watch.run_all(&mut due).await?;
         if left == Some(0) {
-            let codes = watch.cases.iter().map(|case| case.code);
+            let codes = watch.cases.values().map(|case| case.code);
             return Ok(codes.max().unwrap_or(0));
         }
         let ends = if left.is_none() { "; Ctrl-C ends" } else { "" };
@@ -157,37 +151,57 @@ pub(super) async fn watch(project: &Project, args: &WatchArgs, ask: Ask) -> Resu
 
 /// The architectures on which a scenario is run; none of them is the machine that the scenario or `--machine` names.
 fn arches(project: &Project, args: &WatchArgs, scenario: &str) -> Result<Vec<Option<Arch>>, Error> {
-    let summary = Definition::named(project, scenario)?.summary(project)?;
+    let definition = Definition::named(project, scenario)?;
+    let summary = definition.summary(project)?;
+    let by_scenario = summary.machine.as_ref();
+    let has_one = args.machine.is_some() || by_scenario.is_some_and(|machine| machine.is_one());
     let all = summary.arches.into_iter();
     let asked = match &args.arch {
-        None if args.machine.is_some()
-            || summary
-                .machine
-                .as_ref()
-                .is_some_and(|machine| machine.is_one()) =>
-        {
-            return Ok(vec![None]);
-        }
+        None if has_one => return Ok(vec![None]),
         None => all.map(Some).collect(),
-        // One that the scenario is not for is told when it is run; of `all` it is left out.
+        // One that the scenario or the machine is not for is told when it is run; of `all` it is left out.
         Some(Arches(arches)) if arches.len() == 1 => vec![Some(arches[0])],
+        Some(Arches(_)) if has_one => vec![None],
         Some(Arches(arches)) => all.filter(|arch| arches.contains(arch)).map(Some).collect(),
     };
-    Ok(asked)
+    // Of one that is for none, a run tells that.
+    Ok(if asked.is_empty() { vec![None] } else { asked })
 }
 
 impl Watch<'_> {
+    /// The runs of a scenario. Of one that has a mistake it is one, which tells it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such scenario.
+    fn keys(&self, nth: usize) -> Result<Vec<Key>, Error> {
+        let arches = match arches(self.project, self.args, &self.scenarios[nth]) {
+            Err(Error::Config(_)) => vec![None],
+            arches => arches?,
+        };
+        Ok(arches.into_iter().map(|arch| (nth, arch)).collect())
+    }
+
+    /// Takes a run among the others; whether it is a new one.
+    fn take(&mut self, key: Key) -> bool {
+        let is_new = !self.cases.contains_key(&key);
+        if is_new {
+            self.cases.insert(key, Case::default());
+        }
+        is_new
+    }
+
     /// Runs what is due, some at a time. A change meanwhile ends the runs that it concerns, and has them run again.
-    async fn run_all(&mut self, due: &mut VecDeque<usize>) -> Result<(), Error> {
+    async fn run_all(&mut self, due: &mut VecDeque<Key>) -> Result<(), Error> {
         let mut going = Going::default();
         loop {
             while going.0.len() < self.jobs
-                && let Some(nth) = due.pop_front()
+                && let Some(key) = due.pop_front()
             {
-                self.look_for_files(nth)?;
-                let (project, request) = (self.project, self.request(nth));
+                self.look_for_files(key)?;
+                let (project, request) = (self.project, self.request(key));
                 let run = async move { follow(project, request).await };
-                going.0.push((nth, Box::pin(run)));
+                going.0.push((key, Box::pin(run)));
             }
             if going.0.is_empty() {
                 return Ok(());
@@ -195,14 +209,15 @@ impl Watch<'_> {
             tokio::select! {
                 biased;
                 burst = self.changes.next() => {
+                    self.due_after(&burst, due);
                     // What is dropped here ends, its QEMU and its build included.
-                    going.0.retain(|(nth, _)| !burst.concerns(&self.cases[*nth].files));
-                    due_after(&self.cases, self.project, &burst, due);
+                    going.0.retain(|(key, _)| self.cases.contains_key(key) && !due.contains(key));
                 }
-                (nth, result) = going.next() => {
-                    self.cases[nth].code = self.show(result)?;
+                (key, result) = going.next() => {
+                    let code = self.show(result)?;
                     // A build may have found other files than the one before.
-                    self.look_for_files(nth)?;
+                    self.look_for_files(key)?;
+                    self.cases.entry(key).or_default().code = code;
                 }
             }
         }
@@ -220,63 +235,81 @@ impl Watch<'_> {
         }
     }
 
-    fn request(&self, nth: usize) -> Request {
-        let case = &self.cases[nth];
-        let request = Request::new(case.scenario.clone()).build_progress(output::say_aside);
+    fn request(&self, (nth, arch): Key) -> Request {
+        let scenario = self.scenarios[nth].clone();
+        let request = Request::new(scenario).build_progress(output::say_aside);
         let mut request = self.args.boot.of(request);
         request.machine = self.args.machine.clone();
-        request.arch = case.arch;
+        request.arch = arch;
         request.ask = self.ask;
         request
     }
 
-    /// Looks for the files of a case, and watches them.
-    fn look_for_files(&mut self, nth: usize) -> Result<(), Error> {
-        let request = self.request(nth);
-        let files = files_of(self.project, &request, &self.cases[nth].files);
-        self.changes.watch(&files)?;
-        self.cases[nth].files = files;
-        Ok(())
+    /// Looks for the files of a run, and watches them.
+    fn look_for_files(&mut self, key: Key) -> Result<(), Error> {
+        let request = self.request(key);
+        let case = self.cases.entry(key).or_default();
+        case.files = files_of(self.project, &request, &case.files);
+        self.changes.watch(&case.files)
     }
 
     /// How many files are watched.
     fn files(&self) -> usize {
-        let all: BTreeSet<_> = self.cases.iter().flat_map(|case| &case.files).collect();
+        let all: BTreeSet<_> = self.cases.values().flat_map(|case| &case.files).collect();
         all.len()
     }
 
-    fn due_after(&self, burst: &Burst, due: &mut VecDeque<usize>) {
-        due_after(&self.cases, self.project, burst, due);
+    /// Adds the runs that a burst of changes concerns, and says which change concerns which. A scenario may have become
+    /// one for other architectures.
+    fn due_after(&mut self, burst: &Burst, due: &mut VecDeque<Key>) {
+        let (files, concerned) = concerned(&self.cases, burst);
+        let scenarios: BTreeSet<_> = concerned.iter().map(|(nth, _)| *nth).collect();
+        let mut again = concerned;
+        for nth in scenarios {
+            // Of one that is gone, or has a mistake, the runs stay, and tell that.
+            let Ok(arches) = arches(self.project, self.args, &self.scenarios[nth]) else {
+                continue;
+            };
+            let is_left = |key: &Key| key.0 != nth || arches.contains(&key.1);
+            self.cases.retain(|key, _| is_left(key));
+            due.retain(is_left);
+            again.retain(is_left);
+            for arch in arches {
+                if self.take((nth, arch)) {
+                    again.insert((nth, arch));
+                }
+            }
+        }
+        if again.is_empty() {
+            return;
+        }
+        let names: Vec<_> = again.iter().map(|key| self.name(*key)).collect();
+        let files = files.iter().map(PathBuf::as_path).collect();
+        let changed = changed(&self.physical, &files);
+        let text = format!("\n{changed}{}: {}", age(&files), names.join(", "));
+        output::say_aside(&text);
+        due.retain(|key| !again.contains(key));
+        due.extend(again);
+    }
+
+    fn name(&self, (nth, arch): Key) -> String {
+        let scenario = shown::line(&self.scenarios[nth]);
+        match arch {
+            Some(arch) => format!("{scenario} on {arch}"),
+            None => scenario.into_owned(),
+        }
     }
 }
 
-/// Adds the cases that a burst of changes concerns, and says which change concerns which.
-fn due_after(cases: &[Case], project: &Project, burst: &Burst, due: &mut VecDeque<usize>) {
-    let concerned = cases
-        .iter()
-        .enumerate()
-        .filter(|(_, case)| burst.concerns(&case.files));
-    let concerned: Vec<_> = concerned.collect();
-    if concerned.is_empty() {
-        return;
+/// The files of a burst of changes that concern somebody, and the runs that they concern.
+fn concerned(cases: &BTreeMap<Key, Case>, burst: &Burst) -> (BTreeSet<PathBuf>, BTreeSet<Key>) {
+    let concerned = cases.iter().filter(|(_, case)| burst.concerns(&case.files));
+    let (mut files, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for (key, case) in concerned {
+        files.extend(burst.of(&case.files).into_iter().map(Path::to_owned));
+        keys.insert(*key);
     }
-    let files: BTreeSet<&Path> = concerned
-        .iter()
-        .flat_map(|(_, case)| burst.of(&case.files))
-        .collect();
-    let names: Vec<_> = concerned.iter().map(|(_, case)| case.name()).collect();
-    let text = format!(
-        "\n{}{}: {}",
-        changed(project, &files),
-        age(&files),
-        names.join(", ")
-    );
-    output::say_aside(&text);
-    for (nth, _) in concerned {
-        if !due.contains(&nth) {
-            due.push_back(nth);
-        }
-    }
+    (files, keys)
 }
 
 /// The files that changed, in words.
@@ -314,34 +347,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_makes_what_it_concerns_due_once() {
-        let case = |name: &str, files: &[&str]| Case {
-            scenario: name.into(),
-            arch: Some(Arch::Riscv64),
+    fn a_change_concerns_the_runs_that_have_the_file() {
+        let case = |files: &[&str]| Case {
             files: files.iter().map(PathBuf::from).collect(),
             code: 0,
         };
-        let cases = [
-            case("one", &["/w/shared.rs", "/w/one.toml"]),
-            case("two", &["/w/shared.rs", "/w/two.toml"]),
-            case("three", &["/w/three.toml"]),
-        ];
-        let project = Project::new("/w");
-        let burst = |files: &[&str]| Burst {
-            files: files.iter().map(PathBuf::from).collect(),
-            lost: false,
+        let riscv64 = Some(Arch::Riscv64);
+        let cases = BTreeMap::from([
+            ((0, riscv64), case(&["/w/shared.rs", "/w/one.toml"])),
+            ((1, riscv64), case(&["/w/shared.rs", "/w/two.toml"])),
+            ((2, None), case(&["/w/three.toml"])),
+        ]);
+        let of = |files: &[&str]| {
+            let burst = Burst {
+                files: files.iter().map(PathBuf::from).collect(),
+                lost: false,
+            };
+            let (files, keys) = concerned(&cases, &burst);
+            let keys: Vec<_> = keys.into_iter().map(|(nth, _)| nth).collect();
+            (files.len(), keys)
         };
-        let mut due = VecDeque::new();
-        due_after(&cases, &project, &burst(&["/w/README.md"]), &mut due);
-        assert!(due.is_empty(), "{due:?}");
-        due_after(&cases, &project, &burst(&["/w/two.toml"]), &mut due);
-        due_after(
-            &cases,
-            &project,
-            &burst(&["/w/shared.rs", "/w/one.toml"]),
-            &mut due,
-        );
-        assert_eq!(due, [1, 0]);
+        assert_eq!(of(&["/w/README.md"]), (0, vec![]));
+        assert_eq!(of(&["/w/two.toml", "/w/README.md"]), (1, vec![1]));
+        assert_eq!(of(&["/w/shared.rs", "/w/three.toml"]), (2, vec![0, 1, 2]));
     }
 
     #[test]

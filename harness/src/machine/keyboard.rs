@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-/// How many bytes may wait to be typed before a person is no longer listened to.
-const FULL: usize = 64 << 10;
+/// How many bytes may wait to be typed before what a person types is dropped.
+const FULL: usize = 1 << 20;
 
 /// How many strokes may wait between a person and the run.
 const STROKES: usize = 16;
@@ -44,9 +44,9 @@ impl Keyboard {
         self.waiting.extend(text);
     }
 
-    /// Whether so much waits that nobody should type any more.
-    pub fn is_full(&self) -> bool {
-        self.waiting.len() >= FULL
+    /// How many bytes a person may still type.
+    pub fn room(&self) -> usize {
+        FULL.saturating_sub(self.waiting.len())
     }
 
     /// Types as much of what waits as the line takes at once; waits for ever while there is nothing to type.
@@ -75,19 +75,53 @@ pub enum Stroke {
 /// Who types while a machine runs. As long as the other end is open no clock of the run counts, and the machine goes
 /// on after the verdict until it ends or the person leaves.
 #[derive(Debug)]
-pub struct Typist(mpsc::Receiver<Stroke>);
+pub struct Typist {
+    come: mpsc::Receiver<Stroke>,
+    /// What was typed before the machine was there.
+    early: VecDeque<Stroke>,
+}
 
 impl Typist {
     /// A typist, and what makes it type. Closing that is like going away from a console: the run goes on as if nobody
     /// had been there.
     pub fn new() -> (mpsc::Sender<Stroke>, Self) {
         let (strokes, come) = mpsc::channel(STROKES);
-        (strokes, Self(come))
+        let early = VecDeque::new();
+        (strokes, Self { come, early })
+    }
+
+    /// Waits until the person leaves. What is typed meanwhile is kept for the machine, as far as a keyboard has room for
+    /// it; the rest waits. Dropping the future loses nothing.
+    pub async fn leaves(&mut self) {
+        while self.early_bytes() < FULL {
+            match self.come.recv().await {
+                Some(Stroke::Leave) => return,
+                Some(stroke) => self.early.push_back(stroke),
+                None => break,
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    fn early_bytes(&self) -> usize {
+        let bytes = self.early.iter().map(|stroke| match stroke {
+            Stroke::Keys(keys) => keys.len(),
+            Stroke::Leave => 0,
+        });
+        bytes.sum()
     }
 
     /// Waits for the next stroke; none when there will be no more. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Stroke> {
-        self.0.recv().await
+        match self.early.pop_front() {
+            Some(stroke) => Some(stroke),
+            None => self.come.recv().await,
+        }
+    }
+
+    /// The next stroke, if it has come.
+    pub fn has_come(&mut self) -> Option<Stroke> {
+        self.early.pop_front().or_else(|| self.come.try_recv().ok())
     }
 }
 
@@ -118,6 +152,25 @@ mod tests {
                 }
             }
             assert_eq!(read, b"hello, world");
+        });
+    }
+
+    #[test]
+    fn who_leaves_before_there_is_a_machine_is_heard_and_what_was_typed_is_kept() {
+        runtime().block_on(async {
+            let (strokes, mut typist) = Typist::new();
+            strokes.send(Stroke::Keys(b"ls".into())).await.unwrap();
+            let second = Duration::from_secs(1);
+            let stays = tokio::time::timeout(second, typist.leaves()).await;
+            assert!(stays.is_err());
+            assert_eq!(typist.next().await, Some(Stroke::Keys(b"ls".into())));
+            strokes.send(Stroke::Leave).await.unwrap();
+            typist.leaves().await;
+            // Who only goes away has not left.
+            drop(strokes);
+            let stays = tokio::time::timeout(second, typist.leaves()).await;
+            assert!(stays.is_err());
+            assert_eq!(typist.next().await, None);
         });
     }
 

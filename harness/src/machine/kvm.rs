@@ -16,16 +16,47 @@ const API_VERSION: i32 = 12;
 /// `KVM_CREATE_VM`; its argument 0 is the usual type of machine (section 4.2).
 const CREATE_VM: u32 = 0xae01;
 
-/// Opens KVM and makes a machine with it, which is given up at once.
+/// `KVM_GET_SUPPORTED_CPUID` (section 4.46): what CPUID can say in a machine. Its argument is a `struct kvm_cpuid2`, of a
+/// header of two words and as many entries of ten words as the first of them says. There are never more than these.
+const GET_SUPPORTED_CPUID: u32 = 0xc008_ae05;
+const ENTRIES: usize = 256;
+const WORDS: usize = 10;
+
+/// The leaves and bits of ECX that say whether a machine's own hypervisor can run guests: SVM (APM vol. 3, appendix E.4.2)
+/// and VMX (Intel SDM vol. 3, section 24.6).
+const SVM: (u32, u32) = (0x8000_0001, 1 << 2);
+const VMX: (u32, u32) = (1, 1 << 5);
+
+/// What a hypervisor in one of KVM's machines can run its guests with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nested {
+    /// AMD's SVM.
+    Svm,
+    /// Intel's VMX.
+    Vmx,
+    /// Nothing: the computer's processor cannot, or it was switched off.
+    Nothing,
+    /// KVM does not tell on this architecture; QEMU refuses a machine that cannot be had.
+    Untold,
+}
+
+/// Opens KVM, makes a machine with it, which is given up at once, and asks what a hypervisor could do there.
 ///
 /// # Errors
 ///
 /// Why it cannot run a machine of this architecture, in words.
-pub fn usable(arch: Arch) -> Result<(), String> {
+pub fn usable(arch: Arch) -> Result<Nested, String> {
     if std::env::consts::ARCH != arch.name() {
         return Err(other_architecture(arch));
     }
-    try_device(Path::new(DEVICE))
+    let kvm = try_device(Path::new(DEVICE))?;
+    if arch != Arch::X86_64 {
+        return Ok(Nested::Untold);
+    }
+    let cpuid = supported_cpuid(&kvm);
+    let cpuid =
+        cpuid.map_err(|error| format!("{DEVICE} does not tell what CPUID says: {error}"))?;
+    Ok(nested(&cpuid))
 }
 
 /// Why KVM cannot run a machine of another architecture than the computer's.
@@ -36,7 +67,7 @@ fn other_architecture(arch: Arch) -> String {
     )
 }
 
-fn try_device(device: &Path) -> Result<(), String> {
+fn try_device(device: &Path) -> Result<File, String> {
     let shown = device.display();
     let kvm = File::options().read(true).write(true).open(device);
     let kvm = kvm.map_err(|error| format!("{shown} cannot be opened: {error}"))?;
@@ -51,7 +82,46 @@ fn try_device(device: &Path) -> Result<(), String> {
     let machine = made.map_err(|error| format!("{shown} makes no machine: {error}"))?;
     // SAFETY: KVM_CREATE_VM returns a new descriptor, which nobody else knows of.
     drop(unsafe { OwnedFd::from_raw_fd(machine) });
-    Ok(())
+    Ok(kvm)
+}
+
+/// The entries of CPUID in a machine: the leaf, its index, flags, EAX, EBX, ECX, EDX, and three words of nothing.
+fn supported_cpuid(kvm: &File) -> io::Result<Vec<[u32; WORDS]>> {
+    let mut words = vec![0_u32; 2 + ENTRIES * WORDS];
+    words[0] = ENTRIES as u32;
+    // SAFETY: the descriptor is open. The kernel reads the number of entries from the buffer's first word, and writes at
+    // most the header and so many entries, for which the buffer has room; all of them are words.
+    let answer = unsafe {
+        libc::ioctl(
+            kvm.as_raw_fd(),
+            GET_SUPPORTED_CPUID as _,
+            words.as_mut_ptr(),
+        )
+    };
+    if answer == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    let count = (words[0] as usize).min(ENTRIES);
+    let (entries, _) = words[2..].as_chunks::<WORDS>();
+    Ok(entries[..count].to_vec())
+}
+
+/// What the entries of CPUID say of virtualisation.
+fn nested(cpuid: &[[u32; WORDS]]) -> Nested {
+    let says = |(leaf, bit): (u32, u32)| {
+        let is_it = |entry: &&[u32; WORDS]| entry[0] == leaf;
+        cpuid
+            .iter()
+            .find(is_it)
+            .is_some_and(|entry| entry[5] & bit != 0)
+    };
+    if says(SVM) {
+        Nested::Svm
+    } else if says(VMX) {
+        Nested::Vmx
+    } else {
+        Nested::Nothing
+    }
 }
 
 /// Makes a request whose argument is 0.
@@ -79,6 +149,32 @@ mod tests {
         assert!(why.contains("is no KVM: "), "{why}");
         let why = try_device(Path::new("/dev/null")).unwrap_err();
         assert!(why.contains("is no KVM: "), "{why}");
+    }
+
+    #[test]
+    fn cpuid_says_what_a_hypervisor_has() {
+        let entry = |leaf: u32, ecx: u32| [leaf, 0, 0, !ecx, !ecx, ecx, !ecx, 0, 0, 0];
+        assert_eq!(nested(&[]), Nested::Nothing);
+        let nothing = [
+            entry(0x8000_0001, !4),
+            entry(1, !(1 << 5)),
+            entry(0x8000_000a, !0),
+        ];
+        assert_eq!(nested(&nothing), Nested::Nothing);
+        assert_eq!(nested(&[entry(1, 1 << 5)]), Nested::Vmx);
+        assert_eq!(nested(&[entry(1, 1), entry(0x8000_0001, 4)]), Nested::Svm);
+    }
+
+    #[test]
+    fn kvm_tells_what_cpuid_says_where_there_is_any() {
+        let Ok(kvm) = try_device(Path::new(DEVICE)) else {
+            return;
+        };
+        if std::env::consts::ARCH == Arch::X86_64.name() {
+            let cpuid = supported_cpuid(&kvm).unwrap();
+            // The leaf of the basic features is everywhere.
+            assert!(cpuid.iter().any(|entry| entry[0] == 1), "{cpuid:x?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod audited;
 mod clocks;
 mod heard;
 
+pub use attended::left_early;
+
 use super::keyboard::Typist;
 use super::process::{Came, Launch, Qemu, Typed};
 use super::pulse::Pulse;
@@ -103,6 +105,7 @@ pub async fn go<'s>(
         pulse: Pulse::new(),
         stopped: Duration::ZERO,
         last_step: now,
+        decided: None,
         attended: Attended::new(typist, launch.gdb.is_some()),
         typed: &launch.typed,
         to_type: Vec::new(),
@@ -143,7 +146,8 @@ pub async fn go<'s>(
     if let Some(problem) = refused {
         return Err(start::not_started(qemu, said, launch, &problem).await);
     }
-    let duration = session.started.elapsed();
+    let decided = session.decided.unwrap_or_else(Instant::now);
+    let duration = decided - session.started;
     qemu.auditor = None; // so that nobody else sets the machine going
     let registers = match session.trial.verdict() {
         Some(Verdict::Timeout { .. }) => registers::registers(&mut qemu).await,
@@ -164,6 +168,8 @@ struct Session<'s, 'r> {
     /// How long the harness itself was stopped; no clock counts this time.
     stopped: Duration,
     last_step: Instant,
+    /// When the verdict fell. The machine may go on after it.
+    decided: Option<Instant>,
     /// Who sits at the machine, if somebody does.
     attended: Attended,
     /// What is to be typed after which step, and what of that is due.
@@ -206,6 +212,9 @@ impl Session<'_, '_> {
             self.look_at_the_pulse();
             self.let_go(qemu).await;
             self.ask_whether_it_lives(qemu).await;
+            if let Some(stroke) = self.attended.stroke_at_once() {
+                self.stroke(Some(stroke), qemu.keyboard.room());
+            }
             qemu.keyboard.queue(&std::mem::take(&mut self.to_type));
             let is_due =
                 |next: Option<(_, Instant)>| next.is_some_and(|(_, due)| due <= Instant::now());
@@ -213,11 +222,11 @@ impl Session<'_, '_> {
             if !is_due(next) {
                 let pulse = self.pulse.due();
                 let until = next.map_or(pulse, |(_, due)| due.min(pulse));
-                let may_type = !qemu.keyboard.is_full();
+                let room = qemu.keyboard.room();
                 tokio::select! {
                     biased;
                     came = qemu.next() => self.take(came)?,
-                    stroke = self.attended.stroke(), if may_type => self.stroke(stroke),
+                    stroke = self.attended.stroke() => self.stroke(stroke, room),
                     () = sleep_until(until) => {}
                 }
                 continue;
@@ -370,7 +379,7 @@ impl<'s> Session<'s, '_> {
             accelerator,
             duration,
             registers,
-            notes: stopped.into_iter().chain(self.attended.note()).collect(),
+            notes: stopped.into_iter().chain(self.attended.notes()).collect(),
         })
     }
 }

@@ -2,12 +2,13 @@
 //! place that is most likely to blame.
 //!
 //! The runner acts on any line that begins with `::`, and on `##[` anywhere in a line, so whoever prints what a
-//! guest says puts that between [`stop`] and [`resume`].
+//! guest says puts that between [`stop`] and [`resume`], or has it [`disarmed`].
 
 use super::words;
 use crate::matrix::{CaseResult, Outcome, Results};
 use crate::records::report::Report;
 use crate::shown;
+use std::borrow::Cow;
 
 /// How many errors the runner shows of one step.
 const SHOWN: usize = 10;
@@ -39,9 +40,12 @@ pub fn annotations(results: &Results, sources: &dyn Sources) -> String {
     let mut out = String::new();
     let failed = results.cases.iter();
     let failed: Vec<_> = failed.filter(|c| words::fails(results, c)).collect();
-    // The last of those that are shown tells of the others.
-    let told = if failed.len() > SHOWN {
-        SHOWN - 1
+    let not_run = results.cases.iter();
+    let not_run = not_run.filter(|c| c.outcome == Outcome::NotRun).count();
+    // The one about those that were not run is among those that are shown, and the last of the others tells of the rest.
+    let room = SHOWN - usize::from(not_run > 0);
+    let told = if failed.len() > room {
+        room - 1
     } else {
         failed.len()
     };
@@ -57,8 +61,6 @@ pub fn annotations(results: &Results, sources: &dyn Sources) -> String {
         let why = "it passed only after the set-up had failed it";
         out += &command("warning", None, &format!("{}: flaky", case.name), why);
     }
-    let not_run = results.cases.iter();
-    let not_run = not_run.filter(|c| c.outcome == Outcome::NotRun).count();
     if not_run > 0 {
         let message = format!("{not_run} cases were not run: {}", words::NOT_RUN);
         out += &command("error", None, "not run", &message);
@@ -75,6 +77,26 @@ pub fn stop(token: &str) -> String {
 /// Tells the runner to take lines for commands again.
 pub fn resume(token: &str) -> String {
     format!("::{token}::\n")
+}
+
+/// Text that the runner takes for no command, on whichever stream it is printed. What would be one is spelled out, as
+/// control characters are: `\x3a:` at the beginning of a line, `#\x23[` anywhere.
+pub fn disarmed(text: &str) -> Cow<'_, str> {
+    let begins = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains("##[") && !text.lines().any(begins) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text.split_inclusive('\n').map(|line| {
+        let line = line.replace("##[", r"#\x23[");
+        match line.trim_start() {
+            rest if rest.starts_with("::") => {
+                let margin = &line[..line.len() - rest.len()];
+                format!(r"{margin}\x3a{}", &rest[1..])
+            }
+            _ => line,
+        }
+    });
+    Cow::Owned(lines.collect())
 }
 
 fn of_case(results: &Results, case: &CaseResult, sources: &dyn Sources) -> String {
@@ -150,4 +172,27 @@ fn data(text: &str) -> String {
 /// Escapes a property, which ends at a comma, and all of them at a colon.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_runner_would_act_on_is_spelled_out_and_nothing_else_changes() {
+        for plain in ["", "a::b\n c ::d\n", "#[x] ## [", "one\n\ntwo"] {
+            assert!(matches!(disarmed(plain), Cow::Borrowed(text) if text == plain));
+        }
+        for (text, harmless) in [
+            ("::error::x\n", r"\x3a:error::x".to_owned() + "\n"),
+            (
+                "one\n\t \u{a0}::x\r\ntwo ::y",
+                "one\n\t \u{a0}\\x3a:x\r\ntwo ::y".to_owned(),
+            ),
+            ("a ##[b]###[c]", r"a #\x23[b]##\x23[c]".to_owned()),
+            ("::##[", r"\x3a:#\x23[".to_owned()),
+        ] {
+            assert_eq!(disarmed(text), harmless);
+        }
+    }
 }

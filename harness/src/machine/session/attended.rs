@@ -2,6 +2,7 @@
 //! goes on after the verdict, until it ends or that person leaves.
 
 use super::Session;
+use crate::error::Error;
 use crate::judge::event::Event;
 use crate::machine::keyboard::{Stroke, Typist};
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(super) struct Attended {
     typist: Option<Typist>,
     /// Whether there was one from the start.
     typed: bool,
+    /// How many bytes the machine did not take in time.
+    dropped: usize,
     pub(super) by_gdb: bool,
     /// Whether gdb has killed the machine.
     pub(super) gdb_ended_it: bool,
@@ -33,6 +36,7 @@ impl Attended {
         Self {
             typed: typist.is_some(),
             typist,
+            dropped: 0,
             by_gdb,
             gdb_ended_it: false,
             since: Instant::now(),
@@ -48,9 +52,17 @@ impl Attended {
     }
 
     /// What the reader of the result is told.
-    pub(super) fn note(&self) -> Option<String> {
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let text = "somebody sat at the console: no clock ran meanwhile";
-        self.typed.then(|| text.to_owned())
+        let dropped = format!(
+            "{} bytes that were typed were dropped: the machine did not take what came before them",
+            self.dropped
+        );
+        let dropped = (self.dropped > 0).then_some(dropped);
+        self.typed
+            .then(|| text.to_owned())
+            .into_iter()
+            .chain(dropped)
     }
 
     /// Waits for a stroke, or for the typist to go; for ever where there is none. Dropping the future loses nothing.
@@ -61,10 +73,23 @@ impl Attended {
         }
     }
 
+    /// A stroke that has come. A machine that prints all the time must not keep it waiting.
+    pub(super) fn stroke_at_once(&mut self) -> Option<Stroke> {
+        self.typist.as_mut()?.has_come()
+    }
+
     /// Takes a line of QEMU's stderr.
     pub(super) fn heard_of_gdb(&mut self, line: &str) {
         self.gdb_ended_it |= self.by_gdb && line.contains(KILLED);
     }
+}
+
+/// The error for a person who left before the machine was there.
+pub fn left_early() -> Error {
+    Error::infrastructure(
+        "whoever sat at the console ended the run before its machine had started",
+        "run it again",
+    )
 }
 
 /// What is judged when whoever debugged the machine has ended it.
@@ -81,12 +106,17 @@ impl Session<'_, '_> {
         self.trial.verdict().is_none() || self.attended.goes_on()
     }
 
-    /// Does what the typist does.
-    pub(super) fn stroke(&mut self, stroke: Option<Stroke>) {
+    /// Does what the typist does. There is `room` for so many bytes on the keyboard.
+    pub(super) fn stroke(&mut self, stroke: Option<Stroke>, room: usize) {
         match stroke {
-            Some(Stroke::Keys(keys)) => {
-                self.note("typed", keys.escape_ascii().to_string());
-                self.to_type.extend(keys);
+            Some(Stroke::Keys(mut keys)) => {
+                let room = room.saturating_sub(self.to_type.len());
+                self.attended.dropped += keys.len().saturating_sub(room);
+                keys.truncate(room);
+                if !keys.is_empty() {
+                    self.note("typed", keys.escape_ascii().to_string());
+                    self.to_type.extend(keys);
+                }
             }
             Some(Stroke::Leave) => {
                 self.attended.left = true;

@@ -183,6 +183,9 @@ impl Session<'_, '_> {
                 self.note("typed", typed.text.escape_debug().to_string());
             }
         }
+        if self.trial.verdict().is_some() {
+            self.decided = Some(Instant::now());
+        }
         self.tell_whoever_stays();
     }
 }

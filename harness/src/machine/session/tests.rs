@@ -63,8 +63,10 @@ struct Ran {
     verdict: Verdict,
     last_lines: Vec<String>,
     notes: Vec<String>,
-    /// In the machine's time.
+    /// To the verdict, in the machine's time.
     took: Duration,
+    /// To the end of the machine.
+    lasted: Duration,
     /// The verdict of the records alone.
     again: Option<Verdict>,
     log: String,
@@ -110,7 +112,8 @@ fn attended_run_beside(
     let folder = tempfile::tempdir().unwrap();
     let story = story();
     let mut dir = RunDir::create(&Project::new(folder.path()), None, "x").unwrap();
-    let finished = runtime().block_on(async {
+    let (finished, lasted) = runtime().block_on(async {
+        let began = Instant::now();
         let (machine, qemu) = Machine::new();
         let playing = tokio::spawn(machine.play(script));
         let beside = tokio::task::LocalSet::new();
@@ -134,7 +137,7 @@ fn attended_run_beside(
         );
         let finished = beside.run_until(run).await;
         playing.abort();
-        finished.unwrap()
+        (finished.unwrap(), began.elapsed())
     });
     let path = dir.path().to_owned();
     drop(dir);
@@ -146,6 +149,7 @@ fn attended_run_beside(
         last_lines: finished.trial.last_lines().map(str::to_owned).collect(),
         notes: finished.notes,
         took: finished.duration,
+        lasted,
         again: again.verdict().cloned(),
         log: std::fs::read_to_string(path.join("witness.log")).unwrap_or_default(),
     }
