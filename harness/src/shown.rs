@@ -83,6 +83,22 @@ pub fn json(value: &impl serde::Serialize) -> String {
     out
 }
 
+/// A word as bash and other shells of today read it, that can be shown and pasted whatever is in it: a byte that a terminal
+/// would not show is spelled out, as `$'\xff'`. Words without such bytes are [`quoted`].
+pub fn pasteable(word: &[u8]) -> String {
+    match std::str::from_utf8(word) {
+        Ok(text) if safe(text) == text => String::from_utf8_lossy(&quoted(word)).into_owned(),
+        _ => {
+            let escaped = word.iter().map(|&byte| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
+                b' '..=b'~' => char::from(byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            });
+            format!("$'{}'", escaped.collect::<String>())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +120,27 @@ mod tests {
         assert!(shown.len() < 1000, "{}", shown.len());
         assert!(shown.contains("[... 5242080 characters ...]"), "{shown}");
         assert!(paragraph(&"x\n".repeat(100_000)).len() < 2000);
+    }
+
+    /// Bash reads them as they were, and nothing in them acts on a terminal.
+    #[test]
+    fn words_that_cannot_be_shown_survive_being_pasted() {
+        for word in [
+            &b"plain"[..],
+            b"a b",
+            "\u{e4}".as_bytes(),
+            b"\xff it's\\x41",
+            b"\x1b[2Jx\n1",
+            "\u{202e}9".as_bytes(),
+        ] {
+            let shown = pasteable(word);
+            assert_eq!(safe(&shown), shown);
+            let script = format!("printf %s {shown}");
+            let said = std::process::Command::new("bash")
+                .args(["-c", &script])
+                .output()
+                .unwrap();
+            assert_eq!(said.stdout, word, "{shown}");
+        }
     }
 }

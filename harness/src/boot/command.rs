@@ -4,8 +4,7 @@
 use crate::machine::Launch;
 use crate::machine::audit::{AuditPlan, RAM_ID};
 use crate::machine::process::{ENVIRONMENT, GDB_FD, QMP_FD, RAM_FD, SERIAL_FD};
-use crate::shown;
-pub use crate::shown::quoted;
+pub use crate::shown::{pasteable, quoted};
 use std::os::unix::ffi::OsStrExt;
 
 /// How the harness holds on to QEMU: it starts stopped, and its control connection and its first serial
@@ -113,49 +112,12 @@ pub(super) fn commands(launch: &Launch, by_hand: &[String]) -> Vec<u8> {
     .concat()
 }
 
-/// A word as bash and other shells of today read it, that can be shown and pasted whatever is in it: a byte that a terminal
-/// would not show is spelled out, as `$'\xff'`. Words without such bytes are [`quoted`].
-pub fn pasteable(word: &[u8]) -> String {
-    match std::str::from_utf8(word) {
-        Ok(text) if shown::safe(text) == text => {
-            String::from_utf8_lossy(&quoted(word)).into_owned()
-        }
-        _ => {
-            let escaped = word.iter().map(|&byte| match byte {
-                b'\'' | b'\\' => format!("\\{}", char::from(byte)),
-                b' '..=b'~' => char::from(byte).to_string(),
-                _ => format!("\\x{byte:02x}"),
-            });
-            format!("$'{}'", escaped.collect::<String>())
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::ffi::OsStr;
     use std::fs;
     use std::process::Command;
-
-    /// Bash reads them as they were, and nothing in them acts on a terminal.
-    #[test]
-    fn words_that_cannot_be_shown_survive_being_pasted() {
-        for word in [
-            &b"plain"[..],
-            b"a b",
-            "\u{e4}".as_bytes(),
-            b"\xff it's\\x41",
-            b"\x1b[2Jx\n1",
-            "\u{202e}9".as_bytes(),
-        ] {
-            let shown = pasteable(word);
-            assert_eq!(shown::safe(&shown), shown);
-            let script = format!("printf %s {shown}");
-            let said = Command::new("bash").args(["-c", &script]).output().unwrap();
-            assert_eq!(said.stdout, word, "{shown}");
-        }
-    }
 
     #[test]
     fn words_survive_a_shell() {

@@ -101,8 +101,7 @@ pub fn whole_file(file: &Path) -> String {
 
 /// A word to be pasted into a shell, and safe to show.
 pub fn typed(word: &OsStr) -> String {
-    let word = shown::quoted(word.as_bytes());
-    shown::safe(&String::from_utf8_lossy(&word)).into_owned()
+    shown::pasteable(word.as_bytes())
 }
 
 /// A time as an option takes it, to the microsecond: `5`, `300ms`.
