@@ -15,6 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// A page fault of the guest in QEMU's log.
+const FAULT: &str =
+    "riscv_trap hart:0, async:0, cause:21, epc:0x0, tval:0x22000000, desc=guest_load_page_fault";
+
 /// The machines.
 pub const CASES: &[Case] = &[
     case("matrix_good", &[Boot, ONE, TWO, THREE, OFF], LONG, 0, &[]),
@@ -35,6 +39,13 @@ pub const CASES: &[Case] = &[
     case(
         "matrix_broken_once",
         &[BreakOnce, Boot, ONE, TWO, THREE, OFF],
+        LONG,
+        0,
+        &[],
+    ),
+    case(
+        "matrix_faulting",
+        &[Boot, Logs(40, FAULT), ONE, TWO, THREE, OFF],
         LONG,
         0,
         &[],
@@ -110,6 +121,10 @@ pub const TESTS: &[(&str, fn())] = &[
     (
         "a_file_that_changes_meanwhile_is_the_set_ups_fault",
         builds::file_changes,
+    ),
+    (
+        "of_a_runs_many_page_faults_the_results_have_the_first",
+        shown::many_faults,
     ),
     ("a_matrix_is_one_json_object_for_programs", shown::as_json),
     ("a_reader_that_goes_away_ends_nothing", shown::reader_goes),

@@ -1,8 +1,10 @@
 //! What a matrix shows, and to whom.
 
 use super::{Suite, outcomes};
+use crate::cases::STORY;
 use crate::survival::start;
 use harness::matrix::Results;
+use serde_json::Value;
 use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
@@ -80,4 +82,24 @@ pub fn on_a_terminal() {
         "{shown}"
     );
     suite.nothing_is_left();
+}
+
+pub fn many_faults() {
+    let suite = Suite::new(&[]);
+    let story = STORY.replace("guest  = \"guest\"", "machine = \"faulting\"");
+    let story = story.replacen("[[step]]", "[witness]\n\n[[step]]", 1);
+    fs::write(suite.0.at("tests/scenarios/a.toml"), story).expect("the bed is ours");
+    let ran = suite.run(&[]);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let report = &suite.results().cases[0].attempts[0].report;
+    let account = report.witness.as_ref().expect("it has the log's account");
+    let counts = (account.npf, account.faults.len(), account.faults_left_out);
+    assert_eq!(counts, (40, 32, 8));
+    // The run itself keeps all; and its log, packed.
+    let run = report.run_dir.as_ref().expect("it has a folder");
+    let verdict = fs::read_to_string(run.join("verdict.json")).expect("it is there");
+    let verdict: Value = serde_json::from_str(&verdict).expect("it is JSON");
+    let faults = verdict["witness"]["faults"].as_array().expect("a list");
+    assert_eq!(faults.len(), 40);
+    assert!(run.join("witness.log.gz").is_file() && !run.join("witness.log").exists());
 }

@@ -117,8 +117,9 @@ fn the_newest_are_kept_and_those_that_failed_for_longer() {
     Folder::create(&project, Some(&other)).unwrap();
     assert_eq!(left(&passed), PASSED_KEPT + 4);
     // And so does who names the usual one.
-    Folder::create(&project, Some(&parent)).unwrap();
+    let named = Folder::create(&project, Some(&parent)).unwrap();
     assert_eq!(left(&passed), PASSED_KEPT + 4);
+    fs::remove_dir_all(named.path()).unwrap();
     prune(&parent, Some("20200102T000000Z"), ROOM);
     assert_eq!(
         (left(&passed), left(&failed)),
