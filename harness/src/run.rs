@@ -173,6 +173,9 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     let trouble = dir
         .trouble()
         .filter(|trouble| !report.text.contains(trouble));
+    report
+        .notes
+        .extend(whereabouts::not_read(&finished.registers));
     report.notes.extend(trouble.map(str::to_owned));
     Ok(report)
 }
