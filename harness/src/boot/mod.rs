@@ -7,6 +7,7 @@ pub mod cargo;
 pub mod cmdline;
 mod command;
 mod debug;
+pub mod emulator;
 pub mod examine;
 pub mod firmware;
 pub mod freshness;
@@ -15,10 +16,11 @@ pub mod image;
 mod images;
 pub mod inputs;
 mod known;
+mod loading;
 mod planned;
 pub mod request;
 
-use crate::config::machine::Machine;
+use crate::config::machine::{Machine, Origin};
 use crate::config::recipe::Recipe;
 use crate::config::scenario::{GuestSource, Scenario, Send, plain_name};
 use crate::config::template::{self, Values};
@@ -36,6 +38,7 @@ use images::{Part, Parts};
 use planned::random;
 pub use planned::{Planned, plan};
 pub use request::Request;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// A machine that can be started.
@@ -73,6 +76,7 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
         challenge,
         accel,
     } = planned;
+    emulator::check(project, &machine)?;
     let second = scenario.second.as_ref();
     let disk = images::disk(&machine, &scenario, guest.is_some())?;
     let flash = Part::of_flash(&machine, &scenario, challenge)?;
@@ -199,10 +203,24 @@ pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, E
     })
 }
 
-/// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
+/// Which machine it is, for the reader; nothing where it is the usual one of its architecture: the one with that
+/// name that is built in, or the workspace's own.
 fn note(project: &Project, machine: &Machine) -> Option<String> {
-    let usual = machine.name == machine.arch.name() && project.is_workspace();
-    (!usual).then(|| format!("the machine is {}: {}", machine.name, machine.origin()))
+    let name = &machine.name;
+    let usual = match machine.origin() {
+        Origin::BuiltIn(_) => true,
+        Origin::File(file) => {
+            let files = project.machine_files(OsStr::new(name));
+            project.is_workspace() && files.first() == Some(file)
+        }
+    };
+    if usual && name == machine.arch.name() {
+        return None;
+    }
+    Some(match machine.origin() {
+        Origin::BuiltIn(_) => format!("machine: {name} (built in)"),
+        Origin::File(file) => format!("machine: {name} ({})", file.display()),
+    })
 }
 
 /// The hypervisor's and the guest's ELF files (or flat ones, if the user gave such).
