@@ -108,6 +108,9 @@ pub(crate) fn no_thread(error: &io::Error) -> Error {
 pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Report, Error> {
     let mut observers = std::mem::take(&mut request.observers);
     let typist = request.typist.take();
+    let definition = request.definition(project)?;
+    let scenario_file = definition.file().to_owned();
+    drop(definition);
     let Prepared {
         machine,
         notes,
@@ -164,18 +167,19 @@ pub(crate) async fn follow(project: &Project, mut request: Request) -> Result<Re
     .took(finished.duration);
     let running = finished.trial.hypervisor().running();
     report.stopped_at = whereabouts::locate(&finished.registers, &programs, running, project);
+    report.scenario_file = Some(scenario_file);
     report.qemu = Some(finished.qemu);
     report.accelerator = finished.accelerator;
     report.run_dir = Some(dir.path().to_owned());
     report.notes.extend(notes);
     report.notes.extend(finished.notes);
+    report
+        .notes
+        .extend(whereabouts::not_read(&finished.registers));
     dir.write(records::VERDICT, report.json());
     let trouble = dir
         .trouble()
         .filter(|trouble| !report.text.contains(trouble));
-    report
-        .notes
-        .extend(whereabouts::not_read(&finished.registers));
     report.notes.extend(trouble.map(str::to_owned));
     Ok(report)
 }
