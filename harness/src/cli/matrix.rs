@@ -11,7 +11,6 @@ use crate::boot::build::Ask;
 use crate::boot::cargo::Progress;
 use crate::boot::examine::Kind;
 use crate::error::Error;
-use crate::files;
 use crate::matrix::filter::Filter;
 use crate::matrix::results::{Outcome, Results, Shard};
 use crate::matrix::{self, Matrix, Options, Plan, Selection, folder, plan, summary};
@@ -322,10 +321,9 @@ fn with_arch(word: &OsStr) -> Option<(Arch, PathBuf)> {
     Some((arch, OsStr::from_bytes(&bytes[at + 1..]).into()))
 }
 
-/// The architectures that a file may be for. What is wrong with one is said when it is to be booted.
+/// The architectures that a file may be for.
 fn arches_of(file: &Path) -> Vec<Arch> {
-    let bytes = files::read(file, files::IMAGE_LIMIT).unwrap_or_default();
-    match Kind::of(&bytes).ok().and_then(Kind::arch) {
+    match Kind::arch_of(file) {
         Some(arch) => vec![arch],
         None => Arch::ALL.to_vec(),
     }
