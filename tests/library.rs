@@ -29,7 +29,7 @@ fn a_scenario_and_a_machine_of_ones_own() {
     let request = other.wants(Request::with_scenario(scenario));
     let request = request.machine(&own).arch(Arch::X86_64);
     let report = other.passed(harness::run(&other.project(), request));
-    let note = format!("the machine is own: {}", own.display());
+    let note = format!("machine: own ({})", own.display());
     assert!(report.notes.contains(&note), "{:?}", report.notes);
 
     // The scenario may name it instead.

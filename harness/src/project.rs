@@ -109,6 +109,11 @@ impl Project {
             .map(|folder| folder.join(&file))
     }
 
+    /// Whether a machine file is one of the workspace's own.
+    pub fn is_own_machine(&self, file: &Path) -> bool {
+        self.workspace && file.parent() == Some(&self.at(MARK))
+    }
+
     /// The names of the machines that have files, sorted.
     pub fn machine_names(&self) -> Vec<String> {
         let mut names = names_in(&self.at(MARK), is_toml);

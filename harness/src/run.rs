@@ -118,6 +118,9 @@ pub(crate) async fn follow_to_the_end(
 ) -> Result<Report, Unjudged> {
     let mut observers = std::mem::take(&mut request.observers);
     let mut typist = request.typist.take();
+    let definition = request.definition(project)?;
+    let scenario_file = definition.file().to_owned();
+    drop(definition);
     let Prepared {
         machine,
         notes,
@@ -178,12 +181,16 @@ pub(crate) async fn follow_to_the_end(
     .took(finished.duration);
     let running = finished.trial.hypervisor().running();
     report.stopped_at = whereabouts::locate(&finished.registers, &programs, running, project);
+    report.scenario_file = Some(scenario_file);
     report.qemu = Some(finished.qemu);
     report.accelerator = finished.accelerator;
     report.run_dir = Some(dir.path().to_owned());
     report.again = booted.again(project);
     report.notes.extend(notes);
     report.notes.extend(finished.notes);
+    report
+        .notes
+        .extend(whereabouts::not_read(&finished.registers));
     dir.write(records::VERDICT, report.json());
     let trouble = dir
         .trouble()

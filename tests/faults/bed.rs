@@ -58,7 +58,7 @@ impl Bed {
         let machine = format!(
             "arch = 'riscv64'\n\
              [qemu]\nprogram = {program:?}\noldest = '7.2'\n\
-             machine = [{words}, '{{disk}}']\n\
+             machine = ['-kernel', '{{kernel}}', {words}, '{{disk}}']\n\
              [disk]\nsize = '34M'\n\
              [witness]\nformat = 'riscv-trap'\nargs = ['{{trace_log}}']\n"
         );

@@ -5,6 +5,7 @@ use harness::reports::github::{Place, Sources, annotations};
 use harness::reports::markdown::markdown;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::json;
+use std::path::Path;
 
 /// A repository with two files.
 struct Repository;
@@ -14,7 +15,8 @@ impl Sources for Repository {
         (file == "src/main.rs").then(|| "kernel/src/main.rs".to_owned())
     }
 
-    fn scenario(&self, name: &str, step: Option<&str>) -> Option<Place> {
+    fn scenario(&self, name: &str, file: Option<&Path>, step: Option<&str>) -> Option<Place> {
+        assert_eq!(file, None, "what is read from its JSON has no file");
         (name == "text").then(|| Place {
             file: "tests/scenarios/a,b:c.toml".into(),
             line: step.map(|_| 7),

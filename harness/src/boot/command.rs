@@ -50,7 +50,7 @@ pub fn audited(launch: &mut Launch, mut plan: AuditPlan) {
 
 /// How much RAM a machine has, in bytes, by QEMU's arguments; none where they do not say it plainly, or
 /// say where it is to be.
-fn ram_size(args: &[String]) -> Option<u64> {
+pub(super) fn ram_size(args: &[String]) -> Option<u64> {
     let is_option = |word: &str, name: &str| {
         let word = word.strip_prefix('-').unwrap_or_default();
         word.strip_prefix('-').unwrap_or(word) == name

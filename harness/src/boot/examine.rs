@@ -3,6 +3,7 @@
 //!
 //! A flat binary has no mark of its own, so a file of no other kind is taken for one.
 
+use super::loading;
 use crate::arch::Arch;
 use crate::config::machine::{KernelFormat, Machine};
 use crate::config::scenario::{GuestSource, Scenario};
@@ -85,7 +86,7 @@ impl Kind {
             Self::Linux(Arch::X86_64)
         } else if at(0, b"#!") {
             Self::Script
-        } else if has_multiboot_header(bytes) {
+        } else if loading::multiboot_flags(bytes).is_some() {
             Self::Multiboot
         } else if let Some((_, what)) = OTHERS.iter().find(|(mark, _)| at(0, mark)) {
             Self::Other(what)
@@ -110,6 +111,13 @@ impl Kind {
             Self::Multiboot => Some(Arch::X86_64),
             _ => None,
         }
+    }
+
+    /// The architecture that a file is for, where the file tells. What is wrong with it is said when it is to be
+    /// booted.
+    pub fn arch_of(file: &Path) -> Option<Arch> {
+        let bytes = files::read(file, files::IMAGE_LIMIT).ok()?;
+        Self::of(&bytes).ok()?.arch()
     }
 
     /// What is wrong with it as a guest for an architecture.
@@ -266,25 +274,6 @@ fn elf_of<H: FileHeader<Endian = Endianness>>(bytes: &[u8], bits: u8) -> Result<
     })
 }
 
-/// Whether one of the first 8192 bytes begins a header (Multiboot 0.6.96, section 3.1): the magic, and
-/// with the flags and the checksum behind it a sum of 0.
-fn has_multiboot_header(bytes: &[u8]) -> bool {
-    const MAGIC: u32 = 0x1bad_b002;
-    let word = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let head = &bytes[..bytes.len().min(8192)];
-    let mut aligned = head.chunks_exact(4).zip(head.chunks_exact(4).skip(1));
-    let sums = head.chunks_exact(4).skip(2);
-    aligned
-        .by_ref()
-        .zip(sums)
-        .any(|((magic, flags), checksum)| {
-            let sum = word(magic)
-                .wrapping_add(word(flags))
-                .wrapping_add(word(checksum));
-            word(magic) == MAGIC && sum == 0
-        })
-}
-
 /// Whether the bytes read as text. A few printable bytes may be instructions as well.
 fn is_text(bytes: &[u8]) -> bool {
     const LOOKED_AT: usize = 4096;
@@ -313,13 +302,18 @@ pub fn check(
     let refused = |what: &str, file: &Path, why: String| {
         Err(Error::Usage(format!("{what} {}: {why}", file.display())))
     };
-    let kind = |file: &Path| -> Result<Kind, String> {
-        let bytes =
-            files::read(file, files::IMAGE_LIMIT).map_err(|e| format!("cannot be read: {e}"))?;
-        Kind::of(&bytes)
+    let read = |file: &Path| {
+        files::read(file, files::IMAGE_LIMIT).map_err(|e| format!("cannot be read: {e}"))
     };
+    let kind = |file: &Path| Kind::of(&read(file)?);
+    if let Some(error) = loading::nothing_booted(machine, scenario) {
+        return Err(error.into());
+    }
     if let Some(file) = image {
-        let objection = kind(file).map(|kind| kind.objection_as_kernel(machine));
+        let objection = read(file).and_then(|bytes| {
+            let as_kernel = Kind::of(&bytes)?.objection_as_kernel(machine);
+            Ok(as_kernel.or_else(|| loading::objection(machine, &bytes)))
+        });
         if let Some(why) = objection.unwrap_or_else(Some) {
             return refused("hypervisor", file, why);
         }

@@ -7,6 +7,7 @@ pub mod cargo;
 pub mod cmdline;
 mod command;
 mod debug;
+pub mod emulator;
 pub mod examine;
 pub mod firmware;
 pub mod freshness;
@@ -15,6 +16,7 @@ pub mod image;
 mod images;
 pub mod inputs;
 mod known;
+mod loading;
 mod planned;
 mod ready;
 pub mod request;
@@ -69,6 +71,7 @@ pub struct Prepared {
 pub async fn prepare(project: &Project, request: &Request) -> Result<Prepared, Unjudged> {
     let planned = plan(project, request)?;
     let targets = planned.targets(project, request);
+    emulator::check(project, &planned.machine)?;
     let (machine, scenario) = (&planned.machine, &planned.scenario);
     let disk = images::disk(machine, scenario, planned.guest.is_some())?;
     let flash = Part::of_flash(machine, scenario, planned.challenge)?;

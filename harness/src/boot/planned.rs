@@ -112,7 +112,7 @@ impl Planned {
             if !project.is_workspace() {
                 return Err(Error::Usage(format!(
                     "there is nothing to boot: {} is no workspace that a hypervisor could be built in; \
-                     name a file (--hypervisor FILE, Request::hypervisor)",
+                     name a file (--hypervisor FILE)",
                     project.folder().display()
                 )));
             }

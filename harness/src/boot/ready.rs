@@ -4,7 +4,7 @@ use super::images::{self, Part, Parts};
 use super::planned::Planned;
 use super::{Prepared, Request, audited, cmdline, command, debug, image, known};
 use crate::config::disk::Disk;
-use crate::config::machine::Machine;
+use crate::config::machine::{Machine, Origin};
 use crate::config::scenario::{GuestSource, Scenario, Send};
 use crate::config::template::{self, Values};
 use crate::error::Error;
@@ -14,6 +14,7 @@ use crate::project::Project;
 use crate::records::version::StoryFile;
 use crate::records::whereabouts::Programs;
 use crate::records::{self, Booted, RunDir};
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// All that a run needs, read and built.
@@ -170,10 +171,24 @@ impl Ready {
     }
 }
 
-/// Which machine it is, for the reader; nothing where it is the workspace's own of that architecture.
+/// Which machine it is, for the reader; nothing where it is the usual one of its architecture: the one with that
+/// name that is built in, or the workspace's own.
 fn note(project: &Project, machine: &Machine) -> Option<String> {
-    let usual = machine.name == machine.arch.name() && project.is_workspace();
-    (!usual).then(|| format!("the machine is {}: {}", machine.name, machine.origin()))
+    let name = &machine.name;
+    let usual = match machine.origin() {
+        Origin::BuiltIn(_) => true,
+        Origin::File(file) => {
+            let files = project.machine_files(OsStr::new(name));
+            project.is_workspace() && files.first() == Some(file)
+        }
+    };
+    if usual && name == machine.arch.name() {
+        return None;
+    }
+    Some(match machine.origin() {
+        Origin::BuiltIn(_) => format!("machine: {name} (built in)"),
+        Origin::File(file) => format!("machine: {name} ({})", file.display()),
+    })
 }
 
 fn launch(machine: &Machine, scenario: &Scenario, values: &Values, dir: &Path) -> Launch {

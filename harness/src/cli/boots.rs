@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Options of every boot.
@@ -45,6 +45,11 @@ pub(super) struct Boot {
 }
 
 impl Boot {
+    /// The file that is booted, if one is named.
+    pub(super) fn hypervisor(&self) -> Option<&Path> {
+        self.hypervisor.as_deref()
+    }
+
     /// The request, with these options.
     pub(super) fn of(&self, request: Request) -> Request {
         let mut request = request.timeout(self.every.timeout);

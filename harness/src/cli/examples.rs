@@ -84,6 +84,7 @@ Examples:
 pub(super) const DOCTOR: &str = "\
 Examples:
   harness doctor
+  harness doctor --arch x86_64
   harness doctor --format json";
 
 pub(super) const LIST: &str = "\

@@ -3,7 +3,7 @@
 
 use super::output;
 use crate::boot::nonce;
-use crate::error::{ConfigError, Error};
+use crate::error::Error;
 use crate::matrix::Results;
 use crate::project::Project;
 use crate::reports::github::{Place, Sources, annotations, disarmed, resume, stop};
@@ -118,16 +118,22 @@ impl Drop for Silence {
     }
 }
 
-/// Annotates a mistake in a file, if this is a job.
-pub(super) fn complain_of(error: &ConfigError) {
+/// Annotates an error that is no verdict, if this is a job: at its place, if it is a mistake in a file.
+pub(super) fn complain_of(error: &Error) {
     if !is_there() {
         return;
     }
-    let place = Place {
-        file: error.file.display().to_string(),
-        line: u32::try_from(error.line).ok().filter(|&line| line > 0),
+    let (place, message) = match error {
+        Error::Config(mistake) => {
+            let place = Place {
+                file: mistake.file.display().to_string(),
+                line: u32::try_from(mistake.line).ok().filter(|&line| line > 0),
+            };
+            (Some(place), mistake.message.clone())
+        }
+        other => (None, other.to_string()),
     };
-    let text = crate::reports::github::mistake(&place, &shown::paragraph(&error.message));
+    let text = crate::reports::github::mistake(place.as_ref(), &shown::paragraph(&message));
     output::command_aside(&text);
 }
 
@@ -167,8 +173,9 @@ impl Sources for InRepository<'_> {
         self.named(&file).filter(|_| file.is_file())
     }
 
-    fn scenario(&self, name: &str, step: Option<&str>) -> Option<Place> {
-        let file = self.project.scenario(name);
+    fn scenario(&self, name: &str, file: Option<&Path>, step: Option<&str>) -> Option<Place> {
+        let file = file.map_or_else(|| Ok(self.project.scenario(name)), std::path::absolute);
+        let file = file.ok()?;
         let text = files::read_text(&file).ok()?;
         let line = step.and_then(|step| line_of_step(&text, step));
         Some(Place {

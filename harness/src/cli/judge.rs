@@ -3,7 +3,7 @@
 use super::itself::command_line;
 use super::reports::ReportArgs;
 use super::run::After;
-use super::{DEFAULT_SCENARIO, Format, find_project, in_mode, text_of};
+use super::{Format, find_project, scenario_of};
 use crate::arch::Arch;
 use crate::config::scenario::Definition;
 use crate::error::Error;
@@ -29,7 +29,8 @@ pub(super) struct JudgeArgs {
     /// The console's machine: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
-    /// The scenario that the console is judged by [default: gkernel]
+    /// The scenario that the console is judged by [default: in this project's workspace,
+    /// gkernel]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     scenario: Option<OsString>,
     /// How the guest ran: short for `--scenario <NAME>-<MODE>`
@@ -70,11 +71,7 @@ pub(super) fn judge(root: Option<&Path>, args: JudgeArgs) -> Result<u8, Error> {
     }
     let console = open(&args.log)?;
     let project = find_project(root)?;
-    let scenario = match &args.scenario {
-        Some(scenario) => text_of("--scenario", scenario)?,
-        None => DEFAULT_SCENARIO,
-    };
-    let scenario = in_mode(&project, scenario, args.mode.as_deref())?;
+    let scenario = scenario_of(&project, args.scenario.as_deref(), args.mode.as_deref())?;
     let definition = Definition::named(&project, &scenario)?;
     let Some(machine) = definition.machine(&project, args.machine.as_deref(), args.arch)? else {
         let message = "a recorded console does not tell its architecture: add --arch, or --machine";
@@ -82,6 +79,7 @@ pub(super) fn judge(root: Option<&Path>, args: JudgeArgs) -> Result<u8, Error> {
     };
     let mut report = replay::console(&project, &machine, &definition, console, &args.log)?;
     report.again = Some(command_line());
+    report.scenario_file = Some(definition.file().to_owned());
     let after = After {
         project,
         machine: machine.name,

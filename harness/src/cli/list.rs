@@ -8,15 +8,26 @@ use crate::project::Project;
 use crate::tools::conformance;
 use std::ffi::OsStr;
 
-/// Shows what there is; or, as `markdown`, the conformance suite's page.
+/// Shows what there is, and marks what cannot be read, which is an error in the end; or, as `markdown`, the conformance suite's page.
 pub(super) fn list(project: &Project, markdown: bool) -> Result<u8, Error> {
     if markdown {
         say(conformance::page(project)?.trim_end())?;
         return Ok(0);
     }
+    let mut broken = 0;
+    let mut mark = |name: &str, error: Error| {
+        broken += 1;
+        say(&format!("  {name:<22} BROKEN: {error}"))
+    };
     say("machines:")?;
     for name in machine::names(project) {
-        let machine = Machine::named(project, OsStr::new(&name))?;
+        let machine = match Machine::named(project, OsStr::new(&name)) {
+            Ok(machine) => machine,
+            Err(error) => {
+                mark(&name, error)?;
+                continue;
+            }
+        };
         let (program, origin) = (machine.qemu.program.display(), machine.origin());
         let origin = match origin {
             Origin::File(file) => project.short(file).display().to_string(),
@@ -29,7 +40,13 @@ pub(super) fn list(project: &Project, markdown: bool) -> Result<u8, Error> {
     }
     say("scenarios:")?;
     for name in project.scenario_names() {
-        let summary = scenario::summary(project, &name)?;
+        let summary = match scenario::summary(project, &name) {
+            Ok(summary) => summary,
+            Err(error) => {
+                mark(&name, error.into())?;
+                continue;
+            }
+        };
         let arches: Vec<_> = summary.arches.iter().map(|arch| arch.name()).collect();
         say(&format!(
             "  {name:<22} {} [{}]",
@@ -44,6 +61,16 @@ pub(super) fn list(project: &Project, markdown: bool) -> Result<u8, Error> {
     say("guests:")?;
     for name in project.guests() {
         say(&format!("  {name}"))?;
+    }
+    if broken > 0 {
+        let files = if broken == 1 {
+            "a file is"
+        } else {
+            "files are"
+        };
+        return Err(Error::Usage(format!(
+            "{files} broken: correct what is marked"
+        )));
     }
     Ok(0)
 }

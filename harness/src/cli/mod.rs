@@ -29,6 +29,7 @@ mod watch;
 use crate::arch::Arch;
 use crate::boot::build::{self, Ask, Target};
 use crate::boot::cargo::Progress;
+use crate::boot::examine::Kind;
 use crate::config::machine::{Machine, names};
 use crate::config::recipe::Recipe;
 use crate::config::scenario::Definition;
@@ -93,7 +94,7 @@ enum Command {
     /// Run, and run again what a change of a source, a scenario or a machine's file concerns
     #[command(after_help = examples::WATCH)]
     Watch(watch::WatchArgs),
-    /// Build the hypervisor and its guests
+    /// Build this project's own hypervisor and its guests, in a checkout
     #[command(after_help = examples::BUILD)]
     Build {
         /// The architecture, or all of them
@@ -118,10 +119,11 @@ enum Command {
     /// Explain a key, a word or a verdict
     #[command(after_help = examples::EXPLAIN)]
     Explain(explain::ExplainArgs),
-    /// Put the defects of tests/mutants back, one at a time, and check that their cases fail
+    /// Put the defects of tests/mutants back, one at a time, and check that their cases fail, in a checkout
     #[command(after_help = examples::MUTANTS)]
     Mutants(mutants::MutantsArgs),
-    /// Measure what the harness costs over QEMU's own time, and how fast it judges
+    /// Measure this project's own hypervisor, what the harness costs over QEMU's own time, and how fast it judges, in a
+    /// checkout
     #[command(after_help = examples::BENCH)]
     Bench(bench::BenchArgs),
     /// List what a run needs, and what of it is missing
@@ -130,7 +132,7 @@ enum Command {
     /// List machines, scenarios and guests
     #[command(after_help = examples::LIST)]
     List {
-        /// The conformance suite's page instead
+        /// The conformance suite's page instead, in a checkout
         #[arg(long)]
         markdown: bool,
     },
@@ -150,14 +152,9 @@ struct What {
     /// The machine: its name (harness list), or a file [default: the scenario's]
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
-    /// The scenario: its name in tests/scenarios, or a file
-    #[arg(
-        long,
-        value_name = "NAME|FILE",
-        default_value = DEFAULT_SCENARIO,
-        value_parser = clap::builder::OsStringValueParser::new()
-    )]
-    scenario: OsString,
+    /// The scenario: its name in tests/scenarios, or a file [default: in this project's workspace, gkernel]
+    #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
+    scenario: Option<OsString>,
     /// How the guest runs, such as el0 or emulated-flash: short for `--scenario <NAME>-<MODE>`
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
@@ -167,21 +164,56 @@ struct What {
 }
 
 impl What {
-    /// The scenario's name or file.
-    fn scenario(&self) -> Result<&str, Error> {
-        text_of("--scenario", &self.scenario)
+    /// The scenario's name, or its file, in the mode that is asked for.
+    fn scenario(&self, project: &Project) -> Result<String, Error> {
+        scenario_of(project, self.scenario.as_deref(), self.mode.as_deref())
     }
 }
 
-/// The machine that the options name, or else the scenario, if there is one.
+/// The name or the file of the scenario that is asked for, in the mode that is asked for.
+fn scenario_of(
+    project: &Project,
+    scenario: Option<&OsStr>,
+    mode: Option<&str>,
+) -> Result<String, Error> {
+    match scenario {
+        Some(scenario) => in_mode(project, text_of("--scenario", scenario)?, mode),
+        None if project.is_workspace() => in_mode(project, DEFAULT_SCENARIO, mode),
+        None => {
+            let names = project.scenario_names();
+            let here = if names.is_empty() {
+                "tests/scenarios has none; a FILE of your own is one, and `harness new` writes one"
+                    .to_owned()
+            } else {
+                format!("here: {}", names.join(", "))
+            };
+            Err(Error::Usage(format!(
+                "which scenario? add --scenario NAME|FILE ({here})"
+            )))
+        }
+    }
+}
+
+/// The machine that the options name, or else the scenario, if there is one, or else the file that is booted on it: an
+/// ELF file, say, tells for which architecture it is.
 fn machine_of(
     project: &Project,
     arch: Option<Arch>,
     machine: Option<&OsStr>,
-    scenario: Option<&Definition>,
+    booted: Option<(&Definition, Option<&Path>)>,
 ) -> Result<Machine, Error> {
-    let found = match scenario {
-        Some(scenario) => scenario.machine(project, machine, arch)?,
+    let found = match booted {
+        Some((scenario, file)) => {
+            let own = file.filter(|_| machine.is_none() && arch.is_none());
+            match (
+                scenario.machine(project, machine, arch),
+                own.and_then(Kind::arch_of),
+            ) {
+                (Ok(Some(machine)), _) => Some(machine),
+                (_, Some(own)) => scenario.machine(project, None, Some(own))?,
+                (other, None) => other?,
+            }
+        }
         None => Machine::wanted(project, machine, arch)?,
     };
     found.ok_or_else(|| {
@@ -297,6 +329,9 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
     } else {
         Ask::IfChanged
     };
+    if let Some(what) = own_business(&cli.command).filter(|_| !project.is_workspace()) {
+        return Err(Error::Usage(format!("{what}: run it in a checkout")));
+    }
     match cli.command {
         Command::Run(args) => run::run(&project, args, ask).await,
         Command::Matrix(args) => matrix::matrix(&project, args, ask).await,
@@ -316,6 +351,19 @@ async fn execute(cli: Cli) -> Result<u8, Error> {
         Command::Bench(args) => bench::bench(&project, &args).await,
         Command::List { markdown } => list::list(&project, markdown),
     }
+}
+
+/// What a command does that needs a workspace, with sources of a hypervisor.
+fn own_business(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Build { .. } => "build builds this project's own hypervisor and guests",
+        Command::Bench(_) => "bench measures this project's own hypervisor",
+        Command::Mutants(_) => "mutants breaks this project's own hypervisor",
+        Command::List { markdown: true } => {
+            "list --markdown shows this project's own conformance suite"
+        }
+        _ => return None,
+    })
 }
 
 /// The project: the workspace that `--root` or `HARNESS_ROOT` names; otherwise the one that the current folder lies
@@ -350,14 +398,6 @@ fn own_program() -> Result<PathBuf, Error> {
 
 /// A scenario's name, in the mode that was asked for.
 fn in_mode(project: &Project, scenario: &str, mode: Option<&str>) -> Result<String, Error> {
-    let is_file = scenario.contains('/') || scenario.ends_with(".toml");
-    let is_there = is_file || project.scenario(scenario).is_file();
-    if !is_there && !project.is_workspace() {
-        return Err(Error::Usage(format!(
-            "no scenario `{scenario}`: outside a workspace a scenario is a file of your own; add \
-             --scenario FILE, such as --scenario ./my.toml"
-        )));
-    }
     let Some(mode) = mode else {
         return Ok(scenario.to_owned());
     };

@@ -72,9 +72,7 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Error> {
 /// Says what is wrong; the process's exit code.
 pub fn complain(error: &Error) -> ExitCode {
     say_error(&error.to_string());
-    if let Error::Config(mistake) = error {
-        github::complain_of(mistake);
-    }
+    github::complain_of(error);
     ExitCode::from(error.exit_code())
 }
 
@@ -105,6 +103,9 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
     }
     // It quotes what was typed as it is.
     let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    github::complain_of(&Error::Usage(first.into()));
     let plain = |c: char| c == '\n' || !c.is_control();
     let is_harmless = text.chars().all(plain) && github::for_stderr(&text) == text;
     if text.len() <= USAGE_SHOWN && is_harmless && arguments_are_plain() {

@@ -59,11 +59,17 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
             "--shell shows the console where --format json or a report prints: leave out one of them".into(),
         ));
     }
-    let scenario = super::in_mode(project, args.what.scenario()?, args.what.mode.as_deref())?;
+    let scenario = args.what.scenario(project)?;
     let definition = Definition::named(project, &scenario)?;
     let (arch, machine) = (args.what.arch, args.what.machine.as_deref());
-    let machine = machine_of(project, arch, machine, Some(&definition))?;
+    let machine = machine_of(
+        project,
+        arch,
+        machine,
+        Some((&definition, args.boot.hypervisor())),
+    )?;
     let scenario = definition.name().to_owned();
+    let file = definition.file().to_owned();
     let after = After {
         project: project.clone(),
         machine: machine.name,
@@ -74,7 +80,7 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
     let request = Request::with_scenario(definition).build_progress(output::say_aside);
     let mut request = args.boot.of(request);
     request.machine = args.what.machine;
-    request.arch = args.what.arch;
+    request.arch = Some(machine.arch); // which may be the image's own
     request.records = args.records;
     request.ask = ask;
     request.gdb = args.gdb;
@@ -93,7 +99,10 @@ pub(super) async fn run(project: &Project, args: RunArgs, ask: Ask) -> Result<u8
         Err(Unjudged { error, report }) => {
             let report = report.map(|report| *report);
             match report.or_else(|| Report::of_error(machine.arch, &scenario, &error)) {
-                Some(report) => (report, Some(error)),
+                Some(mut report) => {
+                    report.scenario_file = Some(file);
+                    (report, Some(error))
+                }
                 None => return Err(error),
             }
         }
@@ -162,7 +171,11 @@ impl After {
         let written = self.write(report, stdout_is_taken);
         printed.and(written)?;
         match error {
-            Some(error) if self.format == Format::Human => Err(error),
+            // It is annotated with the verdict.
+            Some(error) if self.format == Format::Human => {
+                output::say_error(&error.to_string());
+                Ok(code)
+            }
             _ => Ok(code),
         }
     }

@@ -1,7 +1,7 @@
 //! `harness watch`: runs again what a change concerns.
 
 use super::boots::{Boot, Jobs};
-use super::{Arches, DEFAULT_SCENARIO, Format, one_or_all, output, text_of};
+use super::{Arches, Format, one_or_all, output, scenario_of};
 use crate::arch::Arch;
 use crate::boot::Request;
 use crate::boot::build::Ask;
@@ -33,11 +33,11 @@ pub(super) struct WatchArgs {
     /// The machine: its name (harness list), or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
-    /// The scenario: its name in tests/scenarios, or a file; may be given several times
+    /// The scenario: its name in tests/scenarios, or a file; may be given several times [default: in this project's
+    /// workspace, gkernel]
     #[arg(
         long = "scenario",
         value_name = "NAME|FILE",
-        default_value = DEFAULT_SCENARIO,
         value_parser = clap::builder::OsStringValueParser::new()
     )]
     scenarios: Vec<OsString>,
@@ -111,9 +111,12 @@ impl Going<'_> {
 /// Runs, and runs again after each change, until it is interrupted.
 pub(super) async fn watch(project: &Project, args: &WatchArgs, ask: Ask) -> Result<u8, Error> {
     let mut scenarios = Vec::new();
-    for scenario in &args.scenarios {
-        let scenario = text_of("--scenario", scenario)?;
-        scenarios.push(super::in_mode(project, scenario, args.mode.as_deref())?);
+    let mut named: Vec<_> = args.scenarios.iter().map(|word| Some(&**word)).collect();
+    if named.is_empty() {
+        named.push(None);
+    }
+    for scenario in named {
+        scenarios.push(scenario_of(project, scenario, args.mode.as_deref())?);
     }
     let folder = std::fs::canonicalize(project.folder());
     let mut watch = Watch {

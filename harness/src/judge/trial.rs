@@ -41,6 +41,7 @@ pub struct Trial<'s> {
     steps: Vec<StepReached>,
     last_lines: VecDeque<String>,
     end: Option<MachineEnd>,
+    reset: Option<Duration>,
     verdict: Option<Verdict>,
     progress: u64,
 }
@@ -62,6 +63,7 @@ impl<'s> Trial<'s> {
             steps: Vec::new(),
             last_lines: VecDeque::new(),
             end: None,
+            reset: None,
             verdict: None,
             progress: 0,
         }
@@ -77,6 +79,9 @@ impl<'s> Trial<'s> {
         match event {
             Event::Line { text } | Event::Partial { text } => self.remember(text),
             Event::End(end) => self.end = Some(end.clone()),
+            Event::Note { from, text } if from == "qmp" && is_reset(text) => {
+                self.reset.get_or_insert(at);
+            }
             _ => {}
         }
         if let ControlFlow::Break(verdict) = self.judge.feed(event) {
@@ -173,6 +178,11 @@ impl<'s> Trial<'s> {
         self.last_lines.iter().map(String::as_str)
     }
 
+    /// When the machine was first reset by what it ran, and started again, if it was.
+    pub fn reset_at(&self) -> Option<Duration> {
+        self.reset
+    }
+
     /// How the machine ended, if it ended before the verdict.
     pub fn end(&self) -> Option<&MachineEnd> {
         self.end.as_ref()
@@ -239,6 +249,14 @@ pub fn each_event(
             Err(error) => return Err(io::Error::other(error)),
         }
     }
+}
+
+/// Whether a message of QEMU's is that the machine was reset by what it ran. Where QEMU is to end then, it reports a
+/// shutdown instead.
+fn is_reset(message: &str) -> bool {
+    let data = message.strip_prefix("RESET ");
+    let data = data.and_then(|data| serde_json::from_str::<serde_json::Value>(data).ok());
+    data.is_some_and(|data| data["guest"] == true)
 }
 
 fn cut(line: &str) -> String {

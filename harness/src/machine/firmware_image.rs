@@ -36,7 +36,7 @@ pub async fn find(
                 "{name} has none of the firmware images {}",
                 candidates.join(", ")
             ),
-            "install the firmware that goes with QEMU (Debian: seabios), or run ./x setup",
+            "install the firmware that goes with QEMU (Debian: apt install seabios)",
         )),
         _ => {
             let told = if versions.status.success() {
@@ -46,7 +46,7 @@ pub async fn find(
             };
             Err(Error::infrastructure(
                 format!("{name} does not work ({}): {}", told.status, told.words()),
-                "start it by hand to see more, or run ./x setup",
+                "start it by hand to see more",
             ))
         }
     }

@@ -354,11 +354,11 @@ pub(super) fn cannot_start(program: &Path, error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::NotFound {
         return Error::infrastructure(
             format!("{program} is not installed"),
-            "run ./x setup, or install QEMU with your package manager",
+            "install it with your package manager, or name another program in the machine's file",
         );
     }
     Error::infrastructure(
         format!("{program} could not be started: {error}"),
-        "run ./x setup",
+        "start it by hand to see more",
     )
 }

@@ -96,7 +96,7 @@ pub async fn not_started(mut qemu: Qemu, said: Vec<u8>, launch: &Launch, problem
     let hint = if NO_ROOM.iter().any(|words| said.contains(words)) {
         records::ROOM
     } else {
-        "check the arguments in the machine file (configs/machines) and QEMU's version"
+        "check the arguments in the machine file and QEMU's version"
     };
     Error::infrastructure(
         format!(

@@ -7,7 +7,6 @@ use crate::arch::Arch;
 use crate::boot::examine::Kind;
 use crate::config::machine::is_path;
 use crate::error::Error;
-use crate::files;
 use crate::project::Project;
 use crate::records::asked::{whole, whole_file};
 use serde::{Deserialize, Serialize};
@@ -269,8 +268,7 @@ fn with_arch(word: &OsStr) -> Option<(Arch, PathBuf)> {
 
 /// The architectures that a file may be for. What is wrong with one is said when it is to be booted.
 fn arches_of(file: &Path) -> Vec<Arch> {
-    let bytes = files::read(file, files::IMAGE_LIMIT).unwrap_or_default();
-    match Kind::of(&bytes).ok().and_then(Kind::arch) {
+    match Kind::arch_of(file) {
         Some(arch) => vec![arch],
         None => Arch::ALL.to_vec(),
     }

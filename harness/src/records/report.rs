@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod explain;
+mod words;
 
 /// Everything that can be said about a run or a recorded console.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Report {
     pub arch: Arch,
     /// The scenario.
     pub scenario: String,
+    /// The scenario's file, if it is known: of records that were judged again it is not.
+    #[serde(skip)]
+    pub scenario_file: Option<PathBuf>,
     /// The steps reached.
     pub steps: Vec<StepReached>,
     /// How many steps there are.
@@ -133,11 +137,12 @@ impl Report {
             });
         Self {
             version: VERSION,
-            text: verdict.to_string(),
+            text: words::words(arch, &verdict, trial.reset_at()),
             exit_code: verdict.exit_code(),
             blame: story.blame(&verdict),
             arch,
             scenario: scenario.to_owned(),
+            scenario_file: None,
             steps: trial.steps().to_vec(),
             steps_total: story.steps().len(),
             awaited: trial.awaited().map(|step| Awaited {
@@ -181,6 +186,7 @@ impl Report {
             blame: Blame::Setup,
             arch,
             scenario: scenario.to_owned(),
+            scenario_file: None,
             steps: Vec::new(),
             steps_total: 0,
             awaited: None,

@@ -9,6 +9,7 @@ use crate::matrix::{CaseResult, Outcome, Results};
 use crate::records::report::Report;
 use crate::shown;
 use std::borrow::Cow;
+use std::path::Path;
 
 /// How many errors the runner shows of one step.
 const SHOWN: usize = 10;
@@ -30,8 +31,9 @@ pub trait Sources {
     /// What a file is called there that a program calls so, if it is there.
     fn find(&self, file: &str) -> Option<String>;
 
-    /// Where a scenario is written, and of a step of it the line, if there is one.
-    fn scenario(&self, name: &str, step: Option<&str>) -> Option<Place>;
+    /// Where a scenario is written, in `file` if that is known and else by its name, and of a step of it the line, if
+    /// there is one.
+    fn scenario(&self, name: &str, file: Option<&Path>, step: Option<&str>) -> Option<Place>;
 }
 
 /// The annotations, each on a line: an error for each case that fails, a warning for a flaky one that does not,
@@ -133,7 +135,7 @@ fn place(report: &Report, sources: &dyn Sources) -> Option<Place> {
     });
     named.next().or_else(|| {
         let step = report.awaited.as_ref().map(|awaited| awaited.step.as_str());
-        sources.scenario(&report.scenario, step)
+        sources.scenario(&report.scenario, report.scenario_file.as_deref(), step)
     })
 }
 
@@ -145,9 +147,9 @@ fn file_and_line(text: &str) -> Option<(&str, u32)> {
     (column && parts.next().is_none()).then_some((file, line))
 }
 
-/// The annotation of a mistake in a file of the user's.
-pub fn mistake(place: &Place, message: &str) -> String {
-    command("error", Some(place), "harness", message)
+/// The annotation of an error that is no verdict, at its place if it is in a file.
+pub fn mistake(place: Option<&Place>, message: &str) -> String {
+    command("error", place, "harness", message)
 }
 
 /// One command of the runner's.

@@ -2,6 +2,7 @@
 
 use crate::arch::Arch;
 use crate::boot::build::{self, Core};
+use crate::boot::emulator;
 use crate::config::machine::{self, Machine};
 use crate::config::recipe::Recipe;
 use crate::error::Error;
@@ -11,7 +12,7 @@ use crate::project::Project;
 use crate::shown;
 use serde::Serialize;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What to do about anything that is missing.
 const SETUP: &str = "run ./x setup, which installs what is missing or says how to";
@@ -68,16 +69,19 @@ impl Check {
     }
 }
 
-/// Checks everything that a machine needs, or every machine. In a workspace this includes what its own
-/// programs need to be built.
-pub async fn examine(project: &Project, machine: Option<&OsStr>) -> Vec<Check> {
+/// Checks everything that a machine needs, or every machine, or every one of an architecture. In a workspace this
+/// includes what its own programs need to be built.
+pub async fn examine(project: &Project, machine: Option<&OsStr>, arch: Option<Arch>) -> Vec<Check> {
     let mut checks = Vec::new();
     if project.is_workspace() {
         checks.push(Check::new("rustc", compiler(project).await));
-        let cargo = version_line(project, Path::new("cargo")).await;
+        let cargo = version_line(project, Path::new("cargo"), SETUP).await;
         checks.push(Check::new("cargo", cargo));
         checks.push(Check::new("target folder", target(project)));
-        for arch in Arch::ALL {
+        for arch in Arch::ALL
+            .into_iter()
+            .filter(|one| arch.is_none_or(|arch| arch == *one))
+        {
             let core = core(project, arch).await;
             checks.push(Check::new(format!("{arch}: core"), core));
         }
@@ -91,9 +95,28 @@ pub async fn examine(project: &Project, machine: Option<&OsStr>) -> Vec<Check> {
             .map(Into::into)
             .collect(),
     };
+    let mut missing: Vec<(PathBuf, usize)> = Vec::new();
     for name in names {
         match Machine::named(project, &name) {
-            Ok(machine) => checks.extend(machine_checks(project, &machine).await),
+            // A machine that is named is looked at, whatever it is of.
+            Ok(of) if machine.is_none() && arch.is_some_and(|arch| arch != of.arch) => {}
+            Ok(of) => match emulator::check(project, &of) {
+                Ok(()) => checks.extend(machine_checks(project, &of).await),
+                // Once is enough, for all machines that it is for.
+                Err(error) => {
+                    let program = &of.qemu.program;
+                    match missing.iter().find(|(known, _)| known == program) {
+                        Some((_, at)) => {
+                            let check: &mut Check = &mut checks[*at];
+                            check.what = format!("{}, {}", check.what, of.name);
+                        }
+                        None => {
+                            missing.push((program.clone(), checks.len()));
+                            checks.push(Check::new(format!("QEMU for {}", of.name), Err(error)));
+                        }
+                    }
+                }
+            },
             Err(error) => {
                 let name = name.to_string_lossy();
                 let name = shown::line(&name);
@@ -134,7 +157,7 @@ async fn machine_checks(project: &Project, machine: &Machine) -> Vec<Check> {
 
 /// The compiler, which must be the pinned one: the images use its unstable features.
 async fn compiler(project: &Project) -> Result<String, Error> {
-    let found = version_line(project, Path::new("rustc")).await?;
+    let found = version_line(project, Path::new("rustc"), SETUP).await?;
     let pin = std::fs::read_to_string(project.toolchain()).unwrap_or_default();
     let pinned = pin.lines().find_map(|line| {
         let (_, value) = line.trim().strip_prefix("channel")?.split_once('=')?;
@@ -152,19 +175,20 @@ async fn compiler(project: &Project) -> Result<String, Error> {
 /// QEMU, whose version must be recent enough for the whole story.
 async fn emulator(project: &Project, machine: &Machine) -> Result<String, Error> {
     let qemu = &machine.qemu;
-    let found = version_line(project, &qemu.program).await?;
+    let hint = emulator::to_install(project, &qemu.program);
+    let found = version_line(project, &qemu.program, &hint).await?;
     let (major, minor) = qemu.oldest;
     if version(&found).is_some_and(|version| version >= qemu.oldest) {
         return Ok(format!("{found} ({major}.{minor} or later)"));
     }
     Err(Error::infrastructure(
         format!("{found}, but it must be {major}.{minor} or later"),
-        SETUP,
+        hint,
     ))
 }
 
 /// The first line of what a program says about its version.
-async fn version_line(project: &Project, program: &Path) -> Result<String, Error> {
+async fn version_line(project: &Project, program: &Path, hint: &str) -> Result<String, Error> {
     let answer = ask(program, &["--version"], project.folder(), ask::PATIENCE).await?;
     match answer.first_line() {
         Some(line) if answer.status.success() => Ok(line),
@@ -172,7 +196,7 @@ async fn version_line(project: &Project, program: &Path) -> Result<String, Error
             let (program, words) = (program.display(), answer.words());
             Err(Error::infrastructure(
                 format!("{program} does not work ({}): {words}", answer.status),
-                SETUP,
+                hint,
             ))
         }
     }

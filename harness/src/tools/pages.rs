@@ -50,6 +50,9 @@ pub const PAGES: [Page; 7] = [
     },
 ];
 
+/// How many keys like one that is unknown are suggested at most.
+const NEIGHBOURS: usize = 5;
+
 /// An entry: a key and its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<'p> {
@@ -67,11 +70,13 @@ impl Entry<'_> {
         self.key.trim_matches(['[', ']'])
     }
 
-    /// Whether `wanted` means this entry: the key, or its last part, as `name` for `step.name`.
+    /// Whether `wanted` means this entry: the key, or its last part, as `name` for `step.name` or `records` for
+    /// `--records`; `stopped at`, as the verdict in words has it, is `stopped_at`.
     fn is(&self, wanted: &str) -> bool {
-        let key = self.plain_key();
-        key.strip_suffix(wanted)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        let spaced = |text: &str| text.replace('_', " ");
+        let rest = spaced(self.plain_key());
+        let rest = rest.strip_suffix(&spaced(wanted));
+        rest.is_some_and(|rest| rest.is_empty() || rest == "--" || rest.ends_with('.'))
     }
 }
 
@@ -180,8 +185,15 @@ fn paragraphs(key: &str) -> Result<String, Error> {
     }
     if found.is_empty() {
         let keys: Vec<_> = keys.into_iter().collect();
-        let instead = suggest::instead(wanted, &keys);
-        return Err(Error::Usage(format!("no page explains `{key}`; {instead}")));
+        let near = suggest::neighbours(wanted, &keys, NEIGHBOURS);
+        let near: Vec<_> = near.iter().map(|key| format!("`{key}`")).collect();
+        let instead = match near.is_empty() {
+            true => String::new(),
+            false => format!("did you mean {}? ", near.join(", ")),
+        };
+        return Err(Error::Usage(format!(
+            "no page explains `{key}`; {instead}`harness explain` lists all"
+        )));
     }
     Ok(found.join("\n\n"))
 }
@@ -265,10 +277,39 @@ mod tests {
 
     #[test]
     fn a_slip_gets_the_key_that_was_meant() {
-        let error = explain(Some("witness-disagree")).unwrap_err().to_string();
+        let said = |key| explain(Some(key)).unwrap_err().to_string();
+        let error = said("witness-disagree");
         assert!(
-            error.contains("did you mean `witness-disagrees`?"),
+            error.contains("did you mean `witness-disagrees`"),
             "{error}"
         );
+        // The one that was meant, a few that are like it, and not the other two hundred.
+        let error = said("silance");
+        assert!(error.contains("did you mean `silence`"), "{error}");
+        assert!(error.matches('`').count() <= 2 * (5 + 2), "{error}");
+        assert!(error.ends_with("`harness explain` lists all"), "{error}");
+        let error = said("qqqqqq");
+        assert_eq!(
+            error,
+            "no page explains `qqqqqq`; `harness explain` lists all"
+        );
+    }
+
+    #[test]
+    fn the_words_that_a_verdict_shows_are_explained() {
+        for word in [
+            "reset",
+            "shutdown",
+            "panic",
+            "guest-reset",
+            "triple fault",
+            "stopped at",
+            "stopped_at",
+            "records",
+            "--records",
+            "early-exit",
+        ] {
+            assert!(explain(Some(word)).is_ok(), "{word}");
+        }
     }
 }

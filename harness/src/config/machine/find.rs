@@ -96,10 +96,9 @@ pub fn found(project: &Project, name_or_file: &OsStr) -> Result<Found, Error> {
         Some(origin) => Ok(Found::read(origin)?),
         None => {
             let name = name_or_file.to_string_lossy();
-            Err(Error::Usage(format!(
-                "no machine `{name}`; {}",
-                suggest::instead(&name, &names(project))
-            )))
+            let instead = suggest::beside(&name);
+            let instead = instead.unwrap_or_else(|| suggest::instead(&name, &names(project)));
+            Err(Error::Usage(format!("no machine `{name}`; {instead}")))
         }
     }
 }

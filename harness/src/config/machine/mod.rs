@@ -21,6 +21,7 @@ use crate::project::Project;
 pub use find::{Origin, is_path, names};
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,37 @@ pub struct Machine {
     pub witness: Option<Witness>,
     /// Values for the placeholders in scenarios, `{arch}` among them.
     pub values: Values,
+    /// Where some of that is written.
+    pub(crate) written: Written,
+}
+
+/// Where parts of a machine are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// QEMU's program.
+    pub(crate) program: Place,
+    /// QEMU's arguments.
+    pub(crate) machine: Place,
+}
+
+/// A place in a machine's file.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    source: Arc<Source>,
+    at: Range<usize>,
+}
+
+impl Place {
+    /// Whether it is in a file.
+    pub(crate) fn is_in(&self, file: &Path) -> bool {
+        self.source.path() == file
+    }
+
+    /// A mistake there.
+    pub(crate) fn error(&self, key: Option<&str>, message: impl Into<String>) -> ConfigError {
+        self.source
+            .error(self.at.clone(), key.map(str::to_owned), message)
+    }
 }
 
 /// In which form QEMU is given a kernel.
@@ -170,7 +202,7 @@ impl Machine {
         }
         Err(Error::Usage(format!(
             "machine {} is of {}, and {arch} is asked for: name another machine, or leave out the \
-             architecture (--arch, Request::arch)",
+             architecture (--arch)",
             machine.name, machine.arch
         )))
     }
@@ -230,15 +262,22 @@ impl Machine {
     }
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.source.line_at(self.at.start);
+        write!(f, "{}:{line}", self.source.path().display())
+    }
+}
+
 /// What one machine file says, or several of them, one over the other.
 #[derive(Debug, Default)]
 struct Layer {
     arch: Option<Arch>,
     kernel_format: Option<KernelFormat>,
-    program: Option<PathBuf>,
+    program: Option<(PathBuf, Place)>,
     oldest: Option<(u64, u64)>,
     accel: Option<Accel>,
-    machine: Option<Vec<Argument>>,
+    machine: Option<(Vec<Argument>, Place)>,
     extra: Vec<Argument>,
     disk: Option<Disk>,
     firmware: Option<Vec<String>>,
@@ -261,14 +300,12 @@ struct Layer {
 struct Argument {
     key: &'static str,
     text: String,
-    source: Arc<Source>,
-    at: Range<usize>,
+    place: Place,
 }
 
 impl Argument {
     fn error(&self, message: String) -> ConfigError {
-        let key = Some(self.key.to_owned());
-        self.source.error(self.at.clone(), key, message)
+        self.place.error(Some(self.key), message)
     }
 }
 

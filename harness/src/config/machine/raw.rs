@@ -3,7 +3,7 @@
 //! No key is required of a single file: what it leaves out may stand in the one that it extends. What
 //! is lacking in the end is found by [`super::resolve`], all of it at once.
 
-use super::{Argument, FlashContent, FlashSize, KernelFormat, Layer, program, version};
+use super::{Argument, FlashContent, FlashSize, KernelFormat, Layer, Place, program, version};
 use crate::arch::Arch;
 use crate::config::accel::Accel;
 use crate::config::template::Values;
@@ -13,6 +13,7 @@ use crate::judge::firmware_lines::FirmwareLines;
 use crate::judge::witness;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
@@ -42,7 +43,7 @@ struct Qemu {
     program: Option<Spanned<String>>,
     oldest: Option<Spanned<String>>,
     accel: Option<Spanned<String>>,
-    machine: Option<Vec<Spanned<String>>>,
+    machine: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     extra: Vec<Spanned<String>>,
     /// What were keys once, and is the harness's own business.
@@ -82,12 +83,15 @@ impl Machine {
         let bad = |key: &str, value: &Spanned<String>, why: String| {
             Err(source.bad_value(key, value, why))
         };
+        let place = |at: Range<usize>| Place {
+            source: source.clone(),
+            at,
+        };
         let arguments = |key: &'static str, words: Vec<Spanned<String>>| -> Vec<Argument> {
             let argument = |word: Spanned<String>| Argument {
                 key,
-                at: word.span(),
+                place: place(word.span()),
                 text: word.into_inner(),
-                source: source.clone(),
             };
             words.into_iter().map(argument).collect()
         };
@@ -96,7 +100,10 @@ impl Machine {
             audit: audit.transpose()?,
             arch: self.arch,
             kernel_format: self.kernel_format,
-            machine: self.qemu.machine.map(|words| arguments("machine", words)),
+            machine: self.qemu.machine.map(|words| {
+                let at = place(words.span());
+                (arguments("machine", words.into_inner()), at)
+            }),
             extra: arguments("extra", self.qemu.extra),
             values: self.values,
             ..Layer::default()
@@ -105,7 +112,8 @@ impl Machine {
             if name.get_ref().is_empty() {
                 return bad("program", &name, "is empty".into());
             }
-            layer.program = Some(program(name.get_ref(), folder, std::env::var_os("PATH")));
+            let found = program(name.get_ref(), folder, std::env::var_os("PATH"));
+            layer.program = Some((found, place(name.span())));
         }
         if let Some(oldest) = self.qemu.oldest {
             match version(oldest.get_ref()) {

@@ -2,7 +2,7 @@
 
 use super::{
     Argument, Flash, FlashContent, FlashSize, Layer, Machine, Origin, PLACEHOLDERS, Qemu,
-    TRACE_LOG, Witness,
+    TRACE_LOG, Witness, Written,
 };
 use crate::config::accel;
 use crate::config::template::{self, Values};
@@ -15,7 +15,8 @@ type Lacking = (&'static str, &'static str);
 /// The machine that the files describe.
 pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machine, ConfigError> {
     let lacking = lacking(&layer);
-    let (Some(arch), Some(program), Some(machine)) = (layer.arch, layer.program, layer.machine)
+    let (Some(arch), Some((program, program_at)), Some((mut words, machine_at))) =
+        (layer.arch, layer.program, layer.machine)
     else {
         return Err(incomplete(&origins, &lacking, &layer.lacking));
     };
@@ -34,7 +35,6 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
         let message = "[flash] size-with-firmware needs [firmware] candidates";
         return Err(of_the_file(&origins, message.into()));
     }
-    let mut words = machine;
     words.extend(layer.extra);
     refuse_accelerators(&words)?;
     let args = arguments(words, &known)?;
@@ -70,6 +70,10 @@ pub fn machine(name: String, layer: Layer, origins: Vec<Origin>) -> Result<Machi
             format,
         }),
         values,
+        written: Written {
+            program: program_at,
+            machine: machine_at,
+        },
     })
 }
 

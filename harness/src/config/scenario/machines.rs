@@ -59,7 +59,8 @@ impl Machines {
 impl Definition {
     /// The machine to run it on: the one that is `named` by hand, a name or a file; else the one that the
     /// scenario asks for, where it is of the architecture that is asked for by hand; else the one that is
-    /// named after that architecture. None where nobody names one.
+    /// named after that architecture, or after the only one that the scenario is for. None where nobody
+    /// names one.
     ///
     /// # Errors
     ///
@@ -88,7 +89,19 @@ impl Definition {
                 }
             }
         }
-        Machine::wanted(project, named, arch)
+        let sole = match (named, arch) {
+            (None, None) => self.sole_arch(project)?,
+            _ => arch,
+        };
+        Machine::wanted(project, named, sole)
+    }
+
+    /// The architecture that it is for, if that is only one.
+    fn sole_arch(&self, project: &Project) -> Result<Option<Arch>, ConfigError> {
+        Ok(match self.summary(project)?.arches[..] {
+            [arch] => Some(arch),
+            _ => None,
+        })
     }
 }
 
@@ -118,7 +131,7 @@ impl Asked<'_> {
                     _ => {
                         let arches: Vec<_> = names.keys().map(|arch| arch.name()).collect();
                         Err(self.wrong(format!(
-                            "there is one for each of {}: name the architecture too (--arch, Request::arch)",
+                            "there is one for each of {}: name the architecture too (--arch)",
                             arches.join(", ")
                         )))
                     }

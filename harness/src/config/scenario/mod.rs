@@ -249,9 +249,11 @@ impl Definition {
         }
         let path = project.scenario(name_or_file);
         if !path.is_file() {
+            let instead = suggest::beside(name_or_file);
+            let instead = instead
+                .unwrap_or_else(|| suggest::instead(name_or_file, &project.scenario_names()));
             return Err(Error::Usage(format!(
-                "no scenario `{name_or_file}`; {}",
-                suggest::instead(name_or_file, &project.scenario_names())
+                "no scenario `{name_or_file}`; {instead}"
             )));
         }
         Ok(Self::from_file(&path)?)

@@ -4,6 +4,7 @@
 mod program;
 
 use crate::project::Project;
+use crate::records::REGISTERS;
 use program::Program;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ impl std::fmt::Display for Whereabouts {
             return f.write_str(match self.world {
                 World::Hypervisor => ", outside the guest and the hypervisor's program",
                 World::Guest => ", in the guest, which has no symbol for it",
-                World::Unknown => ", for which neither program has a symbol",
+                World::Unknown => ", for which no program has a symbol",
             });
         };
         write!(f, " in {}: {}", place.program, place.function)?;
@@ -100,7 +101,8 @@ pub fn locate(
             World::Guest => in_guest(),
             // The hypervisor has left its load address long before a guest runs, and the guest may have
             // the same load address.
-            World::Unknown => in_guest().or_else(|| in_hypervisor(false)),
+            // Without a guest, a kernel that hangs early may still be where it was loaded.
+            World::Unknown => in_guest().or_else(|| in_hypervisor(programs.guests.is_empty())),
         }
     };
     let mut all: Vec<Whereabouts> = Vec::new();
@@ -111,6 +113,17 @@ pub fn locate(
     }
     all.sort_by_key(|stopped| (stopped.cpu, std::cmp::Reverse(stopped.looks[0])));
     all
+}
+
+/// The remark for a reader if registers were sampled, and no program counter was found in them.
+pub fn not_read(looks: &[String]) -> Option<String> {
+    let none = looks.iter().all(|look| processors(look).is_empty());
+    (none && !looks.is_empty()).then(|| {
+        format!(
+            "where the processors were is not known: QEMU's answers have no program counter that the \
+             harness knows; {REGISTERS} has them"
+        )
+    })
 }
 
 /// Adds a processor's place in one sample to the places so far.
@@ -165,16 +178,34 @@ fn processors(registers: &str) -> Vec<Cpu> {
 }
 
 fn processor(registers: &str) -> Option<Cpu> {
-    let pc = ["\n pc ", "PC=", "RIP="].into_iter().find_map(|label| {
+    let value = |label: &str| {
         let (_, rest) = registers.split_once(label)?;
-        let digits = rest.trim_start();
-        let end = digits.find(|c: char| !c.is_ascii_hexdigit());
-        u64::from_str_radix(&digits[..end.unwrap_or(digits.len())], 16).ok()
-    })?;
+        hexadecimal(rest)
+    };
+    // On x86_64 R15 is a general register, so it comes last: on Arm, in the 32-bit state, it is the
+    // program counter.
+    let pc = ["\n pc ", "PC=", "RIP="].into_iter().find_map(value);
+    let pc = pc.or_else(|| Some(linear(registers, value("EIP=")?)));
+    let pc = pc.or_else(|| value("R15="))?;
     Some(Cpu {
         pc,
         world: world(registers),
     })
+}
+
+/// The number that a text begins with, behind spaces.
+fn hexadecimal(text: &str) -> Option<u64> {
+    let digits = text.trim_start();
+    let end = digits.find(|c: char| !c.is_ascii_hexdigit());
+    u64::from_str_radix(&digits[..end.unwrap_or(digits.len())], 16).ok()
+}
+
+/// The linear address of an x86 processor that is not in 64-bit mode: its EIP counts from the base of its
+/// code segment, which QEMU shows behind the selector (`CS =0008 00000000 …`). The sum wraps at 4 GiB.
+fn linear(registers: &str, eip: u64) -> u64 {
+    let segment = registers.split_once("\nCS =").map(|(_, rest)| rest);
+    let base = segment.and_then(|rest| hexadecimal(rest.split_once(' ')?.1));
+    eip.wrapping_add(base.unwrap_or_default()) & u64::from(u32::MAX)
 }
 
 /// riscv64 shows whether the hart is virtual; aarch64 shows the exception level: the hypervisor is at
@@ -219,6 +250,34 @@ mod tests {
         assert_eq!(one(x86), (0xffff_8000_0024_5f12, World::Unknown));
     }
 
+    /// As QEMU shows a processor that is not in its 64-bit state.
+    #[test]
+    fn the_program_counter_of_a_32_bit_processor_is_found_too() {
+        let x86 = |eip: &str, base: &str| {
+            let segment = format!("CS =0008 {base} ffffffff 00cf9a00 DPL=0 CS32 [-R-]");
+            format!(
+                "\r\nCPU#0\r\nEAX=00000000 EBX=00009500 ECX=00000000 EDX=000003f8\r\n\
+                 ESI=00000000 EDI=00000000 EBP=00000000 ESP=00006f08\r\n\
+                 EIP={eip} EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=0\r\n\
+                 ES =0010 00000000 ffffffff 00cf9300 DPL=0 DS   [-WA]\r\n{segment}\r\n"
+            )
+        };
+        assert_eq!(
+            one(&x86("0010001b", "00000000")),
+            (0x10_001b, World::Unknown)
+        );
+        // The first instruction of all, in real mode: what counts is the linear address.
+        assert_eq!(one(&x86("0000fff0", "ffff0000")).0, 0xffff_fff0);
+        assert_eq!(one(&x86("00000010", "fffffff8")).0, 8);
+        let arm = "CPU#0\nR00=00000000 R01=00000000\nR14=00000000 R15=40010004\n\
+                   PSR=400001d3 -Z-- A NS svc32\n";
+        assert_eq!(one(arm).0, 0x4001_0004);
+        // On x86_64 that is a general register.
+        let x86_64 =
+            "CPU#0\nR14=0000000000000001 R15=0000000000000002\nRIP=0000000000000010 RFL=0\n";
+        assert_eq!(one(x86_64).0, 0x10);
+    }
+
     #[test]
     fn every_processor_counts_and_nonsense_gives_none() {
         let two = "CPU#0\nRIP=0000000000000010 RFL=0\n\nCPU#1\nRIP=0000000000000020 RFL=0\n";
@@ -253,12 +312,21 @@ mod tests {
         assert_eq!(
             locate(&looks).iter().map(nowhere).collect::<Vec<_>>(),
             [
-                "2 of 3 times 0x20, for which neither program has a symbol",
-                "1 of 3 times 0x10, for which neither program has a symbol"
+                "2 of 3 times 0x20, for which no program has a symbol",
+                "1 of 3 times 0x10, for which no program has a symbol"
             ]
         );
-        let once = "0x10, for which neither program has a symbol";
+        let once = "0x10, for which no program has a symbol";
         assert_eq!(locate(&looks[..1])[0].to_string(), once);
         assert_eq!(locate(&[]), []);
+    }
+
+    #[test]
+    fn registers_that_nobody_can_read_are_named() {
+        let understood = ["CPU#0\nRIP=10 \n".to_owned()];
+        assert_eq!(not_read(&understood), None);
+        assert_eq!(not_read(&[]), None);
+        let note = not_read(&["CPU#0\nNIP=10 \n".to_owned()]).unwrap();
+        assert!(note.contains("registers.txt"), "{note}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Place;
 use addr2line::gimli::{self, EndianSlice, RunTimeEndian};
+use object::read::elf::{ElfFile, FileHeader, ProgramHeader};
 use object::{Object, ObjectSection, ObjectSegment};
 use std::borrow::Cow;
 use std::path::Path;
@@ -91,16 +92,19 @@ fn linked_address(file: &object::File<'_>, pc: u64, loaded: bool) -> Option<u64>
 
 /// The load address of the segment linked for an address, according to the file.
 fn loaded_address(file: &object::File<'_>, linked: u64) -> u64 {
-    use object::read::elf::ProgramHeader;
-    let object::File::Elf64(elf) = file else {
-        return linked;
-    };
+    match file {
+        object::File::Elf32(elf) => load_address(elf, linked),
+        object::File::Elf64(elf) => load_address(elf, linked),
+        _ => None,
+    }
+    .unwrap_or(linked)
+}
+
+fn load_address<H: FileHeader>(elf: &ElfFile<'_, H>, linked: u64) -> Option<u64> {
     let endian = elf.endian();
-    let headers = elf.elf_program_headers().iter();
-    let mut of_segment = headers.filter(|header| header.p_vaddr(endian) == linked);
-    of_segment
-        .next()
-        .map_or(linked, |header| header.p_paddr(endian))
+    let mut headers = elf.elf_program_headers().iter();
+    let of_segment = headers.find(|header| header.p_vaddr(endian).into() == linked);
+    of_segment.map(|header| header.p_paddr(endian).into())
 }
 
 /// Shortens a path by its uninteresting beginning: the workspace, cargo's folder of a crate, Rust's
@@ -183,6 +187,57 @@ mod tests {
         let function = |pc| Some(program.place(pc, true)?.function);
         assert_eq!(function(0x8020_0040).as_deref(), Some("no symbol"));
         assert_eq!(function(0x8020_0080), None);
+    }
+
+    /// A kernel of 32 bits: linked for 0xC0100000, loaded at 0x100000, with a symbol.
+    #[test]
+    fn a_kernel_of_32_bits_has_its_functions_where_it_is_linked_and_where_it_is_loaded() {
+        let program = Program {
+            name: "small".into(),
+            bytes: elf_of_32_bits(),
+            root: String::new(),
+        };
+        let function = |pc, loaded| Some(program.place(pc, loaded)?.function);
+        assert_eq!(function(0xC010_0018, false).as_deref(), Some("spin"));
+        assert_eq!(function(0x0010_0018, true).as_deref(), Some("spin"));
+        assert_eq!(function(0x0010_0018, false), None);
+        assert_eq!(function(0xC010_0040, true), None);
+    }
+
+    /// An ELF file with a segment of 64 bytes and a symbol `spin` at its 16th.
+    fn elf_of_32_bits() -> Vec<u8> {
+        let strings = b"\0spin\0";
+        let half = |values: &[u16]| -> Vec<u8> {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        let words = |values: &[u32]| -> Vec<u8> {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        // The header, one segment behind it, the symbols, their names, the sections.
+        let [symbols, names, sections] = [52 + 32, 52 + 32 + 32, 52 + 32 + 32 + 8];
+        [
+            b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0".to_vec(),
+            half(&[2, 3]),
+            words(&[1, 0xC010_0000, 52, sections, 0]),
+            half(&[52, 32, 1, 40, 4, 0]),
+            words(&[1, 0, 0xC010_0000, 0x10_0000, 64, 64, 5, 4]),
+            words(&[0; 4]),
+            words(&[1, 0xC010_0010, 16]),
+            half(&[0x12, 3]),
+            strings.to_vec(),
+            vec![0; 2],
+            words(&[0; 10]),
+            words(&[0, 2, 0, 0, symbols, 32, 2, 1, 4, 16]),
+            words(&[0, 3, 0, 0, names, 6, 0, 0, 1, 0]),
+            words(&[0, 1, 6, 0xC010_0000, 0, 64, 0, 0, 4, 0]),
+        ]
+        .concat()
     }
 
     #[test]
