@@ -266,7 +266,7 @@ fn ram(machine: &Machine) -> Option<std::ops::Range<u64>> {
     let board = boards.map(|pair| pair[1].split(',').next().unwrap_or_default());
     let board = board
         .map(|board| board.strip_prefix("type=").unwrap_or(board))
-        .last();
+        .next_back();
     let start = match (machine.arch, board) {
         (Arch::Riscv64, Some("virt")) => 0x8000_0000,
         (Arch::Aarch64, Some("virt")) => 0x4000_0000,
