@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// The files of a run, all absolute. A folder among them stands for the names of what is in it.
 ///
-/// Of what cargo builds they are [those of the last build that succeeded](super::sources), or all that is in the packages'
+/// Of what cargo builds they are those of the last build that succeeded, or all that is in the packages'
 /// folders where no build has succeeded since something changed. What lies outside the project and was not named by
 /// anybody, such as the compiler, is left out.
 ///

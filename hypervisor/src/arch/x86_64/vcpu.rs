@@ -13,7 +13,7 @@ use super::{
     access::Access,
     calls,
     decode::{self, Action, Left, Trapped},
-    event::{self, Event, Shutdown, meet},
+    event::{Event, Shutdown, meet},
     interrupts::Interrupts,
     msr, reenter,
     regs::{self, GuestRegs, Unswitched},
