@@ -56,13 +56,10 @@ const HARNESS: &[(&str, &[&str])] = &[
     (
         "page",
         &[
-            "arch", "error", "files", "judge", "matrix", "records", "shown",
+            "arch", "error", "files", "judge", "matrix", "records", "reports", "shown",
         ],
     ),
-    (
-        "reports",
-        &["arch", "boot", "judge", "matrix", "records", "shown"],
-    ),
+    ("reports", &["arch", "judge", "matrix", "records", "shown"]),
     (
         "tools",
         &[

@@ -111,7 +111,10 @@ pub(super) fn objection(machine: &Machine, bytes: &[u8]) -> Option<String> {
         return None;
     }
     if machine.arch.takes_elf() {
-        return x86_form(bytes).or_else(|| outside_memory(machine, bytes));
+        // Such a header says itself where the file is loaded, whatever its segments say.
+        let has_addresses = multiboot_flags(bytes).is_some_and(|flags| flags & HAS_ADDRESSES != 0);
+        let outside = || outside_memory(machine, bytes).filter(|_| !has_addresses);
+        return x86_form(bytes).or_else(outside);
     }
     // Where it is flattened, QEMU decides where it lies.
     let unchanged = machine.kernel_format == KernelFormat::Elf || is_loaded_where_it_says(bytes);

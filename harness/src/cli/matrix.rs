@@ -174,7 +174,7 @@ impl Drop for Interrupted<'_> {
     fn drop(&mut self) {
         drop(self.silence.take()); // the reports may have commands for the runner
         let Some(folder) = &self.folder else { return };
-        let file = shown_path(&folder.join(folder::RESULTS));
+        let file = output::path(&folder.join(folder::RESULTS));
         output::say_aside(&format!("what was over by then is in {file}"));
         let reported = folder::read(folder).and_then(|results| {
             let written = self
@@ -227,11 +227,11 @@ fn publish(
     };
     let mut text = summary::summary(results, shown.table);
     if let Some(page) = page {
-        text += &format!("  page:    {}\n", shown_path(page));
+        text += &format!("  page:    {}\n", output::path(page));
     }
     let file = folder.join(folder::RESULTS);
     if file.is_file() {
-        text += &format!("  results: {}\n", shown_path(&file));
+        text += &format!("  results: {}\n", output::path(&file));
     }
     let mut cases = results.cases.iter();
     if cases.any(|case| is_to_be_repeated(case.outcome, results.flaky_fails)) {
@@ -242,14 +242,6 @@ fn publish(
         false => output::paint(&text)?,
     }
     Ok(())
-}
-
-/// A path as it is typed from the current folder, and safe.
-fn shown_path(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let short = here.and_then(|here| path.strip_prefix(here).ok());
-    let path = short.unwrap_or(path).display().to_string();
-    crate::shown::safe(&path).into_owned()
 }
 
 fn options(args: MatrixArgs) -> Options {

@@ -69,6 +69,14 @@ pub(super) fn written(result: io::Result<()>) -> Result<(), Error> {
     }
 }
 
+/// A path as it is typed from the current folder, and safe.
+pub(super) fn path(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.and_then(|here| path.strip_prefix(here).ok());
+    let path = short.unwrap_or(path).display().to_string();
+    shown::safe(&path).into_owned()
+}
+
 /// Says what is wrong; the process's exit code.
 pub fn complain(error: &Error) -> ExitCode {
     say_error(&error.to_string());

@@ -26,8 +26,7 @@ pub(super) fn page(root: Option<&Path>, args: &PageArgs) -> Result<u8, Error> {
         None => newest(&project)?,
     };
     let path = write(&project, &dir)?;
-    let path = std::path::absolute(&path).unwrap_or(path);
-    output::say(&path.display().to_string())?;
+    output::say(&output::path(&path))?;
     Ok(0)
 }
 

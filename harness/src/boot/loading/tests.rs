@@ -145,6 +145,14 @@ fn an_x86_kernel_that_qemu_does_not_load_is_told_what_it_lacks() {
         elf(small, 32, at, &[0xeb, 0xfe, 0, 0], Some(PVH)),
         elf(small, 32, at, &multiboot(0), None),
         elf(large, 64, at, &multiboot(HAS_ADDRESSES), None),
+        // As ArceOS is: linked for where it maps itself.
+        elf(
+            large,
+            64,
+            0xffff_8000_0020_0000,
+            &multiboot(HAS_ADDRESSES),
+            None,
+        ),
         multiboot(HAS_ADDRESSES),
     ] {
         assert_eq!(said(&good), None);

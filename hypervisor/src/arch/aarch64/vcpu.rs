@@ -153,6 +153,9 @@ impl vcpu::Vcpu for Vcpu {
             }
             // SAFETY: it is a guest's, which E2H belongs to.
             host_hcr = unsafe { regs::swap_hcr(self.context.guest_hcr) };
+        } else if axplat_aarch64_vhe::host_is_at_el2() {
+            // What is pending there would end a wait of EL0's before it is trapped.
+            gic::silence();
         }
         Loaded {
             vcpu: self,
