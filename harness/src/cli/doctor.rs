@@ -15,7 +15,7 @@ pub(super) struct DoctorArgs {
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]
     machine: Option<OsString>,
     /// Check only what the machines of this architecture need
-    #[arg(long, value_parser = super::arch(), conflicts_with = "machine")]
+    #[arg(long, value_parser = super::values::arch(), conflicts_with = "machine")]
     arch: Option<Arch>,
     /// How to report
     #[arg(long, value_enum, default_value_t = Format::Human)]

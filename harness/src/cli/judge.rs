@@ -3,7 +3,8 @@
 use super::itself::command_line;
 use super::reports::ReportArgs;
 use super::run::After;
-use super::{Format, find_project, scenario_of};
+use super::what::scenario_of;
+use super::{Format, find_project};
 use crate::arch::Arch;
 use crate::config::scenario::Definition;
 use crate::error::Error;
@@ -24,7 +25,7 @@ pub(super) struct JudgeArgs {
     #[arg(value_name = "DIR|LOG")]
     log: PathBuf,
     /// The console's architecture
-    #[arg(long, value_parser = super::arch())]
+    #[arg(long, value_parser = super::values::arch())]
     arch: Option<Arch>,
     /// The console's machine: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]

@@ -1,6 +1,7 @@
 //! `harness new`.
 
-use super::{judge, machine_of, say};
+use super::what::machine_of;
+use super::{judge, say};
 use crate::arch::Arch;
 use crate::error::Error;
 use crate::files::TEXT_LIMIT;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct NewArgs {
     /// The console's architecture
-    #[arg(long, value_parser = super::arch())]
+    #[arg(long, value_parser = super::values::arch())]
     arch: Option<Arch>,
     /// The console's machine: a name, or a file
     #[arg(long, value_name = "NAME|FILE", value_parser = clap::builder::OsStringValueParser::new())]

@@ -1,7 +1,9 @@
 //! `harness watch`: runs again what a change concerns.
 
 use super::boots::{Boot, Jobs};
-use super::{Arches, Format, one_or_all, output, scenario_of};
+use super::values::{Arches, one_or_all};
+use super::what::scenario_of;
+use super::{Format, output};
 use crate::arch::Arch;
 use crate::boot::Request;
 use crate::boot::build::Ask;
