@@ -53,13 +53,13 @@ const HARNESS: &[(&str, &[&str])] = &[
             "run", "shown", "suggest",
         ],
     ),
+    ("reports", &["arch", "judge", "matrix", "records", "shown"]),
     (
         "page",
         &[
             "arch", "error", "files", "judge", "matrix", "records", "reports", "shown",
         ],
     ),
-    ("reports", &["arch", "judge", "matrix", "records", "shown"]),
     (
         "tools",
         &[

@@ -3,6 +3,7 @@
 use crate::record;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -76,7 +77,13 @@ impl Bed {
         bed.write("guest.bin", &[1, 0, 0, 0]);
         record::make(&bed.at("run"));
         fs::create_dir_all(bed.at("reports")).unwrap();
-        fs::create_dir_all(bed.at("no-programs")).unwrap();
+        // A QEMU that is there and starts nothing: without one no run gets as far as its records.
+        for arch in ["riscv64", "x86_64"] {
+            let program = format!("no-programs/qemu-system-{arch}");
+            bed.write(&program, b"#!/bin/sh\nexit 1\n");
+            let may_run = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(bed.at(&program), may_run).unwrap();
+        }
         let made = Command::new("mkfifo").arg(bed.at("pipe")).status();
         assert!(made.unwrap().success());
         for (name, contents) in contents() {

@@ -12,6 +12,7 @@ use crate::shown;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How much is shown of a message about the command line.
