@@ -1,6 +1,8 @@
 //! A machine that waits for gdb, asked by a small client of gdb's protocol; KVM where this computer has it; and
 //! `harness watch`.
 
+#[path = "support/dispositions.rs"]
+mod dispositions;
 #[path = "desk/page.rs"]
 mod page;
 mod support;

@@ -109,7 +109,7 @@ fn from_save_to_start_takes_less_than_a_second() {
 fn an_interrupt_ends_it() {
     let mut watching = Watching::start();
     kill_process(Pid::from_child(&watching.child), Signal::INT).unwrap();
-    assert_eq!(watching.child.wait().unwrap().code(), Some(130));
+    assert_eq!(watching.ended(), Some(130));
 }
 
 #[test]

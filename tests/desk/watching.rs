@@ -1,12 +1,13 @@
 //! A project whose machine is a script that is no QEMU, and a harness that watches it.
 
+use crate::dispositions::with_signals;
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How long something may take that comes at once.
@@ -70,7 +71,8 @@ impl Watching {
     /// The same, with programs of the test's own in PATH.
     #[track_caller]
     pub fn project_with(folder: tempfile::TempDir, args: &[&str], path: &OsStr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
+        let mut harness = Command::new(env!("CARGO_BIN_EXE_harness"));
+        harness
             .arg("watch")
             .args(args)
             .current_dir(folder.path())
@@ -78,7 +80,9 @@ impl Watching {
             .env("PATH", path)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::piped());
+        // Whoever runs the tests may ignore it, as a shell's background does.
+        let mut child = with_signals(&mut harness, &[], &[Signal::INT])
             .spawn()
             .unwrap();
         let stderr = child.stderr.take().unwrap();
@@ -96,6 +100,20 @@ impl Watching {
         };
         watching.first = watching.until("watching ");
         watching
+    }
+
+    /// Its exit code; what it still says is read up to the end.
+    #[track_caller]
+    pub fn ended(&mut self) -> Option<i32> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.said.recv_timeout(left) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap().code(),
+                Err(RecvTimeoutError::Timeout) => panic!("it goes on"),
+            }
+        }
     }
 
     pub fn at(&self, path: &str) -> PathBuf {
