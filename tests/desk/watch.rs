@@ -66,6 +66,26 @@ fn a_mistake_is_shown_and_mending_it_runs_again() {
     assert_eq!(watching.after(|_| fs::write(&file, good).unwrap()), ["one"]);
 }
 
+/// Neither of the two ends before the other has begun.
+#[test]
+fn as_many_runs_go_on_at_once_as_there_are_jobs() {
+    let args = "--scenario one --scenario two --hypervisor kernel.bin --jobs 2";
+    let args: Vec<_> = args.split(' ').collect();
+    let mut watching = Watching::project(project(), &args);
+    let wait = watching.at("wait");
+    fs::write(&wait, "").unwrap();
+    let before = watching.started().len();
+    watching.change(|at| append(at.join("tests/scenarios/base/story.toml"), "# more\n"));
+    let end = Instant::now() + PATIENCE;
+    while watching.started().len() < before + 2 {
+        assert!(Instant::now() < end, "they do not go on at once");
+        std::thread::yield_now();
+    }
+    fs::remove_file(wait).unwrap();
+    watching.until("watching ");
+    assert_eq!(watching.started().len(), before + 2);
+}
+
 /// A run that is under way is ended by a change that concerns it, and begun again.
 #[test]
 fn a_newer_change_ends_the_run_in_progress() {
